@@ -1,5 +1,5 @@
 -- Health of a SearchAccess or SearchCluster for Argo CD: as kstatus, and Suspended if it is suspended, only observed, or
--- outside of the time in which it is valid.
+-- outside of the time in which it is valid, or not approved.
 -- https://argo-cd.readthedocs.io/en/stable/operator-manual/health/
 local health = { status = "Progressing", message = "The operator has not reconciled it yet" }
 
@@ -39,8 +39,9 @@ elseif ready.status == "True" then
 elseif spec.mode == "Observe" and (ready.reason == "ChangesPending" or ready.reason == "DriftDetected") then
   -- On purpose: changes are only reported.
   health.status = "Suspended"
-elseif ready.reason == "NotYetValid" or ready.reason == "Expired" or ready.reason == "OutsideSchedule" then
-  -- On purpose: the time does not allow the rights.
+elseif ready.reason == "NotYetValid" or ready.reason == "Expired" or ready.reason == "OutsideSchedule"
+  or ready.reason == "PendingApproval" then
+  -- On purpose: the time, or a missing approval, does not allow the rights.
   health.status = "Suspended"
 end
 return health

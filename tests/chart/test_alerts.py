@@ -27,6 +27,8 @@ HEALTHY = UP | {
     'searchaccess_accesses{cluster="prod",ready="False",reason="NotYetValid"}': "1x2000",
     'searchaccess_accesses{cluster="prod",ready="False",reason="Expired"}': "1x2000",
     'searchaccess_accesses{cluster="prod",ready="False",reason="OutsideSchedule"}': "1x2000",
+    'searchaccess_accesses{cluster="prod",ready="False",reason="PendingApproval"}': "1x2000",
+    'searchaccess_break_glass{cluster="prod"}': "0x2000",
     'searchaccess_queue_age_seconds{cluster="prod"}': "3x2000",
     'searchaccess_internal_errors_total{cluster="prod",place="plan"}': "0x2000",
     'searchaccess_lease_held{cluster="prod",pod="a"}': "1x2000",
@@ -57,6 +59,7 @@ WRONG: dict[str, tuple[dict[str, str], str]] = {
     "SearchAccessInternalErrors": (
         {'searchaccess_internal_errors_total{cluster="prod",place="plan"}': "0 1x2000"}, "10m"
     ),
+    "SearchAccessBreakGlass": ({'searchaccess_break_glass{cluster="prod"}': "0x2 1x2000"}, "5m"),
     "SearchAccessQueueOld": ({'searchaccess_queue_age_seconds{cluster="prod"}': "601x2000"}, "30m"),
     "SearchClusterWithoutReplica": ({'searchaccess_lease_held{cluster="prod",pod="a"}': "0x2000"}, "30m"),
     "SearchAccessRequestsFail": (

@@ -80,6 +80,7 @@ FULL: dict[str, Any] = {
         "metricsFrom": [{"namespaceSelector": {"matchLabels": {"name": "monitoring"}}}],
         "egress": [{"to": [{"ipBlock": {"cidr": "10.0.0.0/8"}}]}],
     },
+    "approvals": {"enabled": True},
     "finalizerPolicy": True,
 }
 MATRIX: dict[str, dict[str, Any]] = {

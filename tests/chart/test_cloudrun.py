@@ -25,6 +25,7 @@ def bound(kubernetes_servers: KubernetesServers) -> KubernetesServers:
     [
         ("list", "searchaccesses.searchaccess.dev", "", True),
         ("watch", "searchaccesspolicies.searchaccess.dev", "", True),
+        ("list", "searchaccessapprovals.searchaccess.dev", "", True),
         ("patch", "searchclusters.searchaccess.dev/status", "", True),
         ("create", "events", "shop", True),
         ("get", "secrets", SYSTEM, True),

@@ -76,10 +76,11 @@ def test_earlier_kinds_are_brought_up_to_date_and_others_left_alone(
         f"{ACCESSES}: applied",
         "searchclusters.searchaccess.dev: unchanged",
         "searchaccesspolicies.searchaccess.dev: unchanged",
+        "searchaccessapprovals.searchaccess.dev: unchanged",
     ]
     assert stored(installed, ACCESSES) == CRDS[ACCESSES]["spec"]
     again = run(installed, job)
-    assert [line.split(": ")[1] for line in again.stdout.splitlines()] == ["unchanged"] * 3
+    assert [line.split(": ")[1] for line in again.stdout.splitlines()] == ["unchanged"] * 4
 
 
 def test_kinds_of_a_newer_version_are_kept(job: dict[str, Any], installed: KubernetesServers) -> None:

@@ -20,6 +20,7 @@ from tests.support.world import access, grant
 
 CRDS = (
     "searchaccesses.searchaccess.dev",
+    "searchaccessapprovals.searchaccess.dev",
     "searchaccesspolicies.searchaccess.dev",
     "searchclusters.searchaccess.dev",
 )

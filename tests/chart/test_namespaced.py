@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
+from searchaccess.api.vouching import NAMES
 from searchaccess.operator.clusterfiles import read_folder
 from tests.chart.helm import CHART, NAME, NAMESPACE, RELEASE, Helm, of_kind, pod_of
 from tests.chart.test_chart import FULL, SPEC, rules
@@ -17,8 +18,9 @@ from tests.stack.kubernetes import KubernetesServers
 WATCHED = ["shop", "billing"]
 VALUES: dict[str, Any] = {"watchNamespaces": WATCHED, "clusters": [{"name": "prod", "spec": SPEC}]}
 OBJECTS = VALUES | {"rbac": {"searchClusters": True}}
-AS_IT_COMES = {**FULL, **VALUES, "crds": {"upgrade": False}, "finalizerPolicy": False}
+AS_IT_COMES = {**FULL, **VALUES, "crds": {"upgrade": False}, "finalizerPolicy": False, "approvals": {"enabled": False}}
 """All that is optional, but for what asks for cluster-wide rights itself."""
+APPROVALS = {"apiGroups": ["searchaccess.dev"], "resources": ["searchaccessapprovals"], "verbs": ["list", "watch"]}
 
 
 @pytest.mark.parametrize("values", [VALUES, {"watchNamespaces": ["shop"]}, AS_IT_COMES])
@@ -76,7 +78,12 @@ def test_a_value_asks_for_searchclusters_of_the_api_server(tool: Helm) -> None:
         "searchclusters/status": ["patch"],
         "searchaccesspolicies": ["list", "watch"],
         "searchaccesspolicies/status": ["patch"],
+        "validatingadmissionpolicies": ["get"],
+        "validatingadmissionpolicybindings": ["get"],
     }
+    assert {tuple(rule["resourceNames"]) for rule in role["rules"] if "get" in rule["verbs"]} == {NAMES}
+    approvals = {raw["metadata"]["namespace"] for raw in of_kind(objects, "Role") if APPROVALS in raw["rules"]}
+    assert approvals == set(OBJECTS["watchNamespaces"])
     assert binding["roleRef"]["name"] == role["metadata"]["name"]
     [events] = [raw for raw in of_kind(objects, "Role") if raw["metadata"]["namespace"] == "default"]
     assert events["rules"] == [{"apiGroups": [""], "resources": ["events"], "verbs": ["create"]}]

@@ -10,6 +10,7 @@ from tests.stack.kubernetes import KubernetesServers
 from tests.support.operatorprocess import ROOT
 from tests.support.waiting import eventually
 
+APPROVALS = "searchaccessapprovals"
 TEAM = ("--as=somebody", "--as-group=team-shop@example.com")
 
 
@@ -51,7 +52,8 @@ def test_who_is_bound_to_the_usual_roles_sees_and_declares_only_where_a_value_sa
 
         def as_meant(role: str = role) -> bool:
             who = f"--as={role}"
-            return may(installed, who, verb="get") and may(installed, who, verb="create") is (role in writers)
+            sees = may(installed, who, verb="get") and not may(installed, who, verb="create", what=APPROVALS)
+            return sees and may(installed, who, verb="create") is (role in writers)
 
         # The controller manager aggregates a moment later.
         eventually(as_meant, within=30, what=f"rights of {role}")
@@ -64,12 +66,15 @@ def test_who_is_bound_to_the_usual_roles_sees_and_declares_only_where_a_value_sa
 
 def test_the_clusterroles_can_be_bound_by_name(release: Helm, installed: KubernetesServers) -> None:
     release.run("upgrade", "--install", RELEASE, str(CHART), "-n", NAMESPACE, values={})
-    for name in ("view", "edit"):
+    for name in ("view", "edit", "approve"):
         options = (f"--clusterrole={NAME}-{name}", f"--user={name}-only", "-n", "billing")
         installed.run_kubectl("create", "rolebinding", f"{name}-only", *options)
     assert may(installed, "--as=view-only", verb="list", where="billing")
     assert not may(installed, "--as=view-only", verb="create", where="billing")
     assert may(installed, "--as=edit-only", verb="delete", where="billing")
+    for who, approves in (("view", False), ("edit", False), ("approve", True)):
+        assert may(installed, f"--as={who}-only", verb="create", what=APPROVALS, where="billing") is approves
+    assert not may(installed, "--as=approve-only", verb="create", where="billing")
 
 
 def test_a_team_declares_access_in_its_own_namespace(installed: KubernetesServers) -> None:

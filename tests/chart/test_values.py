@@ -137,6 +137,7 @@ def test_a_service_monitor_without_a_service_is_refused(tool: Helm) -> None:
 EVERYTHING: dict[str, Any] = {
     "crds": {"upgrade": True},
     "clusters": [{"name": "prod", "spec": {}}],
+    "approvals": {"enabled": True},
     "finalizerPolicy": True,
     "networkPolicy": {"enabled": True},
     "metrics": {key: {"enabled": True} for key in ("serviceMonitor", "prometheusRule", "grafanaDashboard")},

@@ -16,6 +16,8 @@ from tests.support.memory_kubernetes import PAGE, MemoryKubernetes, key_of
 from tests.support.operatorprocess import ROOT
 from tests.support.world import SYSTEM
 
+APPROVALS = str(ROOT / "deploy" / "approvals.yaml")
+
 
 class KubernetesSide(ABC):
     """One of the two.
@@ -46,6 +48,10 @@ class KubernetesSide(ABC):
         """Create a Secret or ConfigMap."""
 
     @abstractmethod
+    def vouch(self) -> None:
+        """Install the admission policies for approvals."""
+
+    @abstractmethod
     def event_reasons(self, name: str) -> list[str]:
         """Give the reasons of the events about an object."""
 
@@ -73,6 +79,9 @@ class MemoryObjects(KubernetesSide):
     def write_source(self, source: Source, data: Mapping[str, str]) -> None:
         self._server.sources[source] = {key: value.encode() for key, value in data.items()}
 
+    def vouch(self) -> None:
+        """They are there."""
+
     def event_reasons(self, name: str) -> list[str]:
         return [str(note.reason) for ref, note in self._server.events if ref.name == name]
 
@@ -87,6 +96,7 @@ class RealObjects(KubernetesSide):
         self._client = client
         self._servers = servers
         self._made: list[Mapping[str, Any]] = []
+        self._vouches = False
         super().__init__(client, namespace)
 
     @staticmethod
@@ -125,6 +135,10 @@ class RealObjects(KubernetesSide):
             }
         )
 
+    def vouch(self) -> None:
+        self._vouches = True
+        self._servers.run_kubectl("apply", "-f", APPROVALS)
+
     def event_reasons(self, name: str) -> list[str]:
         answer = self._servers.run_kubectl("get", "events", "-A", "-o", "json").stdout
         return [item["reason"] for item in json.loads(answer)["items"] if item["involvedObject"]["name"] == name]
@@ -136,6 +150,9 @@ class RealObjects(KubernetesSide):
                     "patch", *_named(raw), "--type=merge", "-p", '{"metadata": {"finalizers": null}}'
                 )
                 self._servers.run_kubectl("delete", *_named(raw), "--ignore-not-found", "--wait=false")
+        if self._vouches:
+            # Other modules share the API server.
+            self._servers.run_kubectl("delete", "-f", APPROVALS)
         self._servers.run_kubectl("delete", "namespace", self.namespace, "--wait=false")
         await self._client.close()
 

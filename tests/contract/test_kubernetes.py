@@ -7,9 +7,11 @@ import pytest
 
 from searchaccess.api.constants import FINALIZER
 from searchaccess.api.status import SearchAccessStatus, SearchClusterStatus
+from searchaccess.api.vouching import OBJECTS, vouching_objects
 from searchaccess.core.clusters.cluster import cluster_from_object
 from searchaccess.core.clusters.sources import Source
 from searchaccess.core.model.access import access_from_object
+from searchaccess.core.policy.consent.vouching import vouching_of
 from searchaccess.core.policy.decision import OPEN, decide
 from searchaccess.core.status.access import AccessFacts, build_access_status
 from searchaccess.core.status.cluster import ClusterReport, build_cluster_status
@@ -240,6 +242,15 @@ async def test_a_secret_or_config_map_is_read_decoded(objects: KubernetesSide, u
 async def test_a_missing_secret_or_config_map_is_not_found(objects: KubernetesSide, kind: Kind) -> None:
     with pytest.raises(NotFound):
         await objects.port.read_source(Source(kind, SYSTEM, "missing"))
+
+
+async def test_the_admission_policies_for_approvals_are_stored_as_they_are_generated(objects: KubernetesSide) -> None:
+    objects.vouch()
+    found = {each: await objects.port.read_admission(each) for each in OBJECTS}
+    assert {each: raw["spec"] for each, raw in found.items()} == {
+        each: manifest["spec"] for each, manifest in vouching_objects().items()
+    }
+    assert vouching_of(found).since
 
 
 async def test_namespaces_are_listed_with_their_labels(objects: KubernetesSide) -> None:

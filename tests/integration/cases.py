@@ -19,6 +19,7 @@ _SPECS: dict[str, dict[str, Any]] = {
         "login": {"secretRef": {"namespace": "searchaccess-system", "name": "elasticsearch-login"}},
         "identity": {"jwtRealm": {"name": "google", "audience": "https://es.example.com"}},
     },
+    "SearchAccessApproval": {"name": "orders", "uid": "1", "generation": 1, "approvedBy": {"username": "jane"}},
     "SearchAccessPolicy": {"limits": {"regularExpressions": False}},
 }
 
@@ -52,6 +53,9 @@ class Cases(list[Case]):
 
     def cluster(self, sentence: str, changes: dict[str, Any], says: str = "", name: str = "") -> None:
         self.add("SearchCluster", sentence, changes, says, name)
+
+    def approval(self, sentence: str, changes: dict[str, Any], says: str = "") -> None:
+        self.add("SearchAccessApproval", sentence, changes, says)
 
     def policy(self, sentence: str, changes: dict[str, Any], says: str = "") -> None:
         self.add("SearchAccessPolicy", sentence, changes, says)

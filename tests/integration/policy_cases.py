@@ -40,6 +40,12 @@ EVERYTHING: dict[str, Any] = {
         "annotations": ["example.com/ticket"],
         "mode": "Enforce",
         "validUntil": "8h",
+        "approval": {
+            "by": {"users": ["jane@example.com"], "groups": ["leads"]},
+            "within": "1h",
+            "for": "8h",
+            "breakGlass": {"for": "1h"},
+        },
     },
     "limits": {
         "grants": 10,
@@ -60,6 +66,15 @@ EVERYTHING: dict[str, Any] = {
     ],
 }
 """A valid spec with all fields, and one item in each list."""
+
+APPROVAL: dict[str, Any] = {
+    "name": "orders",
+    "uid": "4c3f5d2e-7a51-4b0e-9d0a-2f6f5f0c1b7e",
+    "generation": 1,
+    "approvedBy": {"username": "jane@example.com", "groups": ["leads"]},
+    "reason": "CHG-1234",
+}
+"""The same of a SearchAccessApproval."""
 
 Steps = tuple[str | int, ...]
 
@@ -91,8 +106,27 @@ def _reject_parts(cases: Cases) -> None:
     nobody: tuple[dict[str, Any], ...] = ({"subjects": [{}]}, {"match": {"subjects": [{}]}})
     for place in nobody:
         cases.policy(f"nobody: {place}", place, "say who: at least one of projects, locations and serviceAccounts")
+    _reject_approvals(cases)
     rule = {"allow": [{"indices": ["a"]}]}
     cases.policy("indices on which nothing is allowed", rule, "say what is allowed: can: [read]")
+
+
+def _reject_approvals(cases: Cases) -> None:
+    nobody = _with(("require", "approval", "by"), {})
+    cases.policy("an approval by nobody", nobody, "say who may approve: at least one of users and groups")
+    for field, time, says in (
+        ("within", "59s", "between 1m and 8760h"), ("within", "1d", "between 1m and 8760h"),
+        ("for", "59s", "between 1m and 8760h"), ("for", "8761h", "between 1m and 8760h"),
+    ):  # fmt: skip
+        cases.policy(f"an approval {field} {time}", _with(("require", "approval", field), time), says)
+    for time in ("59s", "25h"):
+        place = ("require", "approval", "breakGlass", "for")
+        cases.policy(f"break-glass for {time}", _with(place, time), "between 1m and 24h")
+    kind = custom_resource_definitions()["searchaccessapprovals"]
+    schema = kind["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]["spec"]
+    for path, wrong in _beyond_limits(schema, APPROVAL, ()):
+        sentence = f"approval: {'.'.join(map(str, path))}: {str(wrong)[:40]}"
+        cases.approval(sentence, _with(path, wrong, APPROVAL), "spec")
 
 
 def _reject_texts(cases: Cases) -> None:
@@ -143,13 +177,16 @@ def accept_policies(cases: Cases) -> None:
     cases.policy("100 exceptions", {"exceptions": exceptions})
     cases.policy("every cluster privilege", {"limits": {"clusterCan": list(DECLARABLE_ON_CLUSTER)}})
     cases.policy("regular expressions", {"allow": [{"indices": ["/{namespace}-[0-9]+/"], "can": ["read"]}]})
+    cases.approval("an approval", {})
+    groups = {"username": "a" * 256, "groups": numbered(100, 256)}
+    cases.approval("an approval at its limits", {"name": "a" * 253, "approvedBy": groups, "reason": "a" * 500})
     for word in ("Allow", "Deny"):
         cases.cluster(f"unmatched: {word}", {"policies": {"unmatched": word}})
 
 
-def _with(path: Steps, value: Any) -> dict[str, Any]:
+def _with(path: Steps, value: Any, spec: dict[str, Any] = EVERYTHING) -> dict[str, Any]:
     """Return the changed top-level field of a spec in which something is replaced; `...` takes it away."""
-    changed = deepcopy(EVERYTHING)
+    changed = deepcopy(spec)
     place: Any = changed
     for step in path[:-1]:
         place = place[step]
@@ -158,7 +195,7 @@ def _with(path: Steps, value: Any) -> dict[str, Any]:
     else:
         place[path[-1]] = value
     top = str(path[0])
-    return {top: changed[top]}
+    return {top: changed.get(top)}
 
 
 def _beyond_limits(schema: dict[str, Any], value: Any, path: Steps) -> Iterator[tuple[Steps, Any]]:

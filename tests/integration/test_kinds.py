@@ -14,6 +14,7 @@ from searchaccess.api.conditions.reasons import Reason
 from searchaccess.api.conditions.types import ConditionType
 from searchaccess.api.crd import CATEGORY, custom_resource_definitions
 from searchaccess.api.searchaccess import SearchAccessSpec
+from searchaccess.api.searchaccessapproval import SearchAccessApprovalSpec
 from searchaccess.api.searchaccesspolicy import SearchAccessPolicySpec
 from searchaccess.api.searchcluster import SearchClusterSpec
 from searchaccess.api.vocabulary.actions import Action
@@ -108,6 +109,7 @@ SPECS: dict[str, type[ApiModel]] = {
     "SearchAccess": SearchAccessSpec,
     "SearchCluster": SearchClusterSpec,
     "SearchAccessPolicy": SearchAccessPolicySpec,
+    "SearchAccessApproval": SearchAccessApprovalSpec,
 }
 READERS: dict[str, Callable[[dict[str, Any]], Any]] = {
     "SearchAccess": access_from_object,
@@ -144,7 +146,7 @@ NULLS: dict[str, dict[str, Any]] = {
         "subjects": [{"projects": None, "locations": None, "serviceAccounts": ["*"]}],
         "require": {
             "fields": None, "hiddenFields": None, "where": None, "auth": None, "rotateEvery": None,
-            "annotations": None, "mode": "Enforce",
+            "annotations": None, "mode": "Enforce", "approval": None,
         },
         "limits": {
             "grants": 1, "patterns": None, "literalPrefix": None, "regularExpressions": None, "privileges": None,
@@ -191,7 +193,9 @@ def test_a_null_in_place_of_a_word_is_refused_by_the_api_server(server: Server) 
 
 
 def rules(schema: dict[str, Any]) -> Iterable[str]:
-    yield from (rule["message"] for rule in schema.get("x-kubernetes-validations", ()))
+    # What a change must not do is tested with changes.
+    found = schema.get("x-kubernetes-validations", ())
+    yield from (rule["message"] for rule in found if "oldSelf" not in rule["rule"])
     for part in [*schema.get("properties", {}).values(), *([schema["items"]] if "items" in schema else [])]:
         yield from rules(part)
 
@@ -318,7 +322,8 @@ def stored(server: Server) -> Iterator[None]:
     access = next(case.manifest for case in accepted() if case.manifest["kind"] == "SearchAccess")
     cluster = next(case.manifest for case in accepted() if case.manifest["kind"] == "SearchCluster")
     policy = next(case.manifest for case in accepted() if case.manifest["kind"] == "SearchAccessPolicy")
-    named = ((access, "orders"), (cluster, "prod"), (policy, "limits"))
+    approval = next(case.manifest for case in accepted() if case.manifest["kind"] == "SearchAccessApproval")
+    named = ((access, "orders"), (cluster, "prod"), (policy, "limits"), (approval, "yes"))
     manifests = [manifest | {"metadata": {"name": name}} for manifest, name in named]
     server.kubectl("apply", "-f", "-", manifests=manifests)
     drift = {"open": 2, "items": []}
@@ -416,9 +421,23 @@ def test_every_name_of_the_kind_means_search_access_policies_alone(word: str, se
 
 
 @pytest.mark.usefixtures("stored")
+def test_columns_of_search_access_approvals(server: Server) -> None:
+    header, row = server.table("searchaccessapprovals")
+    assert header == ["NAME", "ACCESS", "GENERATION", "APPROVED-BY", "AGE"]
+    assert row[:-1] == ["yes", "orders", "1", "jane"]
+
+
+@pytest.mark.usefixtures("stored")
+@pytest.mark.parametrize("word", ["searchaccessapproval", "searchaccessapprovals", "saa"])
+def test_every_name_of_the_kind_means_search_access_approvals_alone(word: str, server: Server) -> None:
+    assert server.kubectl("get", word, "-o", "name")[0].split() == ["searchaccessapproval.searchaccess.dev/yes"]
+
+
+@pytest.mark.usefixtures("stored")
 def test_the_category_means_all_kinds(server: Server) -> None:
     names = server.kubectl("get", CATEGORY, "-o", "name")[0].split()
     assert names == [
+        "searchaccessapproval.searchaccess.dev/yes",
         "searchaccess.searchaccess.dev/orders",
         "searchaccesspolicy.searchaccess.dev/limits",
         "searchcluster.searchaccess.dev/prod",

@@ -20,7 +20,7 @@ from tests.support.world import CLUSTER, OPERATOR_PASSWORD, OPERATOR_USER, SYSTE
 
 PATIENCE: Final = 120.0
 """Seconds. The machine may be busy; nothing is asserted about time."""
-OWN_KINDS: Final = ("searchaccesses", "searchclusters", "searchaccesspolicies")
+OWN_KINDS: Final = ("searchaccesses", "searchclusters", "searchaccesspolicies", "searchaccessapprovals")
 MERGE: Final = ("--type=merge", "-p", '{"metadata": {"finalizers": null}}')
 
 

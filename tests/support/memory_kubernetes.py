@@ -10,6 +10,7 @@ from pydantic import ValidationError
 
 from searchaccess.api.base import ApiModel
 from searchaccess.api.status import SearchAccessPolicyStatus, SearchAccessStatus, SearchClusterStatus
+from searchaccess.api.vouching import AdmissionObject, vouching_objects
 from searchaccess.core.clusters.sources import Source
 from searchaccess.core.model.watched import EVERYWHERE
 from searchaccess.core.status.events import Note
@@ -33,6 +34,7 @@ _PLURALS: Final = {
     "SearchAccess": Plural.ACCESSES,
     "SearchCluster": Plural.CLUSTERS,
     "SearchAccessPolicy": Plural.POLICIES,
+    "SearchAccessApproval": Plural.APPROVALS,
 }
 _STATUSES: Final[dict[Plural, type[ApiModel]]] = {
     Plural.ACCESSES: SearchAccessStatus,
@@ -74,6 +76,11 @@ class MemoryKubernetes:
         """What the operator may read; the rest it does not meet."""
         self.namespaces: dict[str, dict[str, str]] = {"shop": {}, "billing": {}}
         """By name, their labels."""
+        self.admission: dict[AdmissionObject, dict[str, Any]] = {
+            each: manifest | {"metadata": {"name": each.name, "creationTimestamp": "2020-01-01T00:00:00Z"}}
+            for each, manifest in vouching_objects().items()
+        }
+        """The admission policies for approvals."""
         self.unknown: frozenset[str] = frozenset()
         """Fields of statuses that the CRDs do not have, such as ``drift.items[].action``."""
         self.on_finalizers: Callable[[dict[str, Any], Sequence[str]], object] = lambda _raw, _finalizers: None
@@ -226,6 +233,14 @@ class MemoryKubernetes:
         call = Call(SIDE, "create_event", (ref.name, note.reason), write=True)
         await self._faults.perform(call, lambda: self.events.append((ref, note)))
 
+    async def read_admission(self, wanted: AdmissionObject) -> dict[str, Any]:
+        def read() -> dict[str, Any]:
+            if wanted not in self.admission:
+                raise NotFound(f"the API server answered 404: {wanted.plural} {wanted.name!r} not found")
+            return copied(self.admission[wanted])
+
+        return await self._faults.perform(Call(SIDE, "read_admission", (wanted.name,)), read)
+
     async def read_source(self, source: Source) -> dict[str, bytes]:
         def read() -> dict[str, bytes]:
             if source not in self.sources:
@@ -272,11 +287,12 @@ class Watch:
                 self.inventory.forget_access(meta["uid"])
             elif self.inventory.may_have_changed(raw):
                 self.inventory.see_access(raw)
-        elif plural is Plural.POLICIES:
+        elif plural in {Plural.POLICIES, Plural.APPROVALS}:
+            known = self.inventory.policies if plural is Plural.POLICIES else self.inventory.approvals
             if kind == "DELETED":
-                self.inventory.policies.forget(meta["uid"])
+                known.forget(meta["uid"])
             else:
-                self.inventory.policies.see(raw)
+                known.see(raw)
         elif kind == "DELETED":
             self.inventory.forget_cluster(meta["name"], meta["uid"])
         else:

@@ -47,7 +47,7 @@ ONCE, OBSERVE, FOR = ("--once",), ("--once", "--observe"), ("--for", "50m")
 
 
 def answers(**given: Answer) -> Answers:
-    plurals = ("searchaccesspolicies", "searchclusters", "searchaccesses", "namespaces")
+    plurals = ("searchaccesspolicies", "searchaccessapprovals", "searchclusters", "searchaccesses", "namespaces")
     lists: Answers = dict.fromkeys(plurals, (200, EMPTY))
     # What kopf asks first, and that there is nothing to watch.
     found: Answers = {"api": (200, {"versions": ["v1"]}), "apis": (200, {"groups": []}), "v1": (200, {"resources": []})}

@@ -243,7 +243,7 @@ def test_an_end_that_a_question_about_another_place_finds_first_is_reconciled() 
     known = _Inventory()
     known.clock.advance(200)
     assert not known.inventory.refuses(known.access, "another")
-    assert known.inventory.time_boxes._take_due(known.inventory.time_boxes._now()) == [known.uid]
+    assert known.inventory.time_boxes._take_due(known.inventory.time_boxes.now()) == [known.uid]
 
 
 def test_what_ends_in_the_moment_of_an_internal_error_still_ends(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -70,6 +70,8 @@ GRANTS_MORE: dict[str, list[Any]] = {
     "SearchAccessPolicy.require.annotations": [[]],
     "SearchAccessPolicy.require.mode": [""],
     "SearchAccessPolicy.require.validUntil": [""],
+    "SearchAccessPolicy.require.approval": [{}],
+    "SearchAccessPolicy.require.approval.within": [""],
     "SearchAccessPolicy.limits": [{}],
     "SearchAccessPolicy.limits.grants": [""],
     "SearchAccessPolicy.limits.patterns": [""],
@@ -174,6 +176,9 @@ GRANTS_NO_MORE: dict[str, str] = {
     "SearchAccessPolicy.onViolation": "rights are revoked",
     "SearchAccessPolicy.allow[].can": "less is allowed",
     "SearchAccessPolicy.allow[].privileges": "less is allowed",
+    "SearchAccessPolicy.require.approval.by.users": "groups are needed then",
+    "SearchAccessPolicy.require.approval.by.groups": "users are needed then",
+    "SearchAccessPolicy.require.approval.breakGlass": "no approval can be bypassed",
     "SearchAccessPolicy.exceptions": "it applies to more SearchAccesses",
 }
 """The other optional fields, and why their absence grants no more."""
@@ -230,7 +235,10 @@ FULL: dict[str, dict[str, Any]] = {
         "allow": [{"indices": ["a"], "can": ["read"], "privileges": ["read"]}],
         "deny": [{"indices": ["a"], "can": ["read"]}],
         "subjects": [{"projects": ["a"], "locations": ["b"], "serviceAccounts": ["c"]}],
-        "require": {"fields": True},
+        "require": {
+            "fields": True,
+            "approval": {"by": {"users": ["a"], "groups": ["b"]}, "within": "1h", "for": "8h"},
+        },
         "limits": {"grants": 1},
         "exceptions": [{"namespace": "a", "name": "b", "reason": "c", "until": "2027-01-01T00:00:00Z"}],
     },

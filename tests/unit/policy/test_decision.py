@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from searchaccess.api.conditions.reasons import Reason
 from searchaccess.core.model.access import Access
 from searchaccess.core.model.admission import Admission
+from searchaccess.core.model.consent import Consent, ConsentState
 from searchaccess.core.model.identity import Identity, State
 from searchaccess.core.model.timeboxes.timebox import NOT_COMPARED, Term, TimeBox, Validity
 from searchaccess.core.model.verdict import Outcome, PolicyOutcome, PolicyVerdict
@@ -89,6 +90,14 @@ OVER: dict[str, Any] = {"time_box": TimeBox(ends=5), "validity": Validity(Term.E
 NO_TIME: dict[str, Any] = {"time_box": TimeBox(problem="no time"), "validity": Validity(Term.UNREADABLE)}
 NOT_CHECKED: dict[str, Any] = {"time_box": TimeBox(ends=5), "validity": NOT_COMPARED}
 
+MISSING = Consent(ConsentState.MISSING, message="SearchAccessPolicy people requires an approval")
+UNAPPROVED: dict[str, Any] = {"consent": MISSING}
+APPROVED: dict[str, Any] = {"consent": Consent(ConsentState.APPROVED, 2_000_000_000)}
+NOT_APPROVED_YET: dict[str, Any] = {"consent": Consent(ConsentState.UNKNOWN, 2_000_000_000, "not read yet")}
+APPROVAL_OVER: dict[str, Any] = {
+    "consent": Consent(ConsentState.APPROVED, 5), "validity": Validity(Term.EXPIRED),
+}  # fmt: skip
+
 
 def nobody(state: State, message: str = "") -> dict[str, Any]:
     return {"principals": (), "identity": Identity(state=state, message=message)}
@@ -146,6 +155,24 @@ DECISIONS: dict[str, Row] = {
     "what only had a beginning is left behind": (case(DELETED, ORPHAN, **BEGUN), Do.RELEASE, None),
     "what is observed and has an end is not either": (case(DELETED, OBSERVED, **CURRENT), Do.REMOVE, None),
     "it may be disabled": (case(DELETED, {"deletionPolicy": "Disable"}, **OVER), Do.DISABLE, None),
+    # approvals
+    "one that is approved is enforced": (case(**APPROVED), Do.ENFORCE, None),
+    "one without an approval has nothing": (case(**UNAPPROVED), Do.REMOVE, Reason.PENDING_APPROVAL),
+    "a suspended one without an approval too": (case(SUSPENDED, **UNAPPROVED), Do.REMOVE, Reason.PENDING_APPROVAL),
+    "an observed one without an approval too": (case(OBSERVED, **UNAPPROVED), Do.REMOVE, Reason.PENDING_APPROVAL),
+    "a key without an approval too": (case(WITH_KEY, **UNAPPROVED), Do.REMOVE, Reason.PENDING_APPROVAL),
+    "an internal error replaces no approval": (
+        case(fault="KeyError", **UNAPPROVED), Do.REMOVE, Reason.PENDING_APPROVAL,
+    ),
+    "a policy that lets rights stay replaces no approval": (
+        case(**VIOLATES_AND_KEEPS, **UNAPPROVED), Do.REMOVE, Reason.PENDING_APPROVAL,
+    ),
+    "an approval that is not known yet grants nothing, and takes nothing": (
+        case(**NOT_APPROVED_YET), Do.HOLD, Reason.PENDING,
+    ),
+    "an approval that is over is no expiration": (case(**APPROVAL_OVER), Do.REMOVE, Reason.PENDING_APPROVAL),
+    "what is approved has an end, and is not left behind": (case(DELETED, ORPHAN, **APPROVED), Do.REMOVE, None),
+    "what is not approved is not left behind either": (case(DELETED, ORPHAN, **UNAPPROVED), Do.REMOVE, None),
     # the subject
     "one of a workload that does not exist is held": (
         case(**nobody(State.MISSING)), Do.HOLD, Reason.SERVICE_NOT_FOUND,
@@ -223,6 +250,19 @@ ORDER: dict[str, tuple[Check, Check, Case]] = {
         policy.namespace_refused, policy.cluster_closed, case(gate=CLOSED, **REFUSED),
     ),
     "the time does not stop deletion": (policy.deletion, policy.outside_its_time, case(DELETED, **OVER)),
+    "a missing approval does not stop deletion": (policy.deletion, policy.not_approved, case(DELETED, **UNAPPROVED)),
+    "what is over is not waiting for an approval": (
+        policy.outside_its_time, policy.not_approved, case(**OVER, **UNAPPROVED),
+    ),
+    "it is not approved although the labels are unknown": (
+        policy.not_approved, policy.namespace_unknown, case(**UNAPPROVED, **UNKNOWN),
+    ),
+    "what no policy decided yet is not asked for an approval": (
+        policy.policy_unknown, policy.approval_unknown, case(**UNDECIDED, **NOT_APPROVED_YET),
+    ),
+    "an approval must be known before the license matters": (
+        policy.approval_unknown, policy.license_held, case(RESTRICTED, gate=NO_FIELD_SECURITY, **NOT_APPROVED_YET),
+    ),
     "its time is over although the labels are unknown": (
         policy.outside_its_time, policy.namespace_unknown, case(**OVER, **UNKNOWN),
     ),

@@ -22,6 +22,7 @@ KINDS = {
     "searchaccesses": "SearchAccess",
     "searchclusters": "SearchCluster",
     "searchaccesspolicies": "SearchAccessPolicy",
+    "searchaccessapprovals": "SearchAccessApproval",
 }
 
 

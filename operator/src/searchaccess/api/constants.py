@@ -21,6 +21,12 @@ ANNOTATION_ADOPT: Final = f"{GROUP}/adopt"
 ANNOTATION_ACCEPT_UUID: Final = f"{GROUP}/accept-uuid"
 """On a SearchCluster: the uuid of the Elasticsearch cluster that a person agrees to use from now on."""
 
+ANNOTATION_REQUESTED_BY: Final = f"{GROUP}/requested-by"
+"""On a SearchAccess: the user who wrote its spec, which an admission policy compares with the user of the request."""
+
+ANNOTATION_BREAK_GLASS: Final = f"{GROUP}/break-glass"
+"""On a SearchAccess: why it needs its rights before anybody can approve them."""
+
 MANAGED_BY: Final = GROUP
 """Value of ``metadata.managed_by`` in every Elasticsearch object of the operator."""
 

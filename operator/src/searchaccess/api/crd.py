@@ -6,6 +6,7 @@ from typing import Any
 from searchaccess.api.base import ApiModel
 from searchaccess.api.constants import GROUP, VERSION
 from searchaccess.api.searchaccess import SearchAccess
+from searchaccess.api.searchaccessapproval import SearchAccessApproval
 from searchaccess.api.searchaccesspolicy import SearchAccessPolicy
 from searchaccess.api.searchcluster import SearchCluster
 from searchaccess.api.vocabulary.actions import LETTERS, RESTRICTED
@@ -197,6 +198,19 @@ def custom_resource_definitions() -> dict[str, dict[str, Any]]:
                 _column("Exempt", ".status.counts.exempt", kind="integer", wide=True),
                 _column("Reason", f"{_READY}.reason", wide=True),
                 _column("Message", f"{_READY}.message", wide=True),
+            ],
+        ),
+        "searchaccessapprovals": _crd(
+            SearchAccessApproval,
+            plural="searchaccessapprovals",
+            short="saa",
+            scope="Namespaced",
+            columns=[
+                _column("Access", ".spec.name", doc="The SearchAccess that is approved."),
+                _column("Generation", ".spec.generation", kind="integer"),
+                _column("Approved-By", ".spec.approvedBy.username"),
+                _AGE,
+                _column("Reason", ".spec.reason", wide=True),
             ],
         ),
     }

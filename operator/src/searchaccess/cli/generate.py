@@ -18,6 +18,7 @@ from searchaccess.api.conditions.types import CONDITION_DOCS, ConditionType
 from searchaccess.api.crd import custom_resource_definitions
 from searchaccess.api.vocabulary.actions import ACTION_NAMES, RESTRICTED, Action
 from searchaccess.api.vocabulary.privileges import CLUSTER_PRIVILEGES, INDEX_PRIVILEGES, actions_with
+from searchaccess.api.vouching import vouching_objects
 from searchaccess.cli.completeness import missing_parts
 from searchaccess.cli.pages import actions as actionspage
 from searchaccess.cli.pages.api import api_page
@@ -76,7 +77,8 @@ def reasons_page() -> str:
         *table(["Type", "Kinds", "True", "False", "Unknown"], types),
         "## Reasons",
         "A *terminal* reason makes the object `Stalled`: retrying does not help. After the others the operator "
-        "retries by itself. `NotYetValid`, `Expired` and `OutsideSchedule` are declared: nothing is retried.",
+        "retries by itself. `NotYetValid`, `Expired` and `OutsideSchedule` are declared, and `PendingApproval` waits "
+        "for a person: nothing is retried.",
         *table(["Reason", "Meaning", "Next step", "Who acts", "Terminal"], reasons),
         "## Events",
         "Events report changes; what changes continuously is in the status. Each object has a budget of 25 events, "
@@ -288,7 +290,24 @@ def generate(root: Path) -> dict[Path, str]:
     crds[root / CHART / "files" / "dashboard.json"] = dashboard()
     crds[root / "README.md"] = readme(root)
     crds |= argo_files(root)
+    crds |= vouching_files(root)
     return crds | {root / path: build() for path, build in _PAGES.items()}
+
+
+def vouching_files(root: Path) -> dict[Path, str]:
+    """Return the admission policies for approvals: for kubectl, and for the chart.
+
+    Args:
+        root: of the repository.
+    """
+    note = f"# Generated from operator/src/searchaccess/api/vouching.py by `{COMMAND}`. Do not edit.\n"
+    objects = list(vouching_objects().values())
+    options: dict[str, Any] = {"sort_keys": False, "width": _YAML_WIDTH}
+    return {
+        root / "deploy" / "approvals.yaml": note
+        + yaml.dump_all(objects, Dumper=_Dumper, explicit_start=True, **options),
+        root / CHART / "files" / "approvals.yaml": note + yaml.dump({"items": objects}, Dumper=_Dumper, **options),
+    }
 
 
 def stale_files(root: Path) -> list[Path]:

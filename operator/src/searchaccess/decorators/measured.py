@@ -4,6 +4,7 @@ import time
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from typing import Any, ParamSpec, TypeAlias, TypeVar
 
+from searchaccess.api.vouching import AdmissionObject
 from searchaccess.core.clusters.cluster import ClusterFacts, License
 from searchaccess.core.clusters.realm import WantedRealm
 from searchaccess.core.clusters.sources import Source
@@ -244,6 +245,10 @@ class MeasuredKubernetes(_Measured):
     async def create_event(self, ref: ObjectRef, note: Note) -> None:
         """Write an event about an object."""
         await self._write("create_event", self._real.create_event, ref, note)
+
+    async def read_admission(self, wanted: AdmissionObject) -> dict[str, Any]:
+        """Return a ValidatingAdmissionPolicy, or its binding."""
+        return await self._do("read_admission", self._real.read_admission, wanted)
 
     async def read_source(self, source: Source) -> dict[str, bytes]:
         """Return the data of a Secret or ConfigMap, decoded."""

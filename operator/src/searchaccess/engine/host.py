@@ -107,6 +107,7 @@ class Host:
             "policies": self._judge_again,
             "policy statuses": self.policies.run,
             "time boxes": self._judge_in_time,
+            "approvals": self._lister.vouching.run,
         }
         if self._run_leases:
             parts["renew leases"] = self._run_leases

@@ -12,6 +12,7 @@ from searchaccess.core.model.intake.metadata import metadata_of, part
 from searchaccess.core.model.intake.reading import objects
 from searchaccess.engine.barrier import caught
 from searchaccess.engine.concurrency.chunks import Pace
+from searchaccess.engine.inventory.vouching import VouchingReader
 from searchaccess.engine.pacing.backoff import SPREADING_CAP, Backoff, Spreading
 from searchaccess.engine.state import Context
 from searchaccess.ports.errors import ExternalError, NotFound, PermissionDenied
@@ -43,6 +44,8 @@ class Lister:
         self._context = context
         self._listed_at = 0.0
         self._listing = asyncio.Lock()
+        self.vouching = VouchingReader(context.inventory, context.kubernetes, context.meter)
+        """Reads whether approvals count."""
         self.period = period
 
     def age(self) -> float:
@@ -101,6 +104,7 @@ class Lister:
         # Policies first: nothing that they refuse is granted.
         served = await self._list_policies()
         inventory = self._context.inventory
+        await self._list_approvals()
         clusters = {name: record.cluster.uid for name, record in inventory.clusters.items()}
         inventory.keep_clusters(await self._read_list(Plural.CLUSTERS, inventory.see_cluster, {}), clusters)
         accesses, unlisted = frozenset(inventory.accesses), dict[str, str]()
@@ -127,6 +131,20 @@ class Lister:
             return False
         policies.keep(present, known)
         return True
+
+    async def _list_approvals(self) -> None:
+        """List approvals, and read whether they count. Where they may not be listed, what is known of them stays."""
+        approvals = self._context.inventory.approvals
+        known, unlisted = approvals.uids(), dict[str, str]()
+        try:
+            present = await self._read_list(Plural.APPROVALS, approvals.see, unlisted)
+        except (NotFound, PermissionDenied) as error:
+            if self._context.inventory.policies.needs_approvals:
+                log.warning("cannot list approvals", error=error.message)
+        else:
+            if not unlisted:
+                approvals.keep(present, known)
+        await self.vouching.read()
 
     async def _list_late_policies(self) -> None:
         """List policies again: an API server that has just started serves one kind after the other."""

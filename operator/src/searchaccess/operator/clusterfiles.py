@@ -21,6 +21,7 @@ from searchaccess.adapters.kubernetes.paths import path_of
 from searchaccess.api.conditions.types import ConditionType
 from searchaccess.api.constants import API_VERSION, MANAGED_BY
 from searchaccess.api.status import SearchClusterStatus, condition_of
+from searchaccess.api.vouching import AdmissionObject
 from searchaccess.core.clusters.cluster import PROBLEM
 from searchaccess.core.clusters.sources import Source
 from searchaccess.core.model.canonical import stable_json
@@ -274,8 +275,9 @@ class FiledClusters:
 
     async def list_page(self, plural: Plural, following: str = "") -> Page:
         """Return some objects of a kind."""
-        if plural is Plural.POLICIES:
-            # They have no namespace, so that no Role can allow to read them (docs/adr/0045).
+        if plural in {Plural.POLICIES, Plural.APPROVALS}:
+            # Policies have no namespace, so that no Role can allow to read them (docs/adr/0045). Nobody else needs
+            # approvals.
             return Page([])
         if plural is not Plural.CLUSTERS:
             return await self._real.list_page(plural, following)
@@ -331,6 +333,10 @@ class FiledClusters:
             await self._real.create_event(ref, note)
         else:
             log_event(ref, note)
+
+    async def read_admission(self, wanted: AdmissionObject) -> dict[str, Any]:
+        """Return a ValidatingAdmissionPolicy, or its binding."""
+        return await self._real.read_admission(wanted)
 
     async def read_source(self, source: Source) -> dict[str, bytes]:
         """Return the data of a Secret or ConfigMap, decoded."""

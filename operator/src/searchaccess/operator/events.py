@@ -20,7 +20,9 @@ from searchaccess.adapters.kubernetes.client import PAGE
 from searchaccess.adapters.kubernetes.reading import TolerantResponse
 from searchaccess.api.constants import GROUP, VERSION
 from searchaccess.core.model.intake.metadata import metadata_of
+from searchaccess.engine.inventory.approvals import Approvals
 from searchaccess.engine.inventory.inventory import Inventory
+from searchaccess.engine.inventory.policies import Policies
 from searchaccess.operator.connections.login import KubernetesLogin
 from searchaccess.operator.storage import NoDiffBase, NoProgress
 from searchaccess.operator.watching import report_watches
@@ -178,18 +180,21 @@ def register_clusters(registry: kopf.OperatorRegistry, inventory: Inventory, clu
         except Exception as error:  # noqa: BLE001 - the next full list finds what is gone
             inventory.report_unreadable(error)
 
-    _register_policies(registry, inventory)
+    _register(registry, inventory, Plural.POLICIES, inventory.policies)
+    _register(registry, inventory, Plural.APPROVALS, inventory.approvals)
 
 
-def _register_policies(registry: kopf.OperatorRegistry, inventory: Inventory) -> None:
-    @kopf.on.event(GROUP, VERSION, Plural.POLICIES, registry=registry)
-    async def _policy(event: Mapping[str, Any], **_: Any) -> None:
+def _register(
+    registry: kopf.OperatorRegistry, inventory: Inventory, plural: Plural, known: Policies | Approvals
+) -> None:
+    @kopf.on.event(GROUP, VERSION, plural, registry=registry)
+    async def _take(event: Mapping[str, Any], **_: Any) -> None:
         raw = event["object"]
         try:
             if event["type"] == "DELETED":
-                inventory.policies.forget(metadata_of(raw).uid)
+                known.forget(metadata_of(raw).uid)
             else:
-                inventory.policies.see(raw)
+                known.see(raw)
         except Exception as error:  # noqa: BLE001 - the full list finds out what there is
             inventory.report_unreadable(error)
 

@@ -15,6 +15,7 @@ import yaml
 from searchaccess.adapters.yamlfiles import UNREADABLE, line_of
 from searchaccess.api.constants import API_VERSION, GROUP
 from searchaccess.api.credentials import SECRET_PATTERN
+from searchaccess.api.vouching import AdmissionObject
 from searchaccess.core.clusters.sources import Source
 from searchaccess.core.model.intake.metadata import REQUEST_LIMIT, bounded_text, metadata_of, part
 from searchaccess.core.status.events import Note
@@ -26,6 +27,7 @@ _KINDS: Final = {
     "SearchAccess": Plural.ACCESSES,
     "SearchCluster": Plural.CLUSTERS,
     "SearchAccessPolicy": Plural.POLICIES,
+    "SearchAccessApproval": Plural.APPROVALS,
 }
 _DEFAULT: Final = "default"
 STANDARD_INPUT: Final = Path("-")
@@ -171,6 +173,10 @@ class ObservedKubernetes:
     async def list_namespaces(self, following: str = "") -> NamespacePage:
         """Return some namespaces with their labels."""
         return await self._real.list_namespaces(following)
+
+    async def read_admission(self, wanted: AdmissionObject) -> dict[str, Any]:
+        """Return a ValidatingAdmissionPolicy, or its binding."""
+        return await self._real.read_admission(wanted)
 
     async def read_source(self, source: Source) -> dict[str, bytes]:
         """Return the data of a Secret or ConfigMap, decoded."""

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Protocol
 
+from searchaccess.api.vouching import AdmissionObject
 from searchaccess.core.clusters.sources import Source
 from searchaccess.core.status.events import Note
 
@@ -15,6 +16,7 @@ class Plural(StrEnum):
     ACCESSES = "searchaccesses"
     CLUSTERS = "searchclusters"
     POLICIES = "searchaccesspolicies"
+    APPROVALS = "searchaccessapprovals"
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +102,13 @@ class KubernetesPort(Protocol):
 
     async def create_event(self, ref: ObjectRef, note: Note) -> None:
         """Write an event about an object."""
+
+    async def read_admission(self, wanted: AdmissionObject) -> dict[str, Any]:
+        """Return a ValidatingAdmissionPolicy, or its binding.
+
+        Raises:
+            NotFound: there is no such object.
+        """
 
     async def read_source(self, source: Source) -> dict[str, bytes]:
         """Return the data of a Secret or ConfigMap, decoded.

@@ -26,6 +26,7 @@ from searchaccess.adapters.kubernetes.kubeconfig import (
 )
 from searchaccess.adapters.kubernetes.paths import parameter, path_of
 from searchaccess.api.constants import API_VERSION, GROUP, VERSION
+from searchaccess.api.vouching import ADMISSION_GROUP, AdmissionObject
 from searchaccess.core.clusters.sources import Source
 from searchaccess.core.model.intake.reading import is_label, is_uid, mapping, objects, text
 from searchaccess.core.status.events import Note
@@ -52,6 +53,7 @@ _KINDS: Final = {
     Plural.ACCESSES: "SearchAccess",
     Plural.CLUSTERS: "SearchCluster",
     Plural.POLICIES: "SearchAccessPolicy",
+    Plural.APPROVALS: "SearchAccessApproval",
 }
 _MISSING: Final = object()
 _UNUSABLE: Final = "no usable kubeconfig or service account"
@@ -242,6 +244,10 @@ class KubernetesClient:
             await self.call("POST", f"{path_of('/api/v1/namespaces', namespace, 'events')}?dryRun=All", body)
         except NotFound as error:
             raise NamespaceEnds(error.message) from None
+
+    async def read_admission(self, wanted: AdmissionObject) -> dict[str, Any]:
+        """Return a ValidatingAdmissionPolicy, or its binding."""
+        return await self.call("GET", path_of(f"/apis/{ADMISSION_GROUP}/v1", wanted.plural, wanted.name))
 
     async def read_source(self, source: Source) -> dict[str, bytes]:
         """Return the data of a Secret or ConfigMap, decoded."""

@@ -34,8 +34,8 @@ class NamespacedClient(KubernetesClient):
         return await self.uid_of(self._home)
 
     async def list_page(self, plural: Plural, following: str = "") -> Page:
-        """Return some objects of a kind; SearchAccesses namespace by namespace."""
-        if plural is not Plural.ACCESSES:
+        """Return some objects of a kind; SearchAccesses and their approvals namespace by namespace."""
+        if plural not in {Plural.ACCESSES, Plural.APPROVALS}:
             return await super().list_page(plural, following)
         namespace, _, rest = following.partition(" ")
         namespace = namespace or self._namespaces[0]

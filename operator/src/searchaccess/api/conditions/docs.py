@@ -181,6 +181,19 @@ REASON_DOCS: dict[Reason, ReasonDoc] = {
         Who.PLATFORM,
         terminal=True,
     ),
+    Reason.PENDING_APPROVAL: ReasonDoc(
+        "A policy requires an approval by another person, and there is none that counts. The rights are revoked, "
+        "whatever the object says (`suspend` and `Observe` too).",
+        "Have one of those whom the message names create the SearchAccessApproval in the message "
+        "([approvals](approvals.md)).",
+        Who.TEAM,
+        intended=True,
+    ),
+    Reason.BREAK_GLASS: ReasonDoc(
+        "The annotation `searchaccess.dev/break-glass` bypasses an approval, as a policy allows.",
+        "Find out whether it was an emergency. Delete the SearchAccess to end its rights at once.",
+        Who.SECURITY,
+    ),
     Reason.NOT_YET_VALID: ReasonDoc(
         "`validFrom` is in the future. The object has no rights before it.",
         "Wait until the time in the message, or set an earlier `validFrom`.",

@@ -24,6 +24,8 @@ class EventReason(StrEnum):
     EXPIRED = Reason.EXPIRED.value
     BROADER_THAN_DECLARED = Reason.BROADER_THAN_DECLARED.value
     ROLE_GIVEN_TO_OTHERS = Reason.ROLE_GIVEN_TO_OTHERS.value
+    PENDING_APPROVAL = Reason.PENDING_APPROVAL.value
+    BREAK_GLASS = Reason.BREAK_GLASS.value
     CREDENTIAL_ISSUED = "CredentialIssued"
     LEFT_BEHIND = "SecretLeftBehind"
     RELEASED = "RightsReleased"
@@ -94,6 +96,16 @@ EVENT_DOCS: dict[EventReason, EventDoc] = {
     EventReason.ROLE_GIVEN_TO_OTHERS: EventDoc(
         warning=True,
         when="A role mapping or a user of others gives the role of the principal to others. The message names it.",
+    ),
+    EventReason.PENDING_APPROVAL: EventDoc(
+        warning=False,
+        when="A SearchAccess has no rights because an approval is missing, or has ended. The message says who may "
+        "approve it, and how.",
+    ),
+    EventReason.BREAK_GLASS: EventDoc(
+        warning=True,
+        when="A SearchAccess gets its rights without an approval that a policy requires. The message says until when, "
+        "who wrote it, and why.",
     ),
     EventReason.CREDENTIAL_ISSUED: EventDoc(
         warning=False,

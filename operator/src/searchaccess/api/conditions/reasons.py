@@ -36,6 +36,8 @@ class Reason(StrEnum):
     POLICY_WOULD_DENY = "PolicyWouldDeny"
     POLICY_READ = "PolicyRead"
     POLICY_INVALID = "PolicyInvalid"
+    PENDING_APPROVAL = "PendingApproval"
+    BREAK_GLASS = "BreakGlass"
     NOT_YET_VALID = "NotYetValid"
     EXPIRED = "Expired"
     OUTSIDE_SCHEDULE = "OutsideSchedule"

@@ -15,6 +15,7 @@ class ConditionType(StrEnum):
     STALLED = "Stalled"
     IDENTITY_RESOLVED = "IdentityResolved"
     POLICY_ACCEPTED = "PolicyAccepted"
+    BREAK_GLASS = "BreakGlass"
     CREDENTIAL_READY = "CredentialReady"
     HELD = "Held"
     SYNCED = "Synced"
@@ -37,6 +38,7 @@ class ConditionType(StrEnum):
 WHILE_TRUE = (
     ConditionType.RECONCILING,
     ConditionType.STALLED,
+    ConditionType.BREAK_GLASS,
     ConditionType.HELD,
     ConditionType.INEFFECTIVE,
     ConditionType.BYPASSABLE,
@@ -87,6 +89,11 @@ CONDITION_DOCS: dict[ConditionType, ConditionDoc] = {
         "what each says. Absent where none applies and none is wanted.",
         "One refuses it, or none applies and the SearchCluster wants one. It gets no rights.",
         "It cannot be decided yet. What it has stays.",
+    ),
+    ConditionType.BREAK_GLASS: ConditionDoc(
+        _ACCESS,
+        "A warning: the SearchAccess has its rights without an approval that a policy requires. The message says until "
+        "when, who wrote it, and why. `Ready` does not depend on this condition.",
     ),
     ConditionType.CREDENTIAL_READY: ConditionDoc(
         _ACCESS,

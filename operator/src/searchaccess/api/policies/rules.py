@@ -6,6 +6,7 @@ from pydantic import Field, model_validator
 
 from searchaccess.api.base import ApiModel, Narrows, cel, matches, rules
 from searchaccess.api.credentials import STORE_PATTERN, Auth
+from searchaccess.api.policies.approval import ApprovalRule
 from searchaccess.api.policies.match import AccountPattern
 from searchaccess.api.searchaccess import (
     ClusterPrivilegeName,
@@ -116,6 +117,9 @@ class Requirements(ApiModel):
     ] = None
     """`validUntil` is required, at most this long after `validFrom`, or without `validFrom` after the SearchAccess was
     created."""
+
+    approval: Annotated[ApprovalRule | None, Narrows("then no approval is required")] = None
+    """An approval by another person, without which it gets no rights."""
 
     @model_validator(mode="after")
     def _requires_something(self) -> "Requirements":

@@ -13,7 +13,14 @@ from searchaccess.core.status.access import Failure
 
 _PENDING: Final = frozenset({Reason.CHANGES_PENDING, Reason.DRIFT_DETECTED})
 _WANTED: Final = frozenset(
-    {Reason.SUSPENDED, Reason.IN_SYNC, Reason.NOT_YET_VALID, Reason.EXPIRED, Reason.OUTSIDE_SCHEDULE}
+    {
+        Reason.SUSPENDED,
+        Reason.IN_SYNC,
+        Reason.NOT_YET_VALID,
+        Reason.EXPIRED,
+        Reason.OUTSIDE_SCHEDULE,
+        Reason.PENDING_APPROVAL,
+    }
 )
 
 

@@ -8,7 +8,9 @@ from typing import Any, Final, TypeAlias, TypeVar
 
 from searchaccess.api.constants import (
     ANNOTATION_ADOPT,
+    ANNOTATION_BREAK_GLASS,
     ANNOTATION_RECONCILE,
+    ANNOTATION_REQUESTED_BY,
     ANNOTATION_ROTATE,
     CLUSTER_NAME_LIMIT,
     FINALIZER,
@@ -35,6 +37,7 @@ from searchaccess.core.model.canonical import (
     digest,
 )
 from searchaccess.core.model.claims import Claim, claims_of
+from searchaccess.core.model.consent import NOT_NEEDED, Consent, ConsentState
 from searchaccess.core.model.identity import Identity, State
 from searchaccess.core.model.intake.metadata import (
     NAME_LIMIT,
@@ -175,7 +178,13 @@ class Access:
     time_box: TimeBox = UNLIMITED
     """When its rights are in force."""
     validity: Validity = ALWAYS
-    """What that says now."""
+    """What that, and the end of approvals, say now."""
+    requested_by: str = ""
+    """The user who wrote the spec, as its annotation says; empty: it does not."""
+    break_glass: str = ""
+    """Why it needs its rights before anybody can approve them; empty: it does not."""
+    consent: Consent = NOT_NEEDED
+    """Whether it has the approvals that policies require."""
 
     @property
     def is_unreadable(self) -> bool:
@@ -184,8 +193,14 @@ class Access:
 
     @property
     def is_over(self) -> bool:
-        """Whether it is certain that the time does not allow its rights."""
-        return self.validity.term not in {Term.IN_FORCE, Term.UNKNOWN}
+        """Whether it is certain that the time, or a missing approval, does not allow its rights."""
+        return self.validity.term not in {Term.IN_FORCE, Term.UNKNOWN} or self.consent.state is ConsentState.MISSING
+
+    @property
+    def bounded_box(self) -> TimeBox:
+        """When its rights are in force, as declared and as approved."""
+        box, ends = self.time_box, self.consent.ends
+        return box if ends is None else replace(box, ends=ends if box.ends is None else min(ends, box.ends))
 
     @property
     def seniority(self) -> tuple[str, str, str, str]:
@@ -357,6 +372,8 @@ def access_outline(raw: Any, fault: str = "") -> Access:
         labels=meta.labels,
         annotated=meta.annotated,
         time_box=box,
+        requested_by=meta.annotation(ANNOTATION_REQUESTED_BY, NAME_LIMIT),
+        break_glass=meta.annotation(ANNOTATION_BREAK_GLASS, NAME_LIMIT).strip(),
         validity=NOT_COMPARED if box.is_limited else ALWAYS,
     )
 

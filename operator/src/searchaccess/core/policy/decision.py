@@ -19,6 +19,7 @@ from searchaccess.api.searchaccess import DeletionPolicy, Mode
 from searchaccess.core.model.access import Access
 from searchaccess.core.model.actions import missing_in
 from searchaccess.core.model.admission import Admission
+from searchaccess.core.model.consent import ConsentState
 from searchaccess.core.model.identity import State, missing_message, unknown_message
 from searchaccess.core.model.timeboxes.timebox import Term
 from searchaccess.core.policy.callers import Limit, shut_out
@@ -141,7 +142,7 @@ def deletion(inputs: Inputs) -> AccessDecision | None:
         return AccessDecision(Do.REMOVE)
     # Observe changes nothing, not even at deletion: the rights stay, as with Orphan (docs/adr/0005).
     do = Do.RELEASE if access.mode is Mode.OBSERVE else _AT_DELETION[access.deletion_policy]
-    if do is Do.RELEASE and (access.time_box.has_end or access.is_over):
+    if do is Do.RELEASE and (access.bounded_box.has_end or access.is_over):
         # Nobody would end them.
         return AccessDecision(Do.REMOVE)
     if do is Do.RELEASE and access.verdict.unknown and not access.verdict.refused and not access.is_unreadable:
@@ -167,6 +168,20 @@ def outside_its_time(inputs: Inputs) -> AccessDecision | None:
     if access.validity.term is Term.UNKNOWN and not access.fault:
         return AccessDecision(Do.HOLD, Reason.PENDING, "its times were not compared with the clock yet")
     return None
+
+
+def not_approved(inputs: Inputs) -> AccessDecision | None:
+    """Revoke the rights of what lacks an approval that a policy requires, whatever else the SearchAccess says."""
+    consent = inputs.access.consent
+    if consent.state is not ConsentState.MISSING:
+        return None
+    return AccessDecision(Do.REMOVE, Reason.PENDING_APPROVAL, consent.message)
+
+
+def approval_unknown(inputs: Inputs) -> AccessDecision | None:
+    """Hold the rights until it is known whether the required approvals are there."""
+    consent = inputs.access.consent
+    return AccessDecision(Do.HOLD, Reason.PENDING, consent.message) if consent.state is ConsentState.UNKNOWN else None
 
 
 def namespace_unknown(inputs: Inputs) -> AccessDecision | None:
@@ -317,6 +332,7 @@ CHECKS: Final[tuple[Check, ...]] = (
     namespace_refused,
     deletion,
     outside_its_time,
+    not_approved,
     # Nothing in the SearchAccess can be relied on before these.
     namespace_unknown,
     unread,
@@ -330,6 +346,7 @@ CHECKS: Final[tuple[Check, ...]] = (
     # These keep declared rights from being granted. They come before checks that depend on the cluster.
     subject_unknown,
     policy_unknown,
+    approval_unknown,
     license_held,
     privileges_unknown,
     cluster_closed,

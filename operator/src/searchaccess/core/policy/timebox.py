@@ -12,6 +12,8 @@ def not_in_force(access: Access) -> tuple[Reason, str] | None:
         case Term.NOT_YET:
             begins = shown_time(access.validity.changes_at or 0)
             return Reason.NOT_YET_VALID, f"it has no rights before {begins} (spec.validFrom)"
+        case Term.EXPIRED if (approved := access.consent.ends) is not None and access.bounded_box != box:
+            return Reason.PENDING_APPROVAL, f"its approval ended at {shown_time(approved)}"
         case Term.EXPIRED:
             ended = shown_time(box.ends or 0)
             return Reason.EXPIRED, f"its rights ended at {ended}: delete it, or set a later spec.validUntil"

@@ -27,6 +27,7 @@ from searchaccess.core.rights.elsewhere import describe_elsewhere
 from searchaccess.core.rights.foreign.exclusive import Exclusivity, worst_of
 from searchaccess.core.rights.plan import Finding
 from searchaccess.core.rights.widened import Widened, together
+from searchaccess.core.status.aspects.consent import break_glass_notes, mark_break_glass
 from searchaccess.core.status.aspects.exclusive import exclusive_notes, mark_exclusive
 from searchaccess.core.status.aspects.hints import mark_hints
 from searchaccess.core.status.aspects.identity import build_identity, identity_notes, mark_identity
@@ -49,7 +50,7 @@ _NOT_OURS_TO_CHANGE: Final = frozenset({Reason.CHANGES_PENDING, Reason.DRIFT_DET
 """Observe: not Ready, but neither the operator nor anybody else has to act."""
 
 
-_TROUBLE: Final = frozenset({EventReason.CLUSTER_NOT_FOUND, EventReason.EXPIRED})
+_TROUBLE: Final = frozenset({EventReason.CLUSTER_NOT_FOUND, EventReason.EXPIRED, EventReason.PENDING_APPROVAL})
 """Reasons that are emitted as events although they do not make a SearchAccess Stalled. ServiceNotFound is emitted
 elsewhere."""
 _NOT_KNOWN: Final = frozenset({Reason.CLUSTER_UNREACHABLE, Reason.IDENTITY_UNKNOWN})
@@ -297,6 +298,7 @@ def build_access_status(facts: AccessFacts, previous: SearchAccessStatus, now: s
     identity = build_identity(access, previous.identity, now)
     mark_identity(conditions, access, identity, now)
     mark_policy(conditions, access)
+    mark_break_glass(conditions, access)
     failure = _cause(facts)
     removed = facts.released or (facts.decision.do is Do.REMOVE and facts.failure is None)
     gone = not access.has_credential or removed
@@ -332,7 +334,7 @@ def _count(number: int) -> str:
 
 def build_notes(facts: AccessFacts, previous: SearchAccessStatus, status: SearchAccessStatus) -> list[Note]:
     """Return the events for a new status: drift, adoption, and what a person must act on."""
-    notes = []
+    notes = break_glass_notes(previous, status)
     new = new_drift(facts.finding.drift, previous.drift or NO_DRIFT)
     if new:
         notes.append(note(EventReason.DRIFT_DETECTED, describe_differences(new)))

@@ -6,8 +6,8 @@ from searchaccess.core.model.timeboxes.timebox import shown_time
 
 
 def build_validity(access: Access) -> ValidityStatus | None:
-    """Return whether the time allows the rights of an access, and when that changes; None: it declares no times."""
-    if not access.time_box.is_limited:
+    """Return whether the time allows the rights of an access, and when that changes; None: nothing limits it."""
+    if not access.bounded_box.is_limited:
         return None
     changes_at = access.validity.changes_at
     return ValidityStatus(

@@ -7,8 +7,10 @@ from typing import Any, Final
 from searchaccess.api.conditions.reasons import Reason
 from searchaccess.core.model.access import Access
 from searchaccess.core.model.admission import Admission
+from searchaccess.core.model.consent import NOT_NEEDED, ConsentState
 from searchaccess.core.model.timeboxes.timebox import ALWAYS, Term
 from searchaccess.core.model.verdict import Outcome
+from searchaccess.core.policy.consent.messages import whose_request
 from searchaccess.core.policy.decision import AccessDecision, Gate, decide
 from searchaccess.core.policy.guardrails.messages import described
 from searchaccess.core.policy.guardrails.verdicts import MOST_REASONS
@@ -70,10 +72,11 @@ class Judged:
     def decision(self) -> AccessDecision:
         """What the loop would decide about it, as far as only what is declared matters.
 
-        Its time comes without another admission, so that it counts as come.
+        Its time and its approval come without another admission, so that they count as come.
         """
-        waits = self.access.validity.term in {Term.NOT_YET, Term.OUTSIDE}
-        return decide(replace(self.access, validity=ALWAYS) if waits else self.access, self.gate)
+        access = replace(self.access, consent=NOT_NEEDED)
+        waits = access.validity.term in {Term.NOT_YET, Term.OUTSIDE}
+        return decide(replace(access, validity=ALWAYS) if waits else access, self.gate)
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,4 +161,6 @@ def _warnings(access: Access) -> Iterator[str]:
         yield f"it is not known yet whether it is accepted, and it gets no rights until then: {why}"
     if (out := not_in_force(access)) and out[0] is Reason.EXPIRED:
         yield out[1]
+    if access.consent.state is ConsentState.MISSING:
+        yield f"it gets no rights until another person approves it: {whose_request(access)}"
     yield from smells(access)

@@ -51,7 +51,7 @@ class Jobs:
             waits_for_users=credential.revoke is RevokeWhen.WHEN_UNUSED,
             auth=access.auth,
             rolls=credential.rollout is Rollout.NEW_REVISION,
-            ends=access.time_box.ends,
+            ends=access.bounded_box.ends,
         )
         place = Place(access.namespace, credential.name)
         url = self._session.connection.urls[0]

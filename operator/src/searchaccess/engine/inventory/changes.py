@@ -2,7 +2,13 @@
 
 from collections.abc import Container, Mapping
 
-from searchaccess.api.constants import ANNOTATION_ADOPT, ANNOTATION_RECONCILE, ANNOTATION_ROTATE
+from searchaccess.api.constants import (
+    ANNOTATION_ADOPT,
+    ANNOTATION_BREAK_GLASS,
+    ANNOTATION_RECONCILE,
+    ANNOTATION_REQUESTED_BY,
+    ANNOTATION_ROTATE,
+)
 from searchaccess.core.clusters.cluster import Cluster
 from searchaccess.core.model.access import Access
 from searchaccess.core.model.identity import State
@@ -20,6 +26,7 @@ def reconcile_key(access: Access) -> tuple[object, ...]:
         access.fault,
         access.verdict,
         access.validity,
+        access.consent,
     )
 
 
@@ -54,5 +61,7 @@ def may_differ(meta: Metadata, access: Access, writing: Container[str], written:
         or meta.annotation(ANNOTATION_ADOPT, NAME_LIMIT) != access.adopt
         or meta.annotation(ANNOTATION_RECONCILE) != access.reconcile_requested
         or meta.annotation(ANNOTATION_ROTATE) != access.rotate_requested
+        or meta.annotation(ANNOTATION_REQUESTED_BY, NAME_LIMIT) != access.requested_by
+        or meta.annotation(ANNOTATION_BREAK_GLASS, NAME_LIMIT).strip() != access.break_glass
         or (meta.labels, meta.annotated) != (access.labels, access.annotated)
     )

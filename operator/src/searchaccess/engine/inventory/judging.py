@@ -7,11 +7,14 @@ from typing import Final
 from searchaccess.core.clusters.cluster import Cluster
 from searchaccess.core.model.access import Access
 from searchaccess.core.model.admission import Admission
+from searchaccess.core.model.consent import ConsentState
+from searchaccess.core.policy.consent.decision import Around, consent_of, with_audits
 from searchaccess.core.policy.guardrails.aliases import Aliases
 from searchaccess.core.policy.namespaces import needs_labels
 from searchaccess.engine.barrier import caught
 from searchaccess.engine.concurrency.chunks import Pace, in_chunks
 from searchaccess.engine.inventory.allowed import Labels, selects_by_labels
+from searchaccess.engine.inventory.approvals import Approvals
 from searchaccess.engine.inventory.declared import Declared
 from searchaccess.engine.inventory.former import FormerRights
 from searchaccess.engine.inventory.intake import PLACE
@@ -39,6 +42,7 @@ class Judged(Declared):
         self._clock = clock
         self.time_boxes = TimeBoxes(clock)
         self.policies = Policies(meter, clock)
+        self.approvals = Approvals(meter, self.time_boxes.request)
         super().__init__(self.policies)
         self._aliases: dict[str, Aliases] = {}
         """By SearchCluster, where its aliases lead; absent: it was not read yet."""
@@ -73,11 +77,21 @@ class Judged(Declared):
         return access if admission is access.admission else replace(access, admission=admission)
 
     def _judged(self, access: Access) -> Access:
-        return self._judged_by_policies(self.time_boxes.judge(access))
+        return self._judged_by_policies(self.time_boxes.judge(self._consented(access)))
+
+    def _consented(self, access: Access) -> Access:
+        """Return a SearchAccess with what the required approvals say now."""
+        demands = self.policies.demands(access, self.namespaces.labels_of(access.namespace))
+        consent = consent_of(access, [each for each in demands if not each.audits], self._around(access))
+        return access if consent == access.consent else replace(access, consent=consent)
+
+    def _around(self, access: Access) -> Around:
+        approvals = self.approvals
+        return Around(approvals.of(access.uid), approvals.listed, approvals.vouching, self.time_boxes.now())
 
     def _despite_fault(self, access: Access) -> Access:
-        """Return a SearchAccess with an internal error, judged: its time and policies end its rights all the same."""
-        for judge in (self.time_boxes.judge, self._judged_by_policies):
+        """Return a SearchAccess with an internal error, judged: consent, its time and policies end its rights."""
+        for judge in (self._consented, self.time_boxes.judge, self._judged_by_policies):
             try:
                 access = judge(access)
             except Exception as error:  # noqa: BLE001 - what is judged may itself be the cause
@@ -92,6 +106,8 @@ class Judged(Declared):
         wanted = record is not None and record.cluster.wants_policies
         labels = self.namespaces.labels_of(access.namespace)
         verdict = self.policies.judge(access, labels, self._aliases.get(access.cluster), wanted=wanted)
+        audited = [each for each in self.policies.demands(access, labels) if each.audits]
+        verdict = with_audits(verdict, access, audited, self._around(access)) if audited else verdict
         if read and verdict.unknown and labels is None and self.policies.needs_labels:
             self.namespaces.labels_wanted.set()
         return access if verdict == access.verdict else replace(access, verdict=verdict)
@@ -107,7 +123,8 @@ class Judged(Declared):
         """
         if not access.created_at and self._clock:
             access = replace(access, created_at=self._clock.now())
-        return self._judged_by_policies(self.time_boxes.compared(self._admitted(access, read=False)), read=False)
+        consented = self._consented(self._admitted(access, read=False))
+        return self._judged_by_policies(self.time_boxes.compared(consented), read=False)
 
     def note_verdict(self, before: Access | None, after: Access | None) -> None:
         """Have SearchAccesses counted again if policies say another than before; None: there is none."""
@@ -116,12 +133,15 @@ class Judged(Declared):
 
     def refuses(self, access: Access, cluster: str) -> bool:
         """Return whether policies refuse a SearchAccess, and let no rights stay, where it is or on another cluster."""
+        there = replace(access, cluster=cluster)
+        if self._consented(there).consent.state is ConsentState.MISSING:
+            return True
         if access.invalid:
             # It is held, not judged.
             return False
         if access.fault:
             return access.verdict.revokes
-        return access.verdict.revokes or self._judged_by_policies(replace(access, cluster=cluster)).verdict.revokes
+        return access.verdict.revokes or self._judged_by_policies(there).verdict.revokes
 
     async def judge_all(self) -> None:
         """Decide anew what policies say of each SearchAccess, and have those reconciled of which they say another."""

@@ -11,6 +11,7 @@ import structlog
 from searchaccess.core.model.access import Access
 from searchaccess.core.model.intake.metadata import metadata_of, version_of
 from searchaccess.core.model.verdict import PolicyVerdict
+from searchaccess.core.policy.consent.decision import Demand
 from searchaccess.core.policy.guardrails.aliases import Aliases
 from searchaccess.core.policy.guardrails.policy import Policy, policy_from_object
 from searchaccess.core.policy.guardrails.verdicts import Guardrails
@@ -53,6 +54,8 @@ class Policies:
         """Set when every SearchAccess is to be judged again."""
         self.recount = asyncio.Event()
         """Set when a policy changed, or what policies say of some SearchAccess."""
+        self.approvals_wanted = asyncio.Event()
+        """Set when it is to be read whether approvals count."""
 
     def uids(self) -> frozenset[str]:
         """Return the uids of the policies that are known."""
@@ -80,6 +83,11 @@ class Policies:
     def chunk(self) -> int:
         """How many SearchAccesses may be judged before other tasks run."""
         return max(1, min(CHUNK, _AT_ONCE // max(1, len(self._known))))
+
+    @property
+    def needs_approvals(self) -> bool:
+        """Whether any policy requires an approval."""
+        return self._guardrails.needs_approvals
 
     def see(self, raw: Mapping[str, Any]) -> None:
         """Take in a policy from an event or a list; an older version than the known one is ignored. Never raises."""
@@ -128,6 +136,10 @@ class Policies:
         """Decide about a SearchAccess, see ``Guardrails.judge``."""
         return self._guardrails.judge(access, labels, self._now(), aliases=aliases, wanted=wanted)
 
+    def demands(self, access: Access, labels: Mapping[str, str] | None) -> tuple[Demand, ...]:
+        """Return which policies require an approval of a SearchAccess, see ``Guardrails.demands``."""
+        return self._guardrails.demands(access, labels, self._now()) if self.needs_approvals else ()
+
     async def due(self) -> None:
         """Wait until every SearchAccess is to be judged again: a policy changed, or an exception ended."""
         # An exception may have ended while all were judged, after those that it concerns.
@@ -142,6 +154,8 @@ class Policies:
 
     def _renew(self) -> None:
         self._guardrails = Guardrails(self._known.values() if self._listed else None)
+        if self.needs_approvals:
+            self.approvals_wanted.set()
         self.changed.set()
         self.recount.set()
 

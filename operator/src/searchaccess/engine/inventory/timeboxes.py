@@ -42,13 +42,15 @@ class TimeBoxes:
         """By uid, of those whose rights depend on the time."""
         self._queue: list[tuple[float, str]] = []
         """A heap of times at which SearchAccesses may be due; outdated ones are skipped."""
+        self._requested: dict[str, None] = {}
+        """Uids that are to be judged whatever the time is."""
         self._latest = 0.0
         """The latest time that the clock showed."""
         self._changed = asyncio.Event()
 
     def judge(self, access: Access) -> Access:
         """Return a SearchAccess with what its time box says now, and remember when that changes."""
-        box, validity = access.time_box, ALWAYS
+        box, validity = access.bounded_box, ALWAYS
         if box.is_limited:
             validity = self._validity(access.uid, box)
         else:
@@ -57,7 +59,12 @@ class TimeBoxes:
 
     def compared(self, access: Access) -> Access:
         """Return a SearchAccess with what its time box says now, without remembering it."""
-        return replace(access, validity=validity_at(access.time_box, self._now()))
+        return replace(access, validity=validity_at(access.bounded_box, self.now()))
+
+    def request(self, uid: str) -> None:
+        """Have a SearchAccess judged again: what decides about its end changed."""
+        self._requested[uid] = None
+        self._changed.set()
 
     def forget(self, uid: str) -> None:
         """Forget a SearchAccess that is gone."""
@@ -70,7 +77,7 @@ class TimeBoxes:
         """
         while True:
             self._changed.clear()
-            now = self._now()
+            now = self.now()
             if uids := self._take_due(now):
                 return uids
             with suppress(TimeoutError):
@@ -78,7 +85,7 @@ class TimeBoxes:
                     await self._changed.wait()
 
     def _validity(self, uid: str, box: TimeBox) -> Validity:
-        now, known = self._now(), self._known.get(uid)
+        now, known = self.now(), self._known.get(uid)
         if known and known[0] == box and not _is_due(known[1], now):
             return known[1]
         validity = validity_at(box, now)
@@ -96,12 +103,12 @@ class TimeBoxes:
         heapq.heappush(self._queue, (at, uid))
 
     def _take_due(self, now: float) -> list[str]:
-        uids = dict[str, None]()
+        uids, self._requested = self._requested, {}
         while self._queue and self._queue[0][0] <= now:
             _, uid = heapq.heappop(self._queue)
             if uid in self._known and _is_due(self._known[uid][1], now):
                 uids[uid] = None
-        for uid in uids:
+        for uid in uids.keys() & self._known.keys():
             self._put(now + AGAIN_AFTER, uid)
         return list(uids)
 
@@ -113,7 +120,8 @@ class TimeBoxes:
         # The clock may be almost a second further than it shows.
         return min(CHECK_EVERY, max(CLOSELY, ahead - 1))
 
-    def _now(self) -> float:
+    def now(self) -> float:
+        """Return the time in seconds since the epoch; it goes back only by a correction of the clock."""
         found = moment(self._clock.now()) if self._clock else None
         now = float(LAST) if found is None else found
         if now < self._latest - STEP_BACK:

@@ -196,6 +196,7 @@ class _Known:
     ready: str = "Unknown"
     reason: str = ""
     drift: int = 0
+    break_glass: bool = False
     phase: str = ""
     rotation: float | None = None
     expiry: float | None = None
@@ -258,7 +259,7 @@ class Declared(Collector):
     def _accesses(self, found: dict[str, GaugeMetricFamily]) -> None:
         states: Tally[tuple[str, str, str]] = Tally()
         phases: Tally[tuple[str, str]] = Tally()
-        drift: Tally[str] = Tally()
+        totals: Tally[tuple[str, str]] = Tally()
         first: dict[tuple[str, str], float] = {}
         records = self._inventory.accesses
         for uid in self._known.keys() - records.keys():
@@ -266,7 +267,8 @@ class Declared(Collector):
         for uid, record in records.items():
             known, cluster = self._read(uid, record), record.declared.cluster
             states[cluster, known.ready, known.reason] += 1
-            drift[cluster] += known.drift
+            totals["searchaccess_drift_open", cluster] += known.drift
+            totals["searchaccess_break_glass", cluster] += known.break_glass
             if known.phase:
                 phases[cluster, known.phase] += 1
             for kind, at in (("next_rotation", known.rotation), ("expiry", known.expiry)):
@@ -276,8 +278,8 @@ class Declared(Collector):
             found["searchaccess_accesses"].add_metric(labels, number)
         for (cluster, phase), number in phases.items():
             found["searchaccess_credentials"].add_metric([cluster, phase], number)
-        for cluster, number in drift.items():
-            found["searchaccess_drift_open"].add_metric([cluster], number)
+        for (name, cluster), number in totals.items():
+            found[name].add_metric([cluster], number)
         for (kind, cluster), at in first.items():
             found[f"searchaccess_credential_{kind}_timestamp_seconds"].add_metric([cluster], at)
 
@@ -303,6 +305,7 @@ def _known(record: AccessRecord) -> _Known:
         ready,
         reason,
         status.drift.open if status.drift else 0,
+        condition_of(status, ConditionType.BREAK_GLASS) is not None,
         credential.phase if credential else "",
         epoch(credential.next_rotation) if credential and credential.next_rotation else None,
         _expiry(status),
@@ -326,6 +329,11 @@ _FAMILIES: Final[tuple[tuple[str, str, tuple[str, ...]], ...]] = (
         ("cluster", "ready", "reason"),
     ),
     ("searchaccess_drift_open", "Open differences that somebody made in Elasticsearch.", ("cluster",)),
+    (
+        "searchaccess_break_glass",
+        "SearchAccesses that have their rights without an approval that a policy requires (condition BreakGlass).",
+        ("cluster",),
+    ),
     (
         "searchaccess_released_rights",
         "Rights that stay in force although their SearchAccess was deleted: the length of status.released.",

@@ -5,11 +5,13 @@ from datetime import datetime
 from itertools import islice
 from typing import Final, NamedTuple
 
+from searchaccess.api.policies.approval import ApprovalRule
 from searchaccess.api.policies.match import SubjectPattern
 from searchaccess.api.searchaccesspolicy import PolicyException, SearchAccessPolicySpec
 from searchaccess.core.model.access import Access
 from searchaccess.core.model.admission import Admission
 from searchaccess.core.model.verdict import ACCEPTED, Outcome, PolicyOutcome, PolicyVerdict
+from searchaccess.core.policy.consent.decision import Demand
 from searchaccess.core.policy.guardrails.aliases import Aliases
 from searchaccess.core.policy.guardrails.budget import Budget
 from searchaccess.core.policy.guardrails.demands import exceeded, unmet
@@ -105,6 +107,21 @@ class Guardrails:
             tuple(outcomes), unmatched=wanted and not outcomes, by_name=_by_name(access, aliases) if denies else ()
         )
 
+    @property
+    def needs_approvals(self) -> bool:
+        """Whether any policy requires an approval."""
+        return any(_approval(policy) for policy in self._policies)
+
+    def demands(self, access: Access, labels: Mapping[str, str] | None, now: datetime) -> tuple[Demand, ...]:
+        """Return which policies that apply for certain to a SearchAccess require an approval; what, see ``judge``."""
+        return tuple(
+            Demand(policy.name, rule, policy.audits)
+            for policy in self._possible_for(access)
+            if (rule := _approval(policy))
+            and _applies(policy, access, labels) is Admission.ALLOWED
+            and not any(_exempts(each, access, now) for each in _exceptions(policy))
+        )
+
     def _possible_for(self, access: Access) -> tuple[Policy, ...]:
         """Return the policies that may apply to a SearchAccess of this namespace and cluster: most do not."""
         key = access.namespace, access.cluster
@@ -172,6 +189,11 @@ def _waits_for_account(policy: Policy, access: Access) -> bool:
     if subjects is None or access.has_credential:
         return False
     return not _matches_any(subjects, access, unknown=False) and _matches_any(subjects, access, unknown=True)
+
+
+def _approval(policy: Policy) -> ApprovalRule | None:
+    require = policy.spec.require if policy.spec else None
+    return require.approval if require else None
 
 
 def _exceptions(policy: Policy) -> Iterable[PolicyException]:

@@ -1,0 +1,1 @@
+"""Whether a SearchAccess has the approvals that policies require."""

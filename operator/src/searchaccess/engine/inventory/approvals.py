@@ -1,0 +1,89 @@
+"""The SearchAccessApprovals as last seen, by the SearchAccess that they are about."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import structlog
+
+from searchaccess.core.model.intake.metadata import metadata_of, part, text_in, version_of
+from searchaccess.core.policy.consent.approval import Approval, approval_from_object
+from searchaccess.core.policy.consent.vouching import NOT_READ, Vouching
+from searchaccess.engine.barrier import caught
+from searchaccess.ports.meter import Meter
+
+log = structlog.get_logger(__name__)
+
+
+class Approvals:
+    """All SearchAccessApprovals.
+
+    Args:
+        meter: counts approvals at which an internal error occurred.
+        changed: called with the uid of a SearchAccess whose approvals changed.
+    """
+
+    def __init__(self, meter: Meter, changed: Callable[[str], None]) -> None:
+        self._meter = meter
+        self._changed = changed
+        self._known: dict[str, Approval] = {}
+        self._of: dict[str, dict[str, Approval]] = {}
+        """By the uid of a SearchAccess: its approvals, by their own uids."""
+        self._gone: set[str] = set()
+        self.listed = False
+        """Whether all were listed."""
+        self.vouching: Vouching = NOT_READ
+        """Whether the API server checks who approves, as last read."""
+
+    def uids(self) -> frozenset[str]:
+        """Return the uids of the approvals that are known."""
+        return frozenset(self._known)
+
+    def of(self, access: str) -> tuple[Approval, ...]:
+        """Return the approvals that name the uid of a SearchAccess."""
+        return tuple(self._of.get(access, {}).values())
+
+    def see(self, raw: Mapping[str, Any]) -> None:
+        """Take in an approval from an event or a list; an older version than the known one is ignored. Never raises."""
+        meta = metadata_of(raw)
+        known = self._known.get(meta.uid)
+        if not meta.uid or meta.uid in self._gone:
+            return
+        if known and version_of(meta.resource_version) <= version_of(known.resource_version):
+            return
+        try:
+            approval = approval_from_object(raw)
+        except Exception as error:  # noqa: BLE001 - the barrier between one approval and all others
+            caught(self._meter, "", "intake", error)
+            access = text_in(part(raw, "spec"), "uid")
+            approval = Approval(meta.uid, meta.namespace, meta.name, meta.resource_version, access, None, None, False)  # noqa: FBT003 - is_leaving
+        self._drop(meta.uid)
+        self._known[meta.uid] = approval
+        self._of.setdefault(approval.access_uid, {})[meta.uid] = approval
+        self._changed(approval.access_uid)
+
+    def forget(self, uid: str) -> None:
+        """Take in that an approval is gone."""
+        self._gone.add(uid)
+        self._drop(uid)
+
+    def _drop(self, uid: str) -> None:
+        known = self._known.pop(uid, None)
+        if known is None:
+            return
+        others = self._of[known.access_uid]
+        del others[uid]
+        if not others:
+            del self._of[known.access_uid]
+        self._changed(known.access_uid)
+
+    def keep(self, present: set[str], known_before: frozenset[str]) -> None:
+        """Take in the end of a full list: what was known before it was asked for and is not in it is gone.
+
+        Args:
+            present: the uids that are in the list.
+            known_before: the uids that were known when it started.
+        """
+        for uid in known_before - present:
+            self.forget(uid)
+        self._gone &= present
+        self.listed = True
