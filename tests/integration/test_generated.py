@@ -1,6 +1,7 @@
 """The generated files: fresh, readable, complete."""
 
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +32,7 @@ def properties(path: str, schema: dict[str, Any]) -> Iterator[tuple[str, dict[st
         yield from properties(f"{path}.{name}", part.get("items", part))
 
 
+@cache
 def every_property() -> dict[str, dict[str, Any]]:
     return {
         path: schema
