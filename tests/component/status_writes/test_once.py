@@ -1,15 +1,19 @@
 """What a run that comes to an end waits for, and what it says of what could not be written."""
 
 import asyncio
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from searchaccess.core.answers.audits import Audit
 from searchaccess.core.answers.summary import Exit, Summary
+from searchaccess.decorators.dryrun import DryRun
 from searchaccess.operator.once import _at, _reconcile, summarize
 from searchaccess.ports.errors import PermissionDenied, Rejected
 from tests.component.common import begin
+from tests.component.policies.test_policies import ONLY_LOGS, ONLY_ORDERS, policy
 from tests.component.status_writes.common import Webhook, refused_accesses
 from tests.support.stage import Stage, on_stage
 from tests.support.world import CLUSTER, access, grant
@@ -102,3 +106,21 @@ async def test_a_run_for_a_while_ends_by_itself_when_that_is_over(stage: Stage) 
 
 async def _until_stopped(stop: asyncio.Event) -> None:
     await stop.wait()
+
+
+@on_stage
+async def test_a_dry_run_shows_what_policies_that_only_report_would_refuse(stage: Stage) -> None:
+    await begin(
+        stage,
+        policy("audited", mode="Audit", **ONLY_LOGS),
+        policy("enforced", **ONLY_ORDERS),
+        access("orders", grant("orders-1")),
+        access("logs", grant("logs-1")),
+    )
+    assert stage.process is not None
+    context = stage.process.host._context
+    one: Any = SimpleNamespace(context=replace(context, dry_run=DryRun()))
+    found = summarize(one, "2026-01-01T00:00:00Z", {CLUSTER}, (), "")
+    reason = "grants[0]: read is allowed only on logs-*, not on orders-1"
+    assert found.audits == (Audit("audited", "shop/orders", CLUSTER, (reason,)),)
+    assert summary_of(stage).audits == (), "the status shows it"

@@ -9,6 +9,7 @@ from searchaccess.api.conditions.docs import REASON_DOCS
 from searchaccess.api.conditions.reasons import Reason
 from searchaccess.api.status import SearchAccessStatus, SearchClusterStatus, Status
 from searchaccess.cli.summaries import Output, show, table_of
+from searchaccess.core.answers.audits import Audit
 from searchaccess.core.answers.changes import Action, Change
 from searchaccess.core.answers.summary import Exit, Line, Summary, line_of, sorted_lines
 from searchaccess.core.rights.diff import Difference
@@ -255,3 +256,16 @@ def test_a_table_fits_the_terminal_and_cuts_no_name(width: int | None, heads: li
     if width and width > 100:
         assert max(map(len, table)) <= width
     assert text.count(WHY) == 1, "below the table it is in full"
+
+
+def test_what_policies_only_report_is_shown_and_fails_nothing() -> None:
+    audits = tuple(Audit("own", f"{name}/orders", "prod", ("grants[0]: no", "and more")) for name in ("shop", "bank"))
+    summary = Summary((a_line("True", "InSync"),), changes=(), audits=audits)
+    assert summary.code is Exit.IN_SYNC
+    text = table_of(summary)
+    said = "SearchAccessPolicy own (Audit) would refuse shop/orders (cluster prod)\n  grants[0]: no\n  and more\n"
+    assert said in text
+    assert "bank/orders" in text
+    alone = summary.of_namespace("shop")
+    assert [audit["access"] for audit in alone.to_json()["audits"]] == ["shop/orders"]
+    assert "audits" not in Summary((a_line("True", "InSync"),)).to_json()

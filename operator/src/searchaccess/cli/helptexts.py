@@ -48,6 +48,11 @@ MAPPING: Final = block(
     "searchaccess mapping -f cluster.yaml",
     "helm template ./chart | searchaccess mapping -f - --cluster prod",
 )
+ADMISSION: Final = block(
+    "Examples",
+    "searchaccess generate-admission-policy -f policies/",
+    "searchaccess generate-admission-policy | kubectl apply -f -",
+)
 LOGIN: Final = block(
     "Examples",
     "searchaccess login --tier Observe",

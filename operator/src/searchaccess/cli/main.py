@@ -12,6 +12,7 @@ import typer
 from searchaccess import __version__
 from searchaccess.api.times.durations import DURATION_PATTERN, seconds
 from searchaccess.cli import helptexts, kinds, webhook
+from searchaccess.cli.admissionpolicies import generate_admission_policy
 from searchaccess.cli.common import Common, run_to_end, takes_common
 from searchaccess.cli.logins import login, mapping
 from searchaccess.cli.manifests import Filenames, read
@@ -190,6 +191,7 @@ def reconcile(
 
 app.command(epilog=helptexts.MAPPING, short_help="Print the role mapping of a SearchCluster.")(mapping)
 app.command(epilog=helptexts.LOGIN, short_help="Print the role for a login to Elasticsearch.")(login)
+app.command(epilog=helptexts.ADMISSION, short_help="Print ValidatingAdmissionPolicies.")(generate_admission_policy)
 app.command(short_help="Print or apply the CustomResourceDefinitions.")(kinds.crds)
 
 

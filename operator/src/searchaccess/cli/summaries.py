@@ -13,6 +13,7 @@ from rich.table import Table
 
 from searchaccess.api.conditions.docs import REASON_DOCS
 from searchaccess.api.conditions.meaning import Who
+from searchaccess.core.answers.audits import Audit
 from searchaccess.core.answers.changes import Change
 from searchaccess.core.answers.summary import Exit, Line, Summary
 from searchaccess.core.messages import some_of
@@ -66,6 +67,12 @@ def _troubles(lines: Sequence[Line]) -> Iterator[str]:
         yield f"{len(troubles) - _TROUBLES} more failures: -o json shows all of them."
 
 
+def _audits(audits: Sequence[Audit]) -> Iterator[str]:
+    for audit in audits:
+        yield f"SearchAccessPolicy {audit.policy} (Audit) would refuse {audit.access} (cluster {audit.cluster})"
+        yield from (f"  {reason}" for reason in audit.reasons)
+
+
 def table_of(summary: Summary, width: int | None = None) -> str:
     """Return a table with failures last, the failures in full, what would change, and a sentence.
 
@@ -90,6 +97,9 @@ def table_of(summary: Summary, width: int | None = None) -> str:
         console.print()
     if summary.changes is not None:
         console.print("\n".join(_plan(summary.changes)), soft_wrap=True)
+        console.print()
+    if summary.audits:
+        console.print("\n".join(_audits(summary.audits)), soft_wrap=True)
         console.print()
     console.print(summary.count() + ".", soft_wrap=True)
     if summary.faults:

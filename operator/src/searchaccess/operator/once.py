@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Collection, Coroutine
 from typing import Any, Final
 
+from searchaccess.core.answers.audits import audits_of
 from searchaccess.core.answers.summary import Summary, line_of, sorted_lines
 from searchaccess.engine.pacing.backoff import Spreading
 from searchaccess.operator.app import Options, Wired, watch_and_run, wired
@@ -167,6 +168,13 @@ def summarize(process: Wired, began: str, ours: Collection[str], only: Collectio
         for name, record in inventory.clusters.items()
         if name in ours
     ]
+    shown = {
+        uid: record
+        for uid, record in inventory.accesses.items()
+        # A deleted one with nothing left counts as gone, even without an event, unless its finalizer is still there.
+        if (not record.confirmed or uid in unwritten)
+        and (record.access.cluster in ours or (not only and record.access.cluster not in inventory.clusters))
+    }
     lines += [
         line_of(
             "SearchAccess",
@@ -177,12 +185,10 @@ def summarize(process: Wired, began: str, ours: Collection[str], only: Collectio
             generation=record.access.generation,
             unwritten=unwritten.get(uid),
         )
-        for uid, record in inventory.accesses.items()
-        # A deleted one with nothing left counts as gone, even without an event, unless its finalizer is still there.
-        if (not record.confirmed or uid in unwritten)
-        and (record.access.cluster in ours or (not only and record.access.cluster not in inventory.clusters))
+        for uid, record in shown.items()
     ]
     elsewhere = 0 if only else len(inventory.clusters) - len(ours)
     dry_run = process.context.dry_run
     changes = dry_run.changes if dry_run else None
-    return Summary(sorted_lines(lines), elsewhere, unfinished, changes, process.context.meter.internal_errors)
+    audits = tuple(sorted(each for record in shown.values() for each in audits_of(record.access))) if dry_run else ()
+    return Summary(sorted_lines(lines), elsewhere, unfinished, changes, process.context.meter.internal_errors, audits)

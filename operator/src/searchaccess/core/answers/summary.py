@@ -8,6 +8,7 @@ from typing import Any, Final
 from searchaccess.api.conditions.reasons import Reason
 from searchaccess.api.conditions.types import ConditionType
 from searchaccess.api.status import Condition, SearchAccessStatus, Status, condition_of
+from searchaccess.core.answers.audits import Audit
 from searchaccess.core.answers.changes import Change
 from searchaccess.core.status.access import Failure
 
@@ -111,6 +112,8 @@ class Summary:
     """What a dry run would change; None: it was not a dry run."""
     faults: int = 0
     """Unexpected internal errors: the summary may be incomplete."""
+    audits: tuple[Audit, ...] = ()
+    """What policies with ``mode: Audit`` would refuse, in a dry run."""
 
     @property
     def code(self) -> Exit:
@@ -142,7 +145,8 @@ class Summary:
             or any(owner.startswith(own) for owner in change.owners)
             or (not change.owners and change.cluster in clusters)
         )
-        return replace(self, lines=tuple(lines), changes=changes)
+        audits = tuple(each for each in self.audits if each.access.startswith(own))
+        return replace(self, lines=tuple(lines), changes=changes, audits=audits)
 
     def would_change(self, line: Line) -> bool:
         """Return whether an object differs from its declaration, and a run that is not a dry run would correct it."""
@@ -179,7 +183,10 @@ class Summary:
             "exitCode": int(self.code), "unfinished": self.unfinished, "internalErrors": self.faults,
             "elsewhere": self.elsewhere, "items": items,
         }  # fmt: skip
-        return found if self.changes is None else {**found, "changes": [change.to_json() for change in self.changes]}
+        if self.changes is None:
+            return found
+        audits = [audit.to_json() for audit in self.audits]
+        return {**found, "changes": [change.to_json() for change in self.changes], "audits": audits}
 
 
 def sorted_lines(lines: Iterable[Line]) -> tuple[Line, ...]:

@@ -54,11 +54,11 @@ def bounds_of(spec: SearchAccessPolicySpec, namespace: str) -> Bounds:
             for name in {action, *INCLUDES.get(action, ())}:
                 allowed.setdefault(name, {}).update(patterns)
         for name in rule.privileges or ():
-            allowed.setdefault(_raw(name), {}).update(patterns)
+            allowed.setdefault(raw(name), {}).update(patterns)
     return Bounds({name: tuple(patterns) for name, patterns in allowed.items()}, denied)
 
 
-def _raw(privilege: str) -> str:
+def raw(privilege: str) -> str:
     """Return under which name a raw privilege is kept: some are named as actions are."""
     return f"privilege {privilege}"
 
@@ -120,7 +120,7 @@ def _beyond(claim: Claim, place: str, bounds: Bounds, budget: Budget) -> Iterato
     if bounds.allowed is None:
         return
     asked = [(str(action), str(action)) for action in claim.actions]
-    for name, what in (*asked, *((_raw(name), _raw(name)) for name in claim.privileges)):
+    for name, what in (*asked, *((raw(name), raw(name)) for name in claim.privileges)):
         allowed = bounds.allowed.get(name, ())
         if not allowed:
             yield f"{place}: {what} is not allowed on any index"
@@ -146,7 +146,7 @@ def _is_short(example: str, pattern: str) -> bool:
 def _denied(claim: Claim, actions: frozenset[Action] | None) -> str:
     """Return what of a grant is denied; empty: nothing is."""
     if claim.privileges:
-        return some_of([_raw(name) for name in claim.privileges])
+        return some_of([raw(name) for name in claim.privileges])
     if actions is None:
         return some_of(list(map(str, claim.actions)))
     return some_of([str(each) for each in claim.actions if not actions.isdisjoint({each, *INCLUDES.get(each, ())})])

@@ -8,7 +8,7 @@ from searchaccess.core.model.access import Access
 from searchaccess.core.model.workload import Workload
 from searchaccess.core.patterns.wildcards import matches
 
-_USER_MANAGED: Final = ".iam.gserviceaccount.com"
+USER_MANAGED: Final = ".iam.gserviceaccount.com"
 APP_ENGINE_SUFFIX: Final = "@appspot.gserviceaccount.com"
 
 
@@ -19,7 +19,7 @@ def project_of(account: str) -> str:
     """
     if account.endswith(APP_ENGINE_SUFFIX):
         return account.removesuffix(APP_ENGINE_SUFFIX)
-    return account.partition("@")[2].removesuffix(_USER_MANAGED) if account.endswith(_USER_MANAGED) else ""
+    return account.partition("@")[2].removesuffix(USER_MANAGED) if account.endswith(USER_MANAGED) else ""
 
 
 def accounts_of(access: Access) -> tuple[str, ...] | None:

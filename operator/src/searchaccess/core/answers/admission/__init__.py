@@ -1,0 +1,1 @@
+"""ValidatingAdmissionPolicies: what CEL can express of SearchAccessPolicies."""
