@@ -27,6 +27,7 @@ HEALTHY = UP | {
     'searchaccess_accesses{cluster="prod",ready="False",reason="NotYetValid"}': "1x2000",
     'searchaccess_accesses{cluster="prod",ready="False",reason="Expired"}': "1x2000",
     'searchaccess_accesses{cluster="prod",ready="False",reason="OutsideSchedule"}': "1x2000",
+    'searchaccess_not_exclusive{cluster="prod",reason="CannotBeSeen"}': "1x2000",
     'searchaccess_queue_age_seconds{cluster="prod"}': "3x2000",
     'searchaccess_internal_errors_total{cluster="prod",place="plan"}': "0x2000",
     'searchaccess_lease_held{cluster="prod",pod="a"}': "1x2000",
@@ -47,6 +48,9 @@ WRONG: dict[str, tuple[dict[str, str], str]] = {
     "SearchAccessDriftStays": ({'searchaccess_drift_open{cluster="prod"}': "1x2000"}, "45m"),
     "SearchAccessDriftKeepsComing": (
         {'searchaccess_events_total{cluster="prod",reason="DriftCorrected"}': "0+1x2000"}, "60m"
+    ),
+    "SearchAccessNotExclusive": (
+        {'searchaccess_not_exclusive{cluster="prod",reason="BroaderThanDeclared"}': "1x2000"}, "30m"
     ),
     "SearchAccessRotationLate": (
         {'searchaccess_credential_next_rotation_timestamp_seconds{cluster="prod"}': "60x2000"}, "120m"

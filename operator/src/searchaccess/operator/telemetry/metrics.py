@@ -5,7 +5,7 @@ https://prometheus.io/docs/practices/naming/
 
 import time
 from collections import Counter as Tally
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any, Final
@@ -196,6 +196,8 @@ class _Known:
     ready: str = "Unknown"
     reason: str = ""
     drift: int = 0
+    exclusive: str = ""
+    """Why Exclusive is not True; empty: it is, or is absent."""
     phase: str = ""
     rotation: float | None = None
     expiry: float | None = None
@@ -256,6 +258,7 @@ class Declared(Collector):
         states: Tally[tuple[str, str, str]] = Tally()
         phases: Tally[tuple[str, str]] = Tally()
         drift: Tally[str] = Tally()
+        shared: Tally[tuple[str, str]] = Tally()
         first: dict[tuple[str, str], float] = {}
         records = self._inventory.accesses
         for uid in self._known.keys() - records.keys():
@@ -264,15 +267,16 @@ class Declared(Collector):
             known, cluster = self._read(uid, record), record.declared.cluster
             states[cluster, known.ready, known.reason] += 1
             drift[cluster] += known.drift
+            if known.exclusive:
+                shared[cluster, known.exclusive] += 1
             if known.phase:
                 phases[cluster, known.phase] += 1
             for kind, at in (("next_rotation", known.rotation), ("expiry", known.expiry)):
                 if at is not None:
                     first[kind, cluster] = min(at, first.get((kind, cluster), at))
-        for labels, number in states.items():
-            found["searchaccess_accesses"].add_metric(labels, number)
-        for (cluster, phase), number in phases.items():
-            found["searchaccess_credentials"].add_metric([cluster, phase], number)
+        _add(found["searchaccess_accesses"], states.items())
+        _add(found["searchaccess_credentials"], phases.items())
+        _add(found["searchaccess_not_exclusive"], shared.items())
         for cluster, number in drift.items():
             found["searchaccess_drift_open"].add_metric([cluster], number)
         for (kind, cluster), at in first.items():
@@ -286,6 +290,11 @@ class Declared(Collector):
         return known
 
 
+def _add(family: GaugeMetricFamily, tally: Iterable[tuple[Sequence[str], int]]) -> None:
+    for labels, number in tally:
+        family.add_metric(labels, number)
+
+
 def _ready(status: Status) -> tuple[str, str]:
     found = condition_of(status, ConditionType.READY)
     return (found.status, found.reason) if found else ("Unknown", "")
@@ -293,13 +302,14 @@ def _ready(status: Status) -> tuple[str, str]:
 
 def _known(record: AccessRecord) -> _Known:
     status = record.status
-    credential = status.credential
+    credential, exclusive = status.credential, condition_of(status, ConditionType.EXCLUSIVE)
     ready, reason = _ready(status)
     return _Known(
         record.status_json,
         ready,
         reason,
         status.drift.open if status.drift else 0,
+        exclusive.reason if exclusive and exclusive.status != "True" else "",
         credential.phase if credential else "",
         epoch(credential.next_rotation) if credential and credential.next_rotation else None,
         _expiry(status),
@@ -323,6 +333,11 @@ _FAMILIES: Final[tuple[tuple[str, str, tuple[str, ...]], ...]] = (
         ("cluster", "ready", "reason"),
     ),
     ("searchaccess_drift_open", "Open differences that somebody made in Elasticsearch.", ("cluster",)),
+    (
+        "searchaccess_not_exclusive",
+        "SearchAccesses whose condition Exclusive is False or Unknown, by its reason.",
+        ("cluster", "reason"),
+    ),
     (
         "searchaccess_released_rights",
         "Rights that stay in force although their SearchAccess was deleted: the length of status.released.",
