@@ -7,7 +7,8 @@ from typing import Any
 
 import yaml
 
-from searchaccess.operator.telemetry.metrics import LABELS, Metrics, families
+from searchaccess.operator.telemetry.families import families
+from searchaccess.operator.telemetry.metrics import LABELS, Metrics
 from tests.support.operatorprocess import ROOT
 
 FILE = ROOT / "charts" / "searchaccess-operator" / "files" / "alerts.yaml"
@@ -29,6 +30,7 @@ HEALTHY = UP | {
     'searchaccess_accesses{cluster="prod",ready="False",reason="OutsideSchedule"}': "1x2000",
     'searchaccess_accesses{cluster="prod",ready="False",reason="PendingApproval"}': "1x2000",
     'searchaccess_break_glass{cluster="prod"}': "0x2000",
+    'searchaccess_not_exclusive{cluster="prod",reason="CannotBeSeen"}': "1x2000",
     'searchaccess_queue_age_seconds{cluster="prod"}': "3x2000",
     'searchaccess_internal_errors_total{cluster="prod",place="plan"}': "0x2000",
     'searchaccess_lease_held{cluster="prod",pod="a"}': "1x2000",
@@ -49,6 +51,9 @@ WRONG: dict[str, tuple[dict[str, str], str]] = {
     "SearchAccessDriftStays": ({'searchaccess_drift_open{cluster="prod"}': "1x2000"}, "45m"),
     "SearchAccessDriftKeepsComing": (
         {'searchaccess_events_total{cluster="prod",reason="DriftCorrected"}': "0+1x2000"}, "60m"
+    ),
+    "SearchAccessNotExclusive": (
+        {'searchaccess_not_exclusive{cluster="prod",reason="BroaderThanDeclared"}': "1x2000"}, "30m"
     ),
     "SearchAccessRotationLate": (
         {'searchaccess_credential_next_rotation_timestamp_seconds{cluster="prod"}': "60x2000"}, "120m"

@@ -43,6 +43,11 @@ def is_visibility(request: Seen) -> bool:
     return request.path == "/_security/user/_has_privileges"
 
 
+def is_about_others(request: Seen) -> bool:
+    """Say whether it reads users, or API keys of others: in full reads, at most once a minute."""
+    return request.path.startswith("/_security/_query/")
+
+
 def reads_roles(request: Seen) -> bool:
     return request.method == "GET" and (request.path + "/").startswith("/_security/role/")
 

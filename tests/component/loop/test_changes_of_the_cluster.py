@@ -122,12 +122,14 @@ async def test_at_rest_it_costs_less_than_two_requests_a_minute_more_than_probes
     asked = await _in_ten_minutes(stage)
     # Without an identity of its own, the operator asks nobody about it.
     del asked["realm_of_own"]
-    assert set(asked) <= {"probe", "fingerprint", "facts", "roles", "mappings", "login_rights", "hidden"}, asked
+    in_sweeps = {"roles", "mappings", "owned_keys", "holders"}
+    assert set(asked) <= {"probe", "fingerprint", "facts", "login_rights", "hidden", *in_sweeps}, asked
+    assert {asked[method] for method in in_sweeps} == {2}, "every five minutes"
     # What a login may do that may do everything is asked with a check alone.
     assert asked["login_rights"] <= asked["facts"]
     assert asked["hidden"] <= 1, "what the login may see is asked every ten minutes"
     # A check is three requests, and every two seconds there was a probe.
-    assert asked.total() + 2 * asked["facts"] <= (30 + 2) * 10 + 3 * 2 + 3 * 1
+    assert asked.total() + 2 * asked["facts"] <= (30 + 2) * 10 + 3 * 2 + 3 * 1 + 2 * 2
     assert asked["probe"] >= 26 * 10
 
 

@@ -36,6 +36,8 @@ STATUS = (
     ' "issued": "2026-01-01T00:00:00Z", "nextRotation": "2026-01-02T00:00:00Z", "expires": "2026-02-01T00:00:00Z"}}'
 )
 
+EXCLUSIVE = '{"conditions": [{"type": "Exclusive", "status": "%s", "reason": "%s"}]}'
+
 
 def samples(metrics: Metrics) -> dict[tuple[str, frozenset[str]], float]:
     return {
@@ -156,11 +158,17 @@ def test_what_is_declared_is_looked_up() -> None:
         "b": record("b", (STATUS % ("True", "InSync")).replace("2026-01-02", "2026-01-01")),
         "c": record("c", STATUS % ("False", "Pending")),
         "new": record("new", ""),
+        "shared": record("shared", EXCLUSIVE % ("False", "BroaderThanDeclared")),
+        "unseen": record("unseen", EXCLUSIVE % ("Unknown", "CannotBeSeen")),
+        "alone": record("alone", EXCLUSIVE % ("True", "NotBroader")),
     }
     found = samples(metrics)
     assert found["searchaccess_accesses", frozenset({"prod", "True", "InSync"})] == 2
     assert found["searchaccess_accesses", frozenset({"prod", "False", "Pending"})] == 1
-    assert found["searchaccess_accesses", frozenset({"prod", "Unknown", ""})] == 1
+    assert found["searchaccess_accesses", frozenset({"prod", "Unknown", ""})] == 4
+    assert found["searchaccess_not_exclusive", frozenset({"prod", "BroaderThanDeclared"})] == 1
+    assert found["searchaccess_not_exclusive", frozenset({"prod", "CannotBeSeen"})] == 1
+    assert ("searchaccess_not_exclusive", frozenset({"prod", "NotBroader"})) not in found
     assert found["searchaccess_drift_open", frozenset({"prod"})] == 6
     assert found["searchaccess_credentials", frozenset({"prod", "Active"})] == 3
     assert found["searchaccess_credential_next_rotation_timestamp_seconds", frozenset({"prod"})] == 1767225600

@@ -42,7 +42,7 @@ from searchaccess.core.status.events import stalled_of
 from searchaccess.core.status.placed import placed_by, seen_of
 from searchaccess.engine.inventory.intake import read_status
 from searchaccess.engine.inventory.records import AccessRecord, ClusterRecord
-from searchaccess.operator.telemetry.metrics import _known, _ready
+from searchaccess.operator.telemetry.states import ready_of, state_of
 from tests.unit.builders import LATER, NOW, UUID, a_cluster, an_access
 from tests.unit.builders import facts as cluster_facts
 from tests.unit.status.test_access import CASES
@@ -167,7 +167,7 @@ def test_any_status_of_an_access_is_read_and_rewritten_once(raw: Any, facts: Acc
     is_drifted(before)
     stalled_of(before)
     seen_of(placed_by(before), UUID)
-    _known(record)
+    state_of(record)
     line_of("SearchAccess", "shop/orders", "prod", before, NOW, generation=1)
     lost = CredentialFacts(Decision(steps=(Issue(1, 1.0, "lost", lost=True),)), Seen())
     finding_of(facts.access, lost, before.credential, same_rights=True)
@@ -196,7 +196,7 @@ def test_any_status_of_a_cluster_is_read_and_rewritten_once(raw: Any, report: Cl
     record = ClusterRecord(report.cluster, read_status({"status": raw}))
     before = record.status
     assert_writable(before, "SearchCluster")
-    _ready(before)
+    ready_of(before)
     stalled_of(before)
     line_of("SearchCluster", "prod", "prod", before, NOW, generation=1)
     found = (Difference("role_mapping/x", "enabled", "true", "false"),)

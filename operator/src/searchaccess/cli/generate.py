@@ -28,7 +28,8 @@ from searchaccess.cli.pages.dashboard import dashboard
 from searchaccess.cli.pages.markdown import COMMAND, as_code, page, table
 from searchaccess.core.model.actions import PRIVILEGE_LETTER
 from searchaccess.core.model.restrictions.where import MOST_BYTES, QUERY_DEPTH
-from searchaccess.operator.telemetry.metrics import LABELS, Metrics, families
+from searchaccess.operator.telemetry.families import families
+from searchaccess.operator.telemetry.metrics import LABELS, Metrics
 
 _YAML_WIDTH: Final = 110
 

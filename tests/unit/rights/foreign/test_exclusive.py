@@ -71,9 +71,9 @@ CASES: dict[str, tuple[Others, Reason | None, str]] = {
     "several": (
         _others(("a", NAME, ["orders"]), ("b", NAME, ["logs", "gone"]), ("c", CLAIM, ["superuser"])),
         Reason.BROADER_THAN_DECLARED,
-        "role mapping a gives role orders: documents of orders-* that `where` hides; role mapping b gives role gone, "
-        "which cannot be seen: it may be in a file; role mapping c may give role superuser (its rules are about what is "
-        "not known of the caller): all indices, all actions, all cluster privileges",
+        ("role mapping a gives role orders: documents of orders-* that `where` hides; role mapping b gives role gone, "
+        "which cannot be seen: it may be in a file; role mapping c may give role superuser (its rules are about what "
+        "not known of the caller): all indices, all actions, all cluster privileges"),
     ),
     "nothing more": (_others(("ops", NAME, ["logs"])), Reason.NOT_BROADER, "role mapping ops gives role logs"),
     "what the license does not include": (
@@ -90,14 +90,14 @@ CASES: dict[str, tuple[Others, Reason | None, str]] = {
     "a rule that is not decided": (
         _others(("ops", CLAIM, ["orders"])),
         Reason.CANNOT_BE_SEEN,
-        "role mapping ops may give role orders (its rules are about what is not known of the caller): documents of "
-        "orders-* that `where` hides",
+        ("role mapping ops may give role orders (its rules are about what is not known of the caller): documents of "
+        "orders-* that `where` hides"),
     ),
     "a template": (
         _others(("ops", NAME, [("{{realm.name}}",), ("super{{metadata.none}}user",)])),
         Reason.BROADER_THAN_DECLARED,
-        "role mapping ops gives role superuser: all indices, all actions, all cluster privileges; role mapping ops "
-        "gives role google, which cannot be seen: it may be in a file",
+        ("role mapping ops gives role superuser: all indices, all actions, all cluster privileges; role mapping ops "
+        "gives role google, which cannot be seen: it may be in a file"),
     ),
     "a template that cannot be evaluated": (
         _others(("ops", NAME, [("{{metadata.jwt_claim_azp}}",)])),
@@ -141,12 +141,12 @@ CASES: dict[str, tuple[Others, Reason | None, str]] = {
         Reason.ROLE_GIVEN_TO_OTHERS,
         f"user ada has role {ROLE}",
     ),
-    "what could not be read": (_others(unseen=("API keys cannot be seen",)), Reason.CANNOT_BE_SEEN, "API keys cannot be seen"),
+    "what could not be read": (_others(unseen=("no API keys",)), Reason.CANNOT_BE_SEEN, "no API keys"),
     "rules beyond measure": (
         _others(("ops", {"any": [NAME] * 2000}, ["superuser"])),
         Reason.CANNOT_BE_SEEN,
-        "role mapping ops may give role superuser (its rules are about what is not known of the caller): all indices, "
-        "all actions, all cluster privileges",
+        ("role mapping ops may give role superuser (its rules are about what is not known of the caller): all indices, "
+        "all actions, all cluster privileges"),
     ),
 }  # fmt: skip
 

@@ -249,6 +249,14 @@ def _was_compared(facts: AccessFacts) -> bool:
     return bool(facts.finding.differences) or (facts.failure is None and not facts.finding.conflict)
 
 
+def _mark_elsewhere(conditions: Conditions, facts: AccessFacts) -> None:
+    if facts.elsewhere:
+        message = describe_elsewhere(facts.access.principal, facts.elsewhere)
+        conditions.mark(ConditionType.GRANTED_ELSEWHERE, TRUE, Reason.GRANTED_ELSEWHERE, message)
+    elif not _was_compared(facts):
+        conditions.keep(ConditionType.GRANTED_ELSEWHERE)
+
+
 def build_access_status(facts: AccessFacts, previous: SearchAccessStatus, now: str) -> SearchAccessStatus:
     """Return the status of a SearchAccess.
 
@@ -289,11 +297,7 @@ def build_access_status(facts: AccessFacts, previous: SearchAccessStatus, now: s
         _mark_bypassable(conditions, facts, condition_of(previous, ConditionType.BYPASSABLE))
     _mark_held(conditions, facts)
     mark_proof(conditions, access, facts.proof)
-    if facts.elsewhere:
-        message = describe_elsewhere(access.principal, facts.elsewhere)
-        conditions.mark(ConditionType.GRANTED_ELSEWHERE, TRUE, Reason.GRANTED_ELSEWHERE, message)
-    elif not _was_compared(facts):
-        conditions.keep(ConditionType.GRANTED_ELSEWHERE)
+    _mark_elsewhere(conditions, facts)
     mark_exclusive(conditions, access, facts.exclusive, facts.widened)
     identity = build_identity(access, previous.identity, now)
     mark_identity(conditions, access, identity, now)

@@ -5,9 +5,8 @@ https://prometheus.io/docs/practices/naming/
 
 import time
 from collections import Counter as Tally
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
 from typing import Any, Final
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, generate_latest
@@ -15,11 +14,7 @@ from prometheus_client.metrics_core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from searchaccess import __version__
-from searchaccess.api.conditions.types import ConditionType
-from searchaccess.api.status import SearchAccessStatus, Status, condition_of
-from searchaccess.core.credentials.ending import TOLERANCE
 from searchaccess.core.ownership.others import counted
-from searchaccess.core.status.credential import epoch
 from searchaccess.decorators.measured import Count
 from searchaccess.engine.barrier import PLACES
 from searchaccess.engine.concurrency.chunks import in_chunks
@@ -28,6 +23,8 @@ from searchaccess.engine.inventory.inventory import Inventory
 from searchaccess.engine.inventory.records import AccessRecord
 from searchaccess.engine.outbox import Outbox
 from searchaccess.engine.replicas.ownership import Ownership
+from searchaccess.operator.telemetry.families import FAMILIES, families
+from searchaccess.operator.telemetry.states import State, ready_of, state_of
 from searchaccess.operator.telemetry.tracing import Tracing
 from searchaccess.ports.kubernetes import Plural
 from searchaccess.ports.meter import Meter
@@ -188,20 +185,6 @@ class Metrics(Meter):
         return generate_latest(self.registry)
 
 
-@dataclass(slots=True)
-class _Known:
-    """What metrics need of a SearchAccess's status."""
-
-    text: str
-    ready: str = "Unknown"
-    reason: str = ""
-    drift: int = 0
-    break_glass: bool = False
-    phase: str = ""
-    rotation: float | None = None
-    expiry: float | None = None
-
-
 class Declared(Collector):
     """Metrics of declared objects and their states.
 
@@ -217,7 +200,7 @@ class Declared(Collector):
         self._inventory = inventory
         self._outbox = outbox
         self._host = host
-        self._known: dict[str, _Known] = {}
+        self._known: dict[str, State] = {}
 
     def describe(self) -> Iterator[Metric]:
         """Yield the families without values."""
@@ -229,7 +212,7 @@ class Declared(Collector):
         self._accesses(found)
         for name, record in self._inventory.clusters.items():
             status = record.status
-            ready, reason = _ready(status)
+            ready, reason = ready_of(status)
             found["searchaccess_cluster_ready"].add_metric([name, reason], float(ready == "True"))
             found["searchaccess_released_rights"].add_metric([name], len(status.released or ()))
             found["searchaccess_lease_held"].add_metric([name], float(self._ownership.holds(name)))
@@ -260,6 +243,7 @@ class Declared(Collector):
         states: Tally[tuple[str, str, str]] = Tally()
         phases: Tally[tuple[str, str]] = Tally()
         totals: Tally[tuple[str, str]] = Tally()
+        shared: Tally[tuple[str, str]] = Tally()
         first: dict[tuple[str, str], float] = {}
         records = self._inventory.accesses
         for uid in self._known.keys() - records.keys():
@@ -269,136 +253,33 @@ class Declared(Collector):
             states[cluster, known.ready, known.reason] += 1
             totals["searchaccess_drift_open", cluster] += known.drift
             totals["searchaccess_break_glass", cluster] += known.break_glass
+            if known.exclusive:
+                shared[cluster, known.exclusive] += 1
             if known.phase:
                 phases[cluster, known.phase] += 1
             for kind, at in (("next_rotation", known.rotation), ("expiry", known.expiry)):
                 if at is not None:
                     first[kind, cluster] = min(at, first.get((kind, cluster), at))
-        for labels, number in states.items():
-            found["searchaccess_accesses"].add_metric(labels, number)
-        for (cluster, phase), number in phases.items():
-            found["searchaccess_credentials"].add_metric([cluster, phase], number)
+        _add(found["searchaccess_accesses"], states.items())
+        _add(found["searchaccess_credentials"], phases.items())
+        _add(found["searchaccess_not_exclusive"], shared.items())
         for (name, cluster), number in totals.items():
             found[name].add_metric([cluster], number)
         for (kind, cluster), at in first.items():
             found[f"searchaccess_credential_{kind}_timestamp_seconds"].add_metric([cluster], at)
 
-    def _read(self, uid: str, record: AccessRecord) -> _Known:
+    def _read(self, uid: str, record: AccessRecord) -> State:
         """Parse a status once: thousands of them stay the same between two scrapes."""
         known = self._known.get(uid)
         if known is None or known.text is not record.status_json:
-            known = self._known[uid] = _known(record)
+            known = self._known[uid] = state_of(record)
         return known
 
 
-def _ready(status: Status) -> tuple[str, str]:
-    found = condition_of(status, ConditionType.READY)
-    return (found.status, found.reason) if found else ("Unknown", "")
+def _add(family: GaugeMetricFamily, tally: Iterable[tuple[Sequence[str], int]]) -> None:
+    for labels, number in tally:
+        family.add_metric(labels, number)
 
 
-def _known(record: AccessRecord) -> _Known:
-    status = record.status
-    credential = status.credential
-    ready, reason = _ready(status)
-    return _Known(
-        record.status_json,
-        ready,
-        reason,
-        status.drift.open if status.drift else 0,
-        condition_of(status, ConditionType.BREAK_GLASS) is not None,
-        credential.phase if credential else "",
-        epoch(credential.next_rotation) if credential and credential.next_rotation else None,
-        _expiry(status),
-    )
-
-
-def _expiry(status: SearchAccessStatus) -> float | None:
-    """Return when an API key expires that should not; one that ends with its SearchAccess should."""
-    credential, validity = status.credential, status.validity
-    if credential is None or credential.expires is None:
-        return None
-    expires = epoch(credential.expires)
-    ends = validity.next_change if validity else None
-    return None if ends and expires >= epoch(ends) - TOLERANCE else expires
-
-
-_FAMILIES: Final[tuple[tuple[str, str, tuple[str, ...]], ...]] = (
-    (
-        "searchaccess_accesses",
-        "SearchAccesses by the status and the reason of their condition Ready.",
-        ("cluster", "ready", "reason"),
-    ),
-    ("searchaccess_drift_open", "Open differences that somebody made in Elasticsearch.", ("cluster",)),
-    (
-        "searchaccess_break_glass",
-        "SearchAccesses that have their rights without an approval that a policy requires (condition BreakGlass).",
-        ("cluster",),
-    ),
-    (
-        "searchaccess_released_rights",
-        "Rights that stay in force although their SearchAccess was deleted: the length of status.released.",
-        ("cluster",),
-    ),
-    (
-        "searchaccess_cluster_ready",
-        "Whether a SearchCluster's condition Ready is True, and why.",
-        ("cluster", "reason"),
-    ),
-    (
-        "searchaccess_lease_held",
-        "Whether this replica owns a SearchCluster and may write to it: 1 for one replica, 0 for the others.",
-        ("cluster",),
-    ),
-    (
-        "searchaccess_other_objects",
-        "Roles, role mappings, keys and users of other controllers and instances in a SearchCluster's Elasticsearch.",
-        ("cluster",),
-    ),
-    (
-        "searchaccess_unwatched",
-        "SearchAccesses, keys and users of namespaces that are not watched: their rights in Elasticsearch are held.",
-        ("cluster",),
-    ),
-    ("searchaccess_credentials", "Stored credentials: Active, or Overlap while two work.", ("cluster", "phase")),
-    (
-        "searchaccess_credential_next_rotation_timestamp_seconds",
-        "When the next of a cluster's credentials is rotated. A time in the past is late.",
-        ("cluster",),
-    ),
-    (
-        "searchaccess_credential_expiry_timestamp_seconds",
-        "When the first of a cluster's API keys expires, unless it is rotated before.",
-        ("cluster",),
-    ),
-    ("searchaccess_queue_length", "How much a SearchCluster's next reconcile has to do.", ("cluster",)),
-    (
-        "searchaccess_queue_age_seconds",
-        "Seconds since the last reconcile began, if something changed since then; else 0.",
-        ("cluster",),
-    ),
-    (
-        "searchaccess_policy_violations",
-        "SearchAccesses that a SearchAccessPolicy refuses, or with mode Audit would refuse; of one replica.",
-        ("policy", "mode"),
-    ),
-    ("searchaccess_outbox_length", "Objects whose status or finalizer waits to be written.", ()),
-    (
-        "searchaccess_outbox_failing",
-        "Of these, those whose write failed repeatedly, such as refused by a webhook. It is still retried.",
-        (),
-    ),
-    (
-        "searchaccess_crd_outdated",
-        "Whether the CRD of a resource is older than the operator, so that statuses lack fields: 1 if so.",
-        ("resource",),
-    ),
-)
-
-
-def families() -> dict[str, GaugeMetricFamily]:
-    """Return the families that are read at each scrape, without values."""
-    return {name: GaugeMetricFamily(name, text, labels=list(labels)) for name, text, labels in _FAMILIES}
-
-
-LABELS: Final = {name: labels for name, _, labels in (*_COUNTED, *_FAMILIES)}
+LABELS: Final = {name: labels for name, _, labels in (*_COUNTED, *FAMILIES)}
 """Labels by name of the metric."""
