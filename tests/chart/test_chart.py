@@ -252,7 +252,7 @@ def test_the_dashboard_and_alerts_are_in_the_chart(tool: Helm, promtool: Path, t
     file = tmp_path / "rules.yaml"
     file.write_text(yaml.safe_dump(rule["spec"]))
     assert (
-        "11 rules found"
+        "12 rules found"
         in subprocess.run([promtool, "check", "rules", file], capture_output=True, text=True, check=True).stdout
     )
     [found] = [item for item in of_kind(objects, "ConfigMap") if item["metadata"]["name"].endswith("-dashboard")]

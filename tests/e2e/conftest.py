@@ -15,6 +15,7 @@ from tests.stack.kubernetes import KubectlError
 from tests.stack.stack import Stack
 from tests.support.googleserver import GoogleServer
 from tests.support.metadata import MetadataServer
+from tests.support.operatorprocess import ROOT
 from tests.support.secretserver import SecretManagerServer
 from tests.support.world import CLUSTER, World, account
 
@@ -25,6 +26,7 @@ QUICK = {"probeEvery": "500ms"}
 """Changes are found by the probe; the sweep is minutes away, so that it cannot be what found them."""
 
 LOG_TAIL = 6000
+APPROVALS = str(ROOT / "deploy" / "approvals.yaml")
 
 
 @pytest.fixture(scope="session")
@@ -55,12 +57,16 @@ def world(
     world.watched = NAMESPACES if pytestconfig.getoption("--namespaced") else ()
     world.environment = metadata.environment | google.environment
     world.install()
+    # What is created later than these counts, so they come first.
+    world.kubernetes.run_kubectl("apply", "-f", APPROVALS)
     world.namespace("billing")
     with world.running():
         world.apply(world.cluster(drift=QUICK, orphans={"allowed": True}))
         world.until_cluster_reason(CLUSTER, "InSync", within=120)
         yield world
         clear(world)
+    # Other folders share the API server.
+    world.kubernetes.run_kubectl("delete", "-f", APPROVALS, "--ignore-not-found")
 
 
 @pytest.fixture(scope="package")
