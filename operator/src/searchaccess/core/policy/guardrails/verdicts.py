@@ -41,6 +41,8 @@ class Guardrails:
         self._bounds: dict[tuple[str, str], Bounds] = {}
         self._possible: dict[tuple[str, str], tuple[Policy, ...]] = {}
         """By namespace and cluster, the policies that may apply there."""
+        self.needs_approvals = any(_approval(policy) for policy in self._policies)
+        """Whether any policy requires an approval."""
 
     @property
     def needs_labels(self) -> bool:
@@ -86,11 +88,6 @@ class Guardrails:
         if unknown and not any(each.outcome is Outcome.DENIED for each in outcomes):
             return PolicyVerdict(unknown=unknown)
         return PolicyVerdict(tuple(outcomes), unmatched=wanted and not outcomes) if outcomes or wanted else ACCEPTED
-
-    @property
-    def needs_approvals(self) -> bool:
-        """Whether any policy requires an approval."""
-        return any(_approval(policy) for policy in self._policies)
 
     def demands(self, access: Access, labels: Mapping[str, str] | None, now: datetime) -> tuple[Demand, ...]:
         """Return which policies that apply for certain to a SearchAccess require an approval; what, see ``judge``."""
