@@ -7,6 +7,8 @@ from typing import Any
 
 import yaml
 
+from searchaccess.api.constants import API_VERSION
+from searchaccess.api.vouching import ADMISSION_GROUP
 from tests.support.arena import PATIENCE, Arena
 from tests.support.operatorprocess import ROOT
 from tests.support.proxy import Seen
@@ -19,6 +21,17 @@ Right = tuple[str, str, str]
 _PATH = re.compile(r"/(?:api|apis/(?P<group>[^/]+))/[^/]+(?:/namespaces/(?P<namespace>[^/]+))?/(?P<rest>.+)")
 _VERBS = {"POST": "create", "PUT": "update", "PATCH": "patch", "DELETE": "delete"}
 
+APPROVALS: dict[str, Any] = {
+    "apiVersion": API_VERSION,
+    "kind": "SearchAccessPolicy",
+    "metadata": {"name": "approvals"},
+    "spec": {
+        "match": {"namespaces": {"names": ["elsewhere"]}},
+        "require": {"approval": {"by": {"users": ["jane"]}, "for": "1h"}},
+    },
+}
+"""It applies to nothing, but the admission policies are read for it."""
+
 
 def right_of(seen: Seen) -> Right | None:
     """Give the right that a request needs; None: it needs none, as it asks what kinds there are."""
@@ -26,6 +39,8 @@ def right_of(seen: Seen) -> Right | None:
     if match is None:
         return None
     group, namespace, rest = match["group"] or "", match["namespace"] or "", match["rest"].split("/")
+    if group == ADMISSION_GROUP:
+        return "get", f"{group}/{rest[0]}", rest[-1]
     if seen.path.startswith("/api/v1/namespaces/") and seen.path.count("/") == 4:
         return "get", "namespaces", rest[-1]
     resource = f"{group}/{rest[0]}".removeprefix("/")
@@ -70,7 +85,7 @@ def test_every_right_is_used_and_no_other_is_needed(field: Arena) -> None:
     )
     declared["spec"]["ca"] = {"configMapRef": {"namespace": SYSTEM, "name": name}}
     user = access("user", grant("orders-*"), auth="Password", credential={"store": "main", "name": name})
-    world.apply(declared, user, access("orders", grant("orders-*")))
+    world.apply(declared, user, access("orders", grant("orders-*")), APPROVALS)
     extra = ("--lease-namespace", SYSTEM)
     with field.running(extra=extra):
         field.until_in_sync(2)

@@ -217,6 +217,21 @@ def test_approvals_do_not_count_while_the_admission_policy_does_not_deny(action:
 
 
 @on_stage
+async def test_what_was_known_of_the_admission_policy_is_not_believed_when_a_policy_comes_back(stage: Stage) -> None:
+    await approved(stage, people(), orders())
+    stage.kubernetes.delete(policy_key("people"))
+    await stage.quiet()
+    del stage.kubernetes.admission[BINDING]
+    writes = len(stage.faults.writes)
+    stage.kubernetes.create(people())
+    stage.amend("orders", grants=[grant("orders-1")])
+    stage.apply(approval(stage, "again"))
+    await stage.quiet()
+    assert not granted(stage)
+    assert "orders-1" not in str(stage.faults.writes[writes:])
+
+
+@on_stage
 async def test_approvals_do_not_count_without_the_admission_policy(stage: Stage) -> None:
     del stage.kubernetes.admission[BINDING]
     await approved(stage, people(), orders())

@@ -153,8 +153,9 @@ class Policies:
         self._judged_since = self._now()
 
     def _renew(self) -> None:
+        needed = self.needs_approvals
         self._guardrails = Guardrails(self._known.values() if self._listed else None)
-        if self.needs_approvals:
+        if self.needs_approvals or needed:
             self.approvals_wanted.set()
         self.changed.set()
         self.recount.set()

@@ -7,7 +7,7 @@ from typing import Final
 import structlog
 
 from searchaccess.api.vouching import OBJECTS, AdmissionObject
-from searchaccess.core.policy.consent.vouching import vouching_of
+from searchaccess.core.policy.consent.vouching import NOT_READ, vouching_of
 from searchaccess.engine.barrier import caught
 from searchaccess.engine.inventory.inventory import Inventory
 from searchaccess.ports.errors import ExternalError, NotFound
@@ -48,6 +48,8 @@ class VouchingReader:
     async def read(self) -> None:
         """Read them now if a policy requires approvals. Never raises: what is known stays if they cannot be read."""
         if not self._inventory.policies.needs_approvals:
+            # It may be another by the time that a policy needs it again.
+            self._inventory.approvals.vouching = NOT_READ
             return
         try:
             found = vouching_of({each: await self._find(each) for each in OBJECTS})

@@ -43,6 +43,8 @@ class Guardrails:
         self._bounds: dict[tuple[str, str], Bounds] = {}
         self._possible: dict[tuple[str, str], tuple[Policy, ...]] = {}
         """By namespace and cluster, the policies that may apply there."""
+        self.needs_approvals = any(_approval(policy) for policy in self._policies)
+        """Whether any policy requires an approval."""
 
     @property
     def needs_labels(self) -> bool:
@@ -106,11 +108,6 @@ class Guardrails:
         return PolicyVerdict(
             tuple(outcomes), unmatched=wanted and not outcomes, by_name=_by_name(access, aliases) if denies else ()
         )
-
-    @property
-    def needs_approvals(self) -> bool:
-        """Whether any policy requires an approval."""
-        return any(_approval(policy) for policy in self._policies)
 
     def demands(self, access: Access, labels: Mapping[str, str] | None, now: datetime) -> tuple[Demand, ...]:
         """Return which policies that apply for certain to a SearchAccess require an approval; what, see ``judge``."""
