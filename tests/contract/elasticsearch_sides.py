@@ -66,6 +66,10 @@ class ElasticsearchSide(ABC):
         """Write a role mapping, as somebody else."""
 
     @abstractmethod
+    def write_user(self, name: str, *roles: str) -> None:
+        """Write a user of the native realm, by its whole name, as somebody else."""
+
+    @abstractmethod
     def make_index(self, name: str) -> None:
         """Make an index, as somebody else."""
 
@@ -108,6 +112,9 @@ class MemorySide(ElasticsearchSide):
     def write_mapping(self, name: str, raw: Mapping[str, Any]) -> None:
         self.server.write_mapping(self.name(name), raw)
 
+    def write_user(self, name: str, *roles: str) -> None:
+        self.server.write_user(name, *roles)
+
     def make_index(self, name: str) -> None:
         self.server.indices_made.add(self.name(name))
 
@@ -136,6 +143,7 @@ class RealSide(ElasticsearchSide):
         self._client = ElasticsearchClient(Connection((server.url,), ca, OPERATOR_USER, OPERATOR_PASSWORD))
         self._admin = server.client()
         self._indices: list[str] = []
+        self._users: list[str] = []
         super().__init__(prefix, self._client, WantedRealm(server.realm, server.audience, ISSUER))
 
     @staticmethod
@@ -155,6 +163,11 @@ class RealSide(ElasticsearchSide):
 
     def write_mapping(self, name: str, raw: Mapping[str, Any]) -> None:
         self._admin.put(f"/_security/role_mapping/{self.name(name)}", json=dict(raw)).raise_for_status()
+
+    def write_user(self, name: str, *roles: str) -> None:
+        self._users.append(name)
+        user = {"password": OPERATOR_PASSWORD, "roles": list(roles)}
+        self._admin.put(f"/_security/user/{name}", json=user).raise_for_status()
 
     def make_index(self, name: str) -> None:
         self._indices.append(self.name(name).lower())
@@ -179,6 +192,8 @@ class RealSide(ElasticsearchSide):
         self.let_see()
         for index in self._indices:
             self._admin.delete(f"/{index}").raise_for_status()
+        for user in self._users:
+            self._admin.delete(f"/_security/user/{user}").raise_for_status()
         roles = [name for name in self._admin.get("/_security/role").json() if name.startswith(self.prefix)]
         if roles:
             self._admin.request("DELETE", "/_security/role", json={"names": roles}).raise_for_status()

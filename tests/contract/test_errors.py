@@ -161,6 +161,8 @@ REST: dict[str, Method] = {
     "refresh_keys": lambda port: port.refresh_keys(["x"]),
     "note_key": lambda port: port.note_key("x", {}),
     "revoke_keys": lambda port: port.revoke_keys(["x"]),
+    "owned_keys": lambda port: port.owned_keys("x"),
+    "holders": lambda port: port.holders("x"),
     "users": lambda port: port.users("x"),
     "create_user": lambda port: port.create_user("x", {}),
     "note_user": lambda port: port.note_user("x", {}),

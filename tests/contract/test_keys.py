@@ -18,6 +18,7 @@ from searchaccess.core.credentials.credential import DESCRIPTOR, Slot
 from searchaccess.core.credentials.keys import key_from_json, key_metadata, key_name, names_of_keys
 from searchaccess.core.model.access import build_share
 from searchaccess.core.model.canonical import RoleBody
+from searchaccess.core.rights.foreign.keys import owned_key
 from searchaccess.core.rights.ownership import Operator
 from searchaccess.ports.elasticsearch import ElasticsearchPort
 from searchaccess.ports.errors import NotFound, PermissionDenied, Rejected
@@ -52,6 +53,18 @@ async def read(search: ElasticsearchSide, operator: Operator) -> dict[str, Any]:
     login = await search.port.login()
     raw = await search.port.keys(names_of_keys(operator))
     return {key.id: key for item in raw if (key := key_from_json(item, operator, login))}
+
+
+async def test_the_keys_of_a_realm_are_read_with_what_they_allow(search: ElasticsearchSide, operator: Operator) -> None:
+    login, key_id = await search.port.login(), await make(search, operator)
+    [raw] = [raw for raw in await search.port.owned_keys(login.realm) or () if raw["id"] == key_id]
+    found = owned_key(raw)
+    assert found is not None
+    assert (found.name, found.owner) == (key_name(operator, "shop", "orders", 1), login.username)
+    assert [body.entries for body in found.rights] == [rights_to("orders-*", where={"term": {"a": 1}}).entries]
+    assert await search.port.owned_keys("another") == []
+    await search.port.revoke_keys([key_id])
+    assert key_id not in {raw["id"] for raw in await search.port.owned_keys(login.realm) or ()}
 
 
 async def test_what_was_made_reads_back_as_it_was_meant(search: ElasticsearchSide, operator: Operator) -> None:

@@ -47,6 +47,17 @@ async def read(port: Any, operator: Operator) -> dict[str, Key]:
     return {user.id: user for user in (await read_users(port, operator))[0]}
 
 
+async def test_who_else_has_a_role_of_ours_is_read(search: ElasticsearchSide, operator: Operator) -> None:
+    made = await make(search.port, operator, wanted())
+    role, ada, bob = search.name("a"), f"ada-{search.prefix}x", f"bob-{search.prefix}x"
+    search.write_user(ada, "viewer", role)
+    search.write_user(bob, "viewer")
+    found = await search.port.holders(search.prefix)
+    assert [(raw["username"], sorted(raw["roles"])) for raw in found or ()] == [(ada, sorted([role, "viewer"]))]
+    assert await search.port.holders(f"{search.prefix}b") == []
+    await search.port.delete_users([made.id])
+
+
 async def test_what_was_made_reads_back_as_it_was_meant(search: ElasticsearchSide, operator: Operator) -> None:
     first = await make(search.port, operator, wanted())
     another = await make(search.port, operator, wanted())

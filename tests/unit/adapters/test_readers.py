@@ -164,6 +164,12 @@ SEARCH: list[tuple[str, Any, Callable[[Any], Any], type | tuple[type, ...]]] = [
     ("privileges", PRIVILEGES, readers.missing_in, tuple),
     ("keys", {"api_keys": [KEY]}, readers.keys_of, list),
     ("users", {"users": [USER]}, lambda answer: readers.users_of(answer, 1), tuple),
+    (
+        "all keys",
+        {"total": 1, "count": 1, "api_keys": [KEY]},
+        lambda answer: readers.all_of(readers.keys_of, answer),
+        (list, type(None)),
+    ),
     ("made key", {"id": "i", "api_key": "k", "expiration": 9}, lambda raw: readers.made_key_of(raw, 60), MadeKey),
     ("time", [{"epoch": "1700000000"}], readers.time_of, float),
     ("bulk", BULK, lambda answer: readers.written_of(answer, ("created", "updated"), "noop"), Written),
@@ -183,6 +189,13 @@ def test_an_answer_of_elasticsearch(good: Any, read: Callable[[Any], Any], kind:
         assert isinstance(found, kind)
 
     any_answer()
+
+
+def test_a_part_of_all_is_not_all() -> None:
+    one = {"id": "k", "metadata": {}}
+    assert readers.all_of(readers.keys_of, {"total": 1, "count": 1, "api_keys": [one]}) == [one]
+    assert readers.all_of(readers.keys_of, {"total": 2, "count": 1, "api_keys": [one]}) is None
+    assert readers.all_of(readers.keys_of, {"api_keys": [one]}) is None
 
 
 @given(

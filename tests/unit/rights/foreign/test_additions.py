@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from searchaccess.core.model.canonical import role_from_json
-from searchaccess.core.rights.foreign.additions import Declared, added_by
+from searchaccess.core.rights.foreign.additions import Budget, Declared, added_by
 from tests.unit.builders import a_grant, an_access
 
 EU: dict[str, Any] = {"term": {"region": "eu"}}
@@ -34,7 +34,7 @@ def _entry(*names: str, can: tuple[str, ...] = ("read",), **more: Any) -> dict[s
 def _added(*entries: dict[str, Any], grants: list[dict[str, Any]] | None = None, **more: Any) -> str:
     access = an_access(grants=grants or DECLARED, clusterCan=["monitor"])
     assert not access.invalid
-    return added_by(role_from_json({"indices": list(entries), **more}), Declared.of([access.share]))
+    return added_by(role_from_json({"indices": list(entries), **more}), Declared.of([access.share]), Budget())
 
 
 NOTHING: dict[str, dict[str, Any]] = {

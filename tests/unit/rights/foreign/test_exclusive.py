@@ -73,7 +73,7 @@ CASES: dict[str, tuple[Others, Reason | None, str]] = {
         Reason.BROADER_THAN_DECLARED,
         ("role mapping a gives role orders: documents of orders-* that `where` hides; role mapping b gives role gone, "
         "which cannot be seen: it may be in a file; role mapping c may give role superuser (its rules are about what "
-        "not known of the caller): all indices, all actions, all cluster privileges"),
+        "is not known of the caller): all indices, all actions, all cluster privileges"),
     ),
     "nothing more": (_others(("ops", NAME, ["logs"])), Reason.NOT_BROADER, "role mapping ops gives role logs"),
     "what the license does not include": (
@@ -226,6 +226,16 @@ KEYS: dict[str, tuple[Others, Reason | None, str]] = {
 @pytest.mark.parametrize(("others", "reason", "message"), KEYS.values(), ids=KEYS)
 def test_a_key_keeps_what_it_and_its_owner_had(others: Others, reason: Reason | None, message: str) -> None:
     assert _about(others) == Exclusivity(reason, message)
+
+
+def test_a_change_concerns_only_those_about_whom_there_may_be_something_new() -> None:
+    before = _others(("ops", NAME, ["superuser"]))
+    assert before.concerned_since(_others(("ops", NAME, ["superuser"]))) == frozenset()
+    key = _key({"r": ROLES["logs"]}, {})
+    assert key.concerned_since(_others()) == _others().concerned_since(key) == frozenset({ORDERS})
+    assert _others(holders=(("ada", OURS + BILLS),)).concerned_since(_others()) == frozenset({BILLS})
+    assert _others().concerned_since(before) is None
+    assert _others(unseen=("x",)).concerned_since(_others()) is None
 
 
 def test_the_worst_of_several_principals_counts() -> None:

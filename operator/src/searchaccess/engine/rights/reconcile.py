@@ -267,7 +267,9 @@ class RightsReconciler:
         if run.full:
             self._other_controllers.see(observed.other_controllers)
             session.state.unseen.see_roles(owner for owners in observed.unseen.values() for owner in owners)
-            if await self._copies.changed(session) | await self._others.changed(session, observed):
+            concerned = await self._others.changed(session, observed)
+            self._progress.unsettle(concerned or ())
+            if await self._copies.changed(session) or concerned is None:
                 self._progress.settled.clear()
             self._progress.unsettle(self._released.compare(session, observed.roles))
             run.principals |= self._released.pending_revocation

@@ -23,7 +23,7 @@ from searchaccess.core.patterns.namesets import has_all_of
 from searchaccess.core.policy.delegation import implies, is_open
 
 STEPS: Final = 30_000
-"""Of the comparison of one role with what one principal has: some 50 ms at most."""
+"""Of all comparisons of others' roles with what one principal has: some 50 ms at most."""
 _PARTS: Final = 3
 """Parts of what is added that a message names."""
 _ALL: Final = "all"
@@ -56,14 +56,22 @@ class Declared:
         return cls(tuple(entries), frozenset(name for share in found for name in share.cluster))
 
 
-def added_by(role: RoleBody, declared: Declared) -> str:
+@dataclass(slots=True)
+class Budget:
+    """Limits the comparisons for one principal; what is left of it is reported with ``perhaps``."""
+
+    steps: int = STEPS
+
+
+def added_by(role: RoleBody, declared: Declared, budget: Budget) -> str:
     """Return what a role adds, for messages; empty: nothing.
 
     Args:
         role: what somebody else gives the principal.
         declared: what it has anyway.
+        budget: of the principal.
     """
-    found = _Comparison(declared)
+    found = _Comparison(declared, budget)
     for entry in role.entries:
         found.compare(entry)
     parts = [*found.parts(), *_on_cluster(role, declared), *_others(role)]
@@ -73,7 +81,7 @@ def added_by(role: RoleBody, declared: Declared) -> str:
 @dataclass(slots=True)
 class _Comparison:
     declared: Declared
-    steps: int = STEPS
+    budget: Budget
     actions: dict[tuple[str, str], None] = field(default_factory=dict)
     """Privileges and index patterns that are added."""
     remote: dict[str, None] = field(default_factory=dict)
@@ -107,9 +115,13 @@ class _Comparison:
     def _compare_privilege(self, entry: Entry, privilege: str) -> None:
         alike = self._with_privilege(entry, privilege)
         shows = reads(replace(entry, privileges=(privilege,)))
-        documents = [each for each in alike if not shows or each.query in {"", entry.query}]
-        fields = [each for each in alike if not shows or self._allows_fields(each, entry)]
-        both = [each for each in documents if each in fields]
+        judged = [
+            (each, not shows or each.query in {"", entry.query}, not shows or self._allows_fields(each, entry))
+            for each in alike
+        ]
+        documents = [each for each, has_documents, _ in judged if has_documents]
+        fields = [each for each, _, has_fields in judged if has_fields]
+        both = [each for each, has_documents, has_fields in judged if has_documents and has_fields]
         for name in entry.indices:
             if entry.restricted and is_open(name):
                 self.restricted[privilege] = None
@@ -134,8 +146,8 @@ class _Comparison:
         """Return the declared entries that have a privilege on the same cluster."""
         found = []
         for each in self.declared.entries:
-            self.steps -= len(each.privileges)
-            if self.steps < 0:
+            self.budget.steps -= len(each.privileges)
+            if self.budget.steps < 0:
                 self.perhaps = True
                 break
             same_place = not each.application and (
@@ -148,16 +160,16 @@ class _Comparison:
 
     def _allows_fields(self, has: Entry, entry: Entry) -> bool:
         answer = allows_fields(fields_of(has), fields_of(entry))
-        self.steps -= answer.steps
+        self.budget.steps -= answer.steps
         return answer.yes
 
     def _has(self, entries: Sequence[Entry], name: str) -> bool:
         """Return whether entries have all indices of a pattern."""
-        if self.steps < 0:
+        if self.budget.steps < 0:
             self.perhaps = True
             return False
         verdict, steps = measured(name, tuple(dict.fromkeys(one for each in entries for one in each.indices)))
-        self.steps -= steps
+        self.budget.steps -= steps
         self.perhaps |= verdict.undecided
         return verdict.contained
 

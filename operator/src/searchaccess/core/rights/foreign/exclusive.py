@@ -5,16 +5,18 @@ What cannot be seen is reported as such: it is not the same as nothing.
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from searchaccess.api.conditions.reasons import Reason
 from searchaccess.core.model.canonical import RoleBody, role_from_json
 from searchaccess.core.model.intake import reading
 from searchaccess.core.model.intake.metadata import bounded_text
-from searchaccess.core.rights.foreign.additions import Declared, added_by
+from searchaccess.core.rights.foreign.additions import Budget, Declared, added_by
 from searchaccess.core.rights.foreign.keys import OwnedKey
 from searchaccess.core.rights.foreign.mappings import ForeignMapping
 from searchaccess.core.rights.foreign.rules import User
+
+T = TypeVar("T")
 
 _NAME: Final = 120
 """Characters of a name that a message has."""
@@ -100,6 +102,17 @@ class Others:
         for key in self.keys:
             self._owned.setdefault(key.owner, []).append(key)
 
+    def concerned_since(self, before: "Others") -> frozenset[str] | None:
+        """Return about whom there may be something else to say than before: names of principals; None: anybody.
+
+        Users make API keys all the time, and these concern only their owners.
+        """
+        one, another = ((each.mappings, each.roles, each.unseen, each.ours) for each in (self, before))
+        if one != another:
+            return None
+        owners = {key.owner for key in {*self.keys} ^ {*before.keys}}
+        return frozenset(owners | {role.removeprefix(self.ours) for _, role in {*self.holders} ^ {*before.holders}})
+
     def may_concern(self, caller: Caller) -> bool:
         """Return whether there is anything to say about a caller; quick."""
         return bool(
@@ -121,99 +134,117 @@ class Others:
             caller: who it is.
             declared: what its SearchAccesses give it.
         """
-        found: dict[Reason, list[str]] = {reason: [] for reason in ORDER}
+        inquiry = _Inquiry(self, caller, declared)
         for mapping in self._near(caller):
-            applies = mapping.applies(caller.users)
-            if applies is not False:
-                self._note_mapping(found, mapping, caller, declared, surely=bool(applies))
-        for key in self._keys_of(caller):
-            self._note_key(found, key, declared, surely=caller.named)
-        self._note_given(found, caller)
-        found[Reason.CANNOT_BE_SEEN] += self.unseen
-        reason = next((reason for reason in ORDER if found[reason]), None)
-        if reason is None:
-            return NOBODY_ELSE
-        # What is known as well does not go unsaid.
-        texts = [text for each in ORDER[:-1] for text in found[each]] if reason != ORDER[-1] else found[reason]
-        return Exclusivity(reason, _joined(texts))
-
-    def _near(self, caller: Caller) -> Collection[ForeignMapping]:
-        """Return the role mappings that may apply to a caller."""
-        if not caller.named:
-            return self.mappings
-        named = [mapping for name in sorted(caller.names) for mapping in self._by_name.get(name, ())]
-        return sorted({mapping.name: mapping for mapping in [*self._general, *named]}.values(), key=lambda m: m.name)
-
-    def _keys_of(self, caller: Caller) -> Sequence[OwnedKey]:
-        if not caller.named:
-            return self.keys
-        return [key for name in sorted(caller.names) for key in self._owned.get(name, ())]
-
-    def _note_mapping(
-        self,
-        found: dict[Reason, list[str]],
-        mapping: ForeignMapping,
-        caller: Caller,
-        declared: Declared,
-        *,
-        surely: bool,
-    ) -> None:
-        roles, unseen = mapping.roles_for(caller.users)
-        who = f"role mapping {_short(mapping.name)}"
-        how = "gives" if surely else "may give"
-        for template in unseen:
-            text = f"{who} {how} roles by the template {_short(template)}, which cannot be evaluated"
-            found[Reason.CANNOT_BE_SEEN].append(text)
-        for role in roles:
-            if role == caller.role:
-                continue
-            raw = self.roles.get(role)
-            if raw is None and mapping.managed:
-                continue
-            if raw is None:
-                text = f"{who} {how} role {_short(role)}, which cannot be seen: it may be in a file"
-                found[Reason.CANNOT_BE_SEEN].append(text)
-                continue
-            added = added_by(given_by(raw), declared)
-            text = f"{who} {how} role {_short(role)}"
-            if not added:
-                found[Reason.NOT_BROADER].append(text)
-            elif surely:
-                found[Reason.BROADER_THAN_DECLARED].append(f"{text}: {added}")
-            else:
-                why = "its rules are about what is not known of the caller"
-                found[Reason.CANNOT_BE_SEEN].append(f"{text} ({why}): {added}")
-
-    @staticmethod
-    def _note_key(found: dict[Reason, list[str]], key: OwnedKey, declared: Declared, *, surely: bool) -> None:
-        added, what = key.adds(declared), f"API key {_short(key.name)} (id {_short(key.id)}) of {_short(key.owner)}"
-        if added is None:
-            found[Reason.CANNOT_BE_SEEN].append(f"{what} has the rights of its owner, which cannot be seen")
-        elif added and surely:
-            found[Reason.BROADER_THAN_DECLARED].append(f"{what} keeps: {added}")
-        elif added:
-            found[Reason.CANNOT_BE_SEEN].append(f"{what}, who may be the caller, keeps: {added}")
-        elif surely:
-            found[Reason.NOT_BROADER].append(what)
-
-    def _note_given(self, found: dict[Reason, list[str]], caller: Caller) -> None:
-        """Note who gives the caller's role to others."""
+            inquiry.note_mapping(mapping)
+        for key in self.keys if not caller.named else self._named(self._owned, caller):
+            inquiry.note_key(key)
         for mapping in self._given.get(caller.role, ()):
-            text = f"role mapping {_short(mapping.name)} {{}} role {_short(caller.role)} to others"
-            surely = mapping.wide if mapping.only is None or mapping.elsewhere else not mapping.only <= caller.names
-            if surely and (mapping.wide or caller.named):
-                found[Reason.ROLE_GIVEN_TO_OTHERS].append(text.format("gives"))
-            elif surely is not False:
-                found[Reason.CANNOT_BE_SEEN].append(text.format("may give"))
+            inquiry.note_given(mapping)
         for mapping in self._templates:
-            if mapping.elsewhere or caller.role not in mapping.roles_for(caller.users)[0]:
-                text = (
-                    f"role mapping {_short(mapping.name)} may give role {_short(caller.role)} to others by a template"
-                )
-                found[Reason.CANNOT_BE_SEEN].append(text)
+            inquiry.note_given_by_template(mapping)
         for user, role in self.holders:
             if role == caller.role:
-                found[Reason.ROLE_GIVEN_TO_OTHERS].append(f"user {_short(user)} has role {_short(role)}")
+                inquiry.note(Reason.ROLE_GIVEN_TO_OTHERS, f"user {_short(user)} has role {_short(role)}")
+        for text in self.unseen:
+            inquiry.note(Reason.CANNOT_BE_SEEN, text)
+        return inquiry.result()
+
+    def _near(self, caller: Caller) -> Collection[ForeignMapping]:
+        """Return the role mappings that may apply to a caller, by name."""
+        if not caller.named:
+            return self.mappings
+        near = {mapping.name: mapping for mapping in [*self._general, *self._named(self._by_name, caller)]}
+        return [near[name] for name in sorted(near)]
+
+    @staticmethod
+    def _named(known: Mapping[str, Sequence[T]], caller: Caller) -> list[T]:
+        return [each for name in sorted(caller.names) for each in known.get(name, ())]
+
+
+@dataclass(slots=True)
+class _Inquiry:
+    """Finds out what there is to say about one caller."""
+
+    others: Others
+    caller: Caller
+    declared: Declared
+    budget: Budget = field(default_factory=Budget)
+    found: dict[Reason, dict[str, None]] = field(default_factory=lambda: {reason: {} for reason in ORDER})
+    added: dict[str, str] = field(default_factory=dict)
+    """What a role adds, by its name: several role mappings may give it."""
+
+    def note(self, reason: Reason, text: str) -> None:
+        self.found[reason][text] = None
+
+    def note_mapping(self, mapping: ForeignMapping) -> None:
+        """Note what a role mapping gives the caller."""
+        applies = mapping.applies(self.caller.users)
+        if applies is False:
+            return
+        roles, unseen = mapping.roles_for(self.caller.users)
+        who = f"role mapping {_short(mapping.name)} {'gives' if applies else 'may give'}"
+        for template in unseen:
+            text = f"{who} roles by the template {_short(template)}, which cannot be evaluated"
+            self.note(Reason.CANNOT_BE_SEEN, text)
+        for role in roles:
+            raw, text = self.others.roles.get(role), f"{who} role {_short(role)}"
+            if role == self.caller.role or (raw is None and mapping.managed):
+                continue
+            if raw is None:
+                self.note(Reason.CANNOT_BE_SEEN, f"{text}, which cannot be seen: it may be in a file")
+            elif not (added := self._added(role, raw)):
+                self.note(Reason.NOT_BROADER, text)
+            elif applies:
+                self.note(Reason.BROADER_THAN_DECLARED, f"{text}: {added}")
+            else:
+                why = "its rules are about what is not known of the caller"
+                self.note(Reason.CANNOT_BE_SEEN, f"{text} ({why}): {added}")
+
+    def _added(self, role: str, raw: Mapping[str, Any]) -> str:
+        if role not in self.added:
+            self.added[role] = added_by(given_by(raw), self.declared, self.budget)
+        return self.added[role]
+
+    def note_key(self, key: OwnedKey) -> None:
+        """Note what an API key allows, which is the caller's, or may be."""
+        added, surely = key.adds(self.declared, self.budget), self.caller.named
+        what = f"API key {_short(key.name)} (id {_short(key.id)}) of {_short(key.owner)}"
+        if added is None:
+            self.note(Reason.CANNOT_BE_SEEN, f"{what} has the rights of its owner, which cannot be seen")
+        elif added and surely:
+            self.note(Reason.BROADER_THAN_DECLARED, f"{what} keeps: {added}")
+        elif added:
+            self.note(Reason.CANNOT_BE_SEEN, f"{what}, who may be the caller, keeps: {added}")
+        elif surely:
+            self.note(Reason.NOT_BROADER, what)
+
+    def note_given(self, mapping: ForeignMapping) -> None:
+        """Note a role mapping that gives the caller's role, if it gives it to others."""
+        caller = self.caller
+        text = f"role mapping {_short(mapping.name)} {{}} role {_short(caller.role)} to others"
+        surely = mapping.wide if mapping.only is None or mapping.elsewhere else not mapping.only <= caller.names
+        if surely and (mapping.wide or caller.named):
+            self.note(Reason.ROLE_GIVEN_TO_OTHERS, text.format("gives"))
+        elif surely is not False:
+            self.note(Reason.CANNOT_BE_SEEN, text.format("may give"))
+
+    def note_given_by_template(self, mapping: ForeignMapping) -> None:
+        """Note a role mapping whose templates give roles of ours, if not each caller its own."""
+        if mapping.elsewhere or self.caller.role not in mapping.roles_for(self.caller.users)[0]:
+            who, role = f"role mapping {_short(mapping.name)}", _short(self.caller.role)
+            self.note(Reason.CANNOT_BE_SEEN, f"{who} may give role {role} to others by a template")
+
+    def result(self) -> Exclusivity:
+        """Return the most important reason, and what is to be said beside it."""
+        reason = next((reason for reason in ORDER if self.found[reason]), None)
+        if reason is None:
+            return NOBODY_ELSE
+        # Whatever adds something, or may, is named; what adds nothing only if that is all.
+        named = ORDER[:-1] if reason != ORDER[-1] else ORDER
+        texts = [text for each in named for text in self.found[each]]
+        more = len(texts) - _SHOWN
+        return Exclusivity(reason, "; ".join([*texts[:_SHOWN], *([f"and {more} more"] if more > 0 else [])]))
 
 
 def given_by(raw: Mapping[str, Any]) -> RoleBody:
@@ -228,8 +259,3 @@ def given_by(raw: Mapping[str, Any]) -> RoleBody:
 
 def _short(name: str) -> str:
     return bounded_text(name, _NAME)
-
-
-def _joined(texts: Sequence[str]) -> str:
-    more = len(texts) - _SHOWN
-    return "; ".join([*texts[:_SHOWN], *([f"and {more} more"] if more > 0 else [])])

@@ -6,7 +6,7 @@ from typing import Any
 
 from searchaccess.core.model.canonical import RoleBody, role_from_json
 from searchaccess.core.model.intake.reading import mapping, objects, text
-from searchaccess.core.rights.foreign.additions import Declared, added_by
+from searchaccess.core.rights.foreign.additions import Budget, Declared, added_by
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,23 +22,24 @@ class OwnedKey:
     owners: tuple[RoleBody, ...] | None
     """The roles of its owner when it was made or updated; None: that cannot be seen."""
 
-    def adds(self, declared: Declared) -> str | None:
+    def adds(self, declared: Declared, budget: Budget) -> str | None:
         """Return what the key allows beyond what is declared; empty: nothing; None: that cannot be seen.
 
         It allows what its own rights and its owner's roles both allow, so it adds nothing if either of them does not.
 
         Args:
             declared: what its owner has now.
+            budget: of the comparisons for its owner.
         """
-        own = _added(self.rights, declared) if self.rights else None
+        own = _added(self.rights, declared, budget) if self.rights else None
         if own == "":
             return ""
-        had = None if self.owners is None else _added(self.owners, declared)
+        had = None if self.owners is None else _added(self.owners, declared, budget)
         return "" if had == "" else own or had
 
 
-def _added(roles: tuple[RoleBody, ...], declared: Declared) -> str:
-    return "; ".join(dict.fromkeys(filter(None, (added_by(role, declared) for role in roles))))
+def _added(roles: tuple[RoleBody, ...], declared: Declared, budget: Budget) -> str:
+    return "; ".join(dict.fromkeys(filter(None, (added_by(role, declared, budget) for role in roles))))
 
 
 def owned_key(raw: Mapping[str, Any]) -> OwnedKey | None:

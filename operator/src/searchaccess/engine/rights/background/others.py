@@ -9,6 +9,7 @@ from typing import Any, Final
 
 import structlog
 
+from searchaccess.api.searchcluster import PrincipalClaim
 from searchaccess.core.clusters.realm import WantedRealm
 from searchaccess.core.model.intake.reading import UNREADABLE, text, texts
 from searchaccess.core.rights.foreign.callers import anybody_of, named_by
@@ -60,8 +61,8 @@ class OthersReader:
         """Have the next sweep read API keys and users, however soon it is."""
         self._read_at = float("-inf")
 
-    async def changed(self, session: Session, observed: Observed) -> bool:
-        """Evaluate what others have, and return whether that changed.
+    async def changed(self, session: Session, observed: Observed) -> frozenset[str] | None:
+        """Evaluate what others have, and return the principals for whom that may have changed; None: for any.
 
         API keys and users are not read shortly after the last read: others' writes to security objects may cause many
         sweeps. After an error the last result stays.
@@ -71,7 +72,12 @@ class OthersReader:
             observed: a full read.
         """
         before, self.found = self.found, await self._read(session, observed)
-        return self.found != before
+        if self.found is None or before is None:
+            return None if self.found != before else frozenset()
+        concerned, realm = self.found.concerned_since(before), session.cluster.wanted_realm
+        # By subject, the owner of a key may be named by its address.
+        by_address = realm is not None and realm.principal is PrincipalClaim.EMAIL
+        return concerned if by_address or not concerned else None
 
     async def _read(self, session: Session, observed: Observed) -> Others | None:
         realm, anybody = session.cluster.wanted_realm, user_of(session)
