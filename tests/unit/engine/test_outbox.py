@@ -417,7 +417,9 @@ def test_events_are_kept_when_finalizers_are_to_be_decided_again() -> None:
         post.inventory.see_access(raw)
         post.inventory.marks.take_dirty("prod")
         post.api.refused, post.api.refuses = {"good": Conflict("409")}, {"finalizers"}
-        post.outbox.put_status(target, json.dumps({"number": 1}), [Note(warning=True, reason="Revoked", message="gone")])
+        post.outbox.put_status(
+            target, json.dumps({"number": 1}), [Note(warning=True, reason="Revoked", message="gone")]
+        )
         post.outbox.put_finalizers(target, ("x",), ())
         await until(post, lambda: bool(post.api.events))
         post.outbox.put_notes(target, [Note(warning=True, reason="Later", message="it came before the next attempt")])
