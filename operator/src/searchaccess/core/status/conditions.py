@@ -66,6 +66,14 @@ class Conditions:
         self._made[kind] = before.model_copy(update={"last_transition_time": self._since(before)})
         return True
 
+    def made(self, kind: ConditionType) -> Condition | None:
+        """Return a condition that was set or kept; None: it was not."""
+        return self._made.get(kind)
+
+    def drop(self, kind: ConditionType) -> None:
+        """Leave a condition out that was set or kept."""
+        self._made.pop(kind, None)
+
     def _since(self, before: Condition) -> str:
         return self._now if before.last_transition_time == NEVER else before.last_transition_time
 
