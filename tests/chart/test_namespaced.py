@@ -119,6 +119,7 @@ def test_what_is_no_list_of_namespaces_is_refused(tool: Helm, names: Any) -> Non
         (VALUES, "kubectl get configmap searchaccess-default-prod"),
         ({"watchNamespaces": ["shop"]}, "add one to `clusters`"),
         (OBJECTS, "kubectl get searchclusters"),
+        ({"watchNamespaces": ["shop"], "rbac": {"searchClusters": True}}, "kind: SearchCluster"),
     ],
 )
 def test_notes_say_what_it_serves(tool: Helm, values: dict[str, Any], says: str) -> None:

@@ -482,3 +482,17 @@ def test_one_that_is_deleted_right_after_a_move_is_not_let_go_before_it_has_noth
         assert not has_rights()
 
     play()
+
+
+@on_stage
+async def test_a_key_has_no_overlap_in_an_old_place_that_refuses_its_namespace(stage: Stage) -> None:
+    await begin(stage, with_key(credential={"overlap": "2h"}), new_cluster())
+    before = key_in_secret(stage)
+    move(stage, "new")
+    await stage.quiet()
+    assert works(old(stage), before)
+    stage.apply(search_cluster(secretStores=STORES, allowedNamespaces={"names": ["other"]}))
+    await stage.quiet()
+    assert not works(old(stage), before)
+    assert works(new(stage), key_in_secret(stage))
+    assert stage.ready("orders") == READY

@@ -135,6 +135,9 @@ async def test_without_an_end_a_key_is_replaced_before_it_expires(stage: Stage) 
     await stage.quiet()
     assert read(stage) != first
     assert max(left(stage)) > 30 * DAY
+    assert min(left(stage)) >= DAY, "consumers of the former key have the whole overlap"
+    await stage.sleep(2 * DAY)
+    assert len(live(stage)) == 1, "and no more"
 
 
 @on_stage
@@ -185,3 +188,47 @@ def test_what_overlaps_in_a_former_cluster_ends_too(auth: str) -> None:
             assert not server.users_now
 
     play()
+
+
+HELD: dict[str, dict[str, Any]] = {
+    "suspended": {"suspend": True},
+    "observed": {"mode": "Observe"},
+    "invalid": {"grants": "odd"},
+}
+
+
+@pytest.mark.parametrize("changes", HELD.values(), ids=HELD)
+def test_an_earlier_end_cuts_a_key_short_that_is_held(changes: dict[str, Any]) -> None:
+    """So that Elasticsearch ends it although the operator is down then."""
+
+    @on_stage
+    async def play(stage: Stage) -> None:
+        await begin(stage, key_of())
+        before = read(stage)
+        await stage.stop()
+        stage.amend("orders", validUntil=at(stage, HOUR), **changes)
+        stage.start()
+        await stage.quiet()
+        [seconds] = left(stage)
+        assert seconds <= HOUR
+        assert read(stage) == before, "nothing else changes"
+        assert await stage.reconcile_all() == []
+        stage.amend("orders", validUntil=at(stage, DAY))
+        await stage.quiet()
+        assert left(stage)[0] <= HOUR, "what is held gets nothing new"
+
+    play()
+
+
+@on_stage
+async def test_an_earlier_end_cuts_keys_short_at_a_former_place(stage: Stage) -> None:
+    another = stage.server("https://two:9200")
+    another.wipe("uuid-of-two")
+    stage.apply(search_cluster("two", "https://two:9200", secretStores=STORES))
+    await begin(stage, key_of())
+    stage.amend("orders", cluster="two")
+    await stage.quiet()
+    stage.amend("orders", validUntil=at(stage, HOUR))
+    await stage.quiet()
+    [seconds] = left(stage)
+    assert seconds <= HOUR

@@ -243,5 +243,33 @@ async def test_windows_that_overlap_revoke_nothing_and_write_few_statuses(stage:
     assert len(written) <= 4
 
 
+@on_stage
+async def test_windows_that_touch_write_no_status_each_time(stage: Stage) -> None:
+    await begin(stage, orders(schedule={"cron": "* * * * *", "timeZone": "UTC", "duration": "1m"}))
+    before = len(stage.faults.writes)
+    await stage.sleep(1800)
+    assert granted(stage)
+    assert stage.faults.writes[before:] == []
+
+
+@on_stage
+async def test_what_an_older_one_would_refuse_in_its_window_is_refused_all_the_time(stage: Stage) -> None:
+    """Otherwise it would lose its rights whenever the window opens."""
+    schedule = {"cron": "20 * * * *", "timeZone": "UTC", "duration": "10m"}
+    older = access("orders", grant("orders-*", where={"term": {"region": "eu"}}), schedule=schedule)
+    await begin(stage, older)
+    await stage.sleep(2)
+    stage.apply(access("newer", grant("orders-1", fields={"include": ["region"]}), principal=account("orders")))
+    seen = set[tuple[str, str]]()
+    for _ in range(12):
+        await stage.sleep(600)
+        seen.add(stage.ready("newer"))
+    assert seen == {("False", "RestrictionsWouldWiden")}
+    assert "SearchAccess shop/orders (orders-*)" in condition_in(stage.get("newer"), "Ready")["message"]
+    stage.delete("orders")
+    await stage.quiet()
+    assert stage.ready("newer") == IN_SYNC
+
+
 def _until(stage: Stage, time: str) -> float:
     return (moment(time) or 0) - EPOCH.timestamp() - stage.clock.monotonic()

@@ -7,11 +7,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from searchaccess.api.credentials import Auth
-from searchaccess.core.credentials.credential import Key, Secret, Seen
-from searchaccess.core.credentials.ending import LEAST, SLACK, TOLERANCE
+from searchaccess.core.credentials.credential import Key, Secret, Seen, State
+from searchaccess.core.credentials.ending import LEAST, SLACK, TOLERANCE, outliving
 from searchaccess.core.credentials.rotation import Phase, decide, lifetime
 from searchaccess.core.credentials.steps import Issue, Prolong
-from tests.unit.credentials.test_rotation import DAY, HOUR, NOW, SECRET, WISH, a_key
+from tests.unit.credentials.test_rotation import DAY, HOUR, NOW, SECRET, WISH, a_key, versions
 
 ENDING = replace(WISH, ends=NOW + HOUR)
 
@@ -67,6 +67,27 @@ def test_one_is_replaced_when_its_access_does_not_end_any_more() -> None:
     decision = decide(WISH, Seen((expiring(WISH.overlap + HOUR),), SECRET), NOW)
     assert decision.steps == ()
     assert decision.after == HOUR, "before it would be too late"
+
+
+def test_one_that_was_to_end_earlier_works_for_the_whole_overlap_after_it_was_replaced() -> None:
+    former, current = a_key(1, created=NOW - DAY, expires=NOW + HOUR), a_key(2, created=NOW - HOUR)
+    seen = Seen((former, current), versions(State.ENABLED, State.ENABLED))
+    left = WISH.overlap - HOUR
+    assert decide(WISH, seen, NOW).steps == (Prolong((former,), left + DAY),)
+    enough = replace(seen, keys=(replace(former, expires=NOW + left), current))
+    assert decide(WISH, enough, NOW).steps == ()
+    over = replace(seen, keys=(former, replace(current, created=NOW - WISH.overlap)))
+    assert not [step for step in decide(WISH, over, NOW).steps if isinstance(step, Prolong)]
+    assert Prolong((former,), left + DAY) not in decide(ENDING, seen, NOW).steps
+
+
+def test_of_a_held_access_only_what_would_outlive_it_is_cut_short() -> None:
+    key, short, user = expiring(2 * HOUR), expiring(HOUR), a_key(auth=Auth.PASSWORD, expires=None)
+    stranger = replace(key, ours=False)
+    assert outliving((key, short, user, stranger), NOW + HOUR, NOW) == Prolong((key,), HOUR - SLACK)
+    assert outliving((short, user, stranger), NOW + HOUR, NOW) is None
+    assert outliving((key,), None, NOW) is None
+    assert outliving((key,), NOW + SLACK, NOW) is None, "it is revoked in a moment"
 
 
 def test_users_have_no_end_of_their_own() -> None:

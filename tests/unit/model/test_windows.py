@@ -69,8 +69,12 @@ BERLIN = "Europe/Berlin"
             "0 1 * * *", at("2026-03-29T01:30:00"), True, at("2026-03-29T03:00:00"), id="over an hour that is left out",
         ),
         pytest.param(
-            "30 * * * *", at("2026-10-25T02:45:00", fold=1), True, at("2026-10-25T02:30:00", fold=1) + HOUR,
-            id="each hour begins one, twice as well",
+            "*/20 2 * * *", at("2026-10-25T02:45:00", fold=1), True, at("2026-10-25T02:40:00", fold=1) + HOUR,
+            id="every 20 minutes of an hour, twice as well",
+        ),
+        pytest.param(
+            "*/20 2 * * *", at("2026-03-29T01:30:00"), False, at("2026-03-30T02:00:00"),
+            id="they do not begin in an hour that is left out",
         ),
         pytest.param(
             "0 0 * * *", at("2026-10-25T00:30:00"), True, at("2026-10-25T01:00:00"), id="before the change of a day",
@@ -79,6 +83,12 @@ BERLIN = "Europe/Berlin"
 )  # fmt: skip
 def test_when_clocks_change(cron: str, now: int, is_open: bool, until: int) -> None:  # noqa: FBT001 - a column
     assert window_at(Schedule(cron, BERLIN, HOUR), now) == Window(is_open, until)
+
+
+@pytest.mark.parametrize("fold", [0, 1])
+def test_each_hour_begins_one_and_the_repeated_hour_too(fold: int) -> None:
+    now, half = at("2026-10-25T02:45:00", fold=fold), HOUR // 2
+    assert window_at(Schedule("30 * * * *", BERLIN, half), now) == Window(is_open=True, until=now + half // 2)
 
 
 @pytest.mark.parametrize(
@@ -95,6 +105,26 @@ def test_a_boundary_lies_ahead_and_nothing_changes_before_it(cron: str, zone: st
         assert window.until > time
         assert window_at(schedule, window.until - 1).is_open == window.is_open
         assert window_at(schedule, window.until).is_open is not window.is_open
+
+
+@pytest.mark.parametrize(
+    ("cron", "duration", "hours"),
+    [("* * * * *", 60, 1), ("0 * * * *", HOUR, 48), ("0 * * * *", 2 * HOUR, 48), ("0 0 * * *", 24 * HOUR, 1000)],
+)
+def test_of_windows_that_touch_or_overlap_only_the_last_end_counts(cron: str, duration: int, hours: int) -> None:
+    now = at("2026-11-27T10:30:30", "UTC")
+    window = window_at(Schedule(cron, "UTC", duration), now)
+    assert window.is_open
+    assert window.until is not None
+    assert window.until >= now - now % 60 + hours * HOUR
+
+
+def test_windows_that_touch_end_with_the_last_of_them() -> None:
+    schedule = Schedule("*/10 8-9 * * *", "UTC", 600)
+    first, last = at("2026-11-27T08:00:00", "UTC"), at("2026-11-27T10:00:00", "UTC")
+    for time in range(first, last, 300):
+        assert window_at(schedule, time) == Window(is_open=True, until=last)
+    assert window_at(schedule, last) == Window(is_open=False, until=first + 24 * HOUR)
 
 
 def test_windows_that_overlap_are_one() -> None:

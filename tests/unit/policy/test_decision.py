@@ -14,6 +14,7 @@ from searchaccess.core.model.admission import Admission
 from searchaccess.core.model.consent import Consent, ConsentState
 from searchaccess.core.model.identity import Identity, State
 from searchaccess.core.model.timeboxes.timebox import NOT_COMPARED, Term, TimeBox, Validity
+from searchaccess.core.model.timeboxes.windows import Schedule
 from searchaccess.core.model.verdict import Outcome, PolicyOutcome, PolicyVerdict
 from searchaccess.core.policy import decision as policy
 from searchaccess.core.policy.callers import Limit
@@ -86,6 +87,12 @@ UNDECIDED: dict[str, Any] = {"verdict": PolicyVerdict(unknown="the labels of the
 SOON: dict[str, Any] = {"time_box": TimeBox(begins=2_000_000_000), "validity": Validity(Term.NOT_YET, 2_000_000_000)}
 BEGUN: dict[str, Any] = {"time_box": TimeBox(begins=5), "validity": Validity(Term.IN_FORCE)}
 CURRENT: dict[str, Any] = {"time_box": TimeBox(ends=2_000_000_000), "validity": Validity(Term.IN_FORCE, 2_000_000_000)}
+HOURS = Schedule("0 8 * * *", "UTC", 3600)
+OUTSIDE: dict[str, Any] = {"time_box": TimeBox(schedule=HOURS), "validity": Validity(Term.OUTSIDE, 2_000_000_000)}
+LAST_WINDOW: dict[str, Any] = {
+    "time_box": TimeBox(ends=2_000_000_000, schedule=HOURS),
+    "validity": Validity(Term.OUTSIDE, 2_000_000_000),
+}
 OVER: dict[str, Any] = {"time_box": TimeBox(ends=5), "validity": Validity(Term.EXPIRED)}
 NO_TIME: dict[str, Any] = {"time_box": TimeBox(problem="no time"), "validity": Validity(Term.UNREADABLE)}
 NOT_CHECKED: dict[str, Any] = {"time_box": TimeBox(ends=5), "validity": NOT_COMPARED}
@@ -399,6 +406,27 @@ def test_a_privilege_that_the_release_lacks_is_named() -> None:
         "Elasticsearch 8.18 has no index privilege read_failure_store, which came with 8.19 and 9.1: remove it, or "
         "upgrade Elasticsearch"
     )
+
+
+@pytest.mark.parametrize(
+    ("given", "returns"),
+    [
+        (case(**SOON), True),
+        (case(**OUTSIDE), True),
+        (case(OBSERVED, **OUTSIDE), False),
+        (case(SUSPENDED, **OUTSIDE), False),
+        (case(**OUTSIDE, **VIOLATES), False),
+        (case(gate=CLOSED, **OUTSIDE), False),
+        (case(**LAST_WINDOW), False),
+        (case(**OVER), False),
+        (case(**NO_TIME), False),
+        (case(DELETED, **OUTSIDE), False),
+        (case(), False),
+    ],
+)
+def test_what_only_waits_for_its_time_returns_by_itself(given: Case, *, returns: bool) -> None:
+    inputs = given.inputs
+    assert decide(inputs.access, inputs.gate, inputs.rejection).returns is returns
 
 
 def _outcome(inputs: Inputs) -> tuple[Do, Reason | None]:

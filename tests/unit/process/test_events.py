@@ -61,13 +61,16 @@ def test_a_list_of_nothing_is_presumed(changes: int) -> None:
 
 def test_kopf_ends_its_own_tasks_and_no_others() -> None:
     async def play() -> None:
-        before = asyncio.all_tasks()
         kopf_task = create_guarded_task(asyncio.sleep(3600), name="a worker of kopf")
         ours = asyncio.create_task(asyncio.sleep(3600))
         await asyncio.sleep(0)
-        await kopf.run_tasks([asyncio.create_task(asyncio.sleep(0))], ignored=NotOfKopf(before))
+        await kopf.run_tasks([asyncio.create_task(asyncio.sleep(0))], ignored=(others := NotOfKopf()))
         assert kopf_task.cancelled()
         assert not ours.done()
+        assert ours in others
+        assert kopf_task not in others
+        assert set(others) == {ours, asyncio.current_task()}
+        assert len(others) == len(set(others))
         ours.cancel()
 
     run_virtually(play())

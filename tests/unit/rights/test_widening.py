@@ -94,6 +94,33 @@ def test_one_that_gets_its_rights_in_a_moment_is_not_overtaken_by_a_newer_one() 
     assert new.uid in refused(late, Member(new, decide(new, OPEN)))
 
 
+def test_one_that_is_outside_its_window_is_not_overtaken_by_a_newer_one() -> None:
+    """Otherwise the newer one would lose its rights each time when the window opens."""
+    old = replace(an_access("old", grants=[a_grant(**EU)]), created_at="2026-01-01T00:00:00Z")
+    new = replace(an_access("new", grants=[a_grant(**REGION)]), created_at="2026-01-02T00:00:00Z")
+    outside = Member(old, AccessDecision(Do.REMOVE, Reason.OUTSIDE_SCHEDULE, returns=True))
+    assert refused(outside, Member(new, decide(new, OPEN))) == {new.uid: (Do.REMOVE, Reason.RESTRICTIONS_WOULD_WIDEN)}
+    over = replace(outside, decision=AccessDecision(Do.REMOVE, Reason.EXPIRED))
+    assert refused(over, Member(new, decide(new, OPEN))) == {}
+    newer = Member(replace(old, created_at="2026-01-03T00:00:00Z"), outside.decision)
+    assert refused(newer, Member(new, decide(new, OPEN))) == {}
+
+
+def test_one_that_would_be_refused_in_its_window_refuses_no_other() -> None:
+    ages = [f"2026-01-0{day}T00:00:00Z" for day in (1, 2, 3)]
+    first, second, third = (
+        replace(an_access(name, grants=[grant]), created_at=age)
+        for name, grant, age in zip(
+            ("a", "b", "c"),
+            (a_grant("x-1", **EU), a_grant("x-*", **REGION), a_grant("x-2", **EU)),
+            ages,
+            strict=True,
+        )
+    )
+    outside = Member(second, AccessDecision(Do.REMOVE, Reason.OUTSIDE_SCHEDULE, returns=True))
+    assert refused(Member(first, decide(first, OPEN)), outside, Member(third, decide(third, OPEN))) == {}
+
+
 def test_one_that_is_held_back_while_others_are_tried_is_not_judged_by_what_it_declares() -> None:
     old = replace(an_access("old", grants=[a_grant(**EU)]), created_at="2026-01-01T00:00:00Z")
     new = replace(an_access("new", grants=[a_grant(**REGION)]), created_at="2026-01-02T00:00:00Z")

@@ -8,6 +8,7 @@ from searchaccess.core.model.access import Access, access_from_object
 from searchaccess.core.policy.guardrails import verdicts
 from searchaccess.core.webhook.ruling import Undecided
 from searchaccess.engine.inventory import intake
+from tests.support.clocks import SettableClock
 from tests.unit.builders import a_grant
 from tests.unit.webhook.scene import ONLY_SHOP, a_policy, knowing, reads, ruled
 
@@ -181,6 +182,29 @@ WORSE: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
 @pytest.mark.parametrize(("new", "old"), WORSE.values(), ids=WORSE)
 def test_an_update_that_violates_more_is_refused(new: dict[str, Any], old: dict[str, Any]) -> None:
     assert not ruled(knowing(a_policy(**ONLY_SHOP)), new, old).allowed
+
+
+TIMES = {"validUntil": "2030-01-01T00:00:00Z"}
+ODD_TIMES = {"validUntil": "tomorrow"}
+REPAIRS: dict[str, tuple[dict[str, Any], dict[str, Any], bool]] = {
+    "one of two errors": (reads("a,b"), reads("a,b", indexes=["a"]), True),
+    "another error": (reads("a,b"), reads("c,d"), True),
+    "a finalizer": (reads("a,b", finalizers=()), reads("a,b"), True),
+    "a subject": (reads("a,b", subject={}), reads("a,b"), True),
+    "a time that could not be read": (reads("a,b", **TIMES), reads("a,b", **ODD_TIMES), True),
+    "the end is put off": (reads("c,d", validUntil="2031-01-01T00:00:00Z"), reads("a,b", **TIMES), False),
+    "there is no end any more": (reads("c,d"), reads("a,b", **TIMES), False),
+    "a time that cannot be read any more": (reads("a,b", **ODD_TIMES), reads("a,b", **TIMES), False),
+    "what was valid": (reads("a,b"), reads("a"), False),
+}
+
+
+@pytest.mark.parametrize(("new", "old", "allowed"), REPAIRS.values(), ids=REPAIRS)
+def test_an_invalid_spec_can_be_repaired_step_by_step(
+    new: dict[str, Any], old: dict[str, Any], *, allowed: bool
+) -> None:
+    """Nothing is granted until it is valid. Only rights that it has could be kept for longer."""
+    assert ruled(knowing(clock=SettableClock(1000)), new, old).allowed is allowed
 
 
 def test_a_label_by_which_a_policy_applies_counts_as_a_change() -> None:

@@ -8,7 +8,7 @@ import asyncio
 import datetime as dt
 import signal
 import threading
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -203,22 +203,16 @@ class NotOfKopf(Collection["asyncio.Task[Any]"]):
     """All tasks that kopf did not create. When it ends, it cancels those that were created since it began.
 
     Reconcilers that began since, statuses that are being written and connections that are being served are not its own.
-
-    Args:
-        before: all tasks before kopf begins.
     """
 
-    def __init__(self, before: Iterable["asyncio.Task[Any]"]) -> None:
-        self._before = frozenset(before)
-
     def __contains__(self, task: object) -> bool:
-        return task in self._before or (isinstance(task, asyncio.Task) and not _runs_kopf(task))
+        return isinstance(task, asyncio.Task) and not _runs_kopf(task)
 
     def __iter__(self) -> Iterator["asyncio.Task[Any]"]:
-        return iter(self._before)
+        return (task for task in asyncio.all_tasks() if task in self)
 
     def __len__(self) -> int:
-        return len(self._before)
+        return sum(1 for _ in self)
 
 
 def _runs_kopf(task: "asyncio.Task[Any]") -> bool:
@@ -275,7 +269,6 @@ async def watch(
 
     ready = asyncio.Event()
     reclaiming = asyncio.create_task(_reclaim_signals(ready, stop))
-    ours = NotOfKopf(asyncio.all_tasks())
     try:
         tasks = await kopf.spawn_tasks(
             registry=registry,
@@ -286,7 +279,7 @@ async def watch(
             stop_flag=end or stop,
             ready_flag=ready,
         )
-        await kopf.run_tasks(tasks, ignored=ours)
+        await kopf.run_tasks(tasks, ignored=NotOfKopf())
     finally:
         reclaiming.cancel()
         # kopf closes those that it used.

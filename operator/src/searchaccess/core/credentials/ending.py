@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from typing import Final
 
 from searchaccess.core.credentials.credential import Key, Wish
+from searchaccess.core.credentials.steps import Prolong
 
 SLACK: Final = 2.0
 """Seconds by which a key ends early: Elasticsearch counts from when a request arrives."""
@@ -26,6 +27,22 @@ def is_ending(wish: Wish, now: float) -> bool:
 def ends_as_declared(wish: Wish, key: Key) -> bool:
     """Return whether a key expires because its SearchAccess ends."""
     return wish.ends is not None and key.expires is not None and key.expires >= wish.ends - TOLERANCE
+
+
+def outliving(keys: Iterable[Key], ends: float | None, now: float) -> Prolong | None:
+    """Return how keys of a held SearchAccess are cut short that would end later than it; None: none would.
+
+    Nothing else about them is changed. An end that comes in a moment revokes them anyway.
+
+    Args:
+        keys: the keys.
+        ends: when the SearchAccess ends; None: it does not.
+        now: seconds since the epoch, by Elasticsearch's clock.
+    """
+    if ends is None or ends - now - SLACK < LEAST:
+        return None
+    late = tuple(key for key in keys if key.ours and key.expires is not None and key.expires > ends)
+    return Prolong(late, ends - now - SLACK) if late else None
 
 
 def misdated(wish: Wish, keys: Iterable[Key], lifetime: float, now: float) -> tuple[Key, ...]:

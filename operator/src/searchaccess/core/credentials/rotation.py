@@ -263,7 +263,11 @@ def _keep(wish: Wish, seen: Seen, live: Sequence[Key], current: Key, now: float)
         if current.expires is not None and not ends_as_declared(wish, current):
             after = min(after, _until_reserve(wish, seen, current, current.expires, now))
     if not steps:
-        steps += _prolong(wish, seen, live if deferred else [current] if waits else [], now)
+        least = wish.overlap + LEAST_MARGIN
+        steps += _prolong(wish, seen, live if deferred else [current] if waits else [], least, now)
+    if not steps and overlap > 0:
+        # One that was to end with its SearchAccess, which goes on now, would end within the overlap.
+        steps += _prolong(wish, seen, others, overlap, now)
     if seen.pins and seen.pins.rolled:
         after = min(after, READ_AFTER_ROLL)
     return Decision(
@@ -318,9 +322,8 @@ def _end_overlap(wish: Wish, seen: Seen, others: tuple[Key, ...]) -> tuple[list[
     return [], "; ".join(f"version {key.slot.number}: {holder}" for key, holder in held.items())
 
 
-def _prolong(wish: Wish, seen: Seen, wanted: Sequence[Key], now: float) -> list[Step]:
-    """Prolong keys that cannot be replaced yet, by a day and the overlap."""
-    least = wish.overlap + LEAST_MARGIN
+def _prolong(wish: Wish, seen: Seen, wanted: Sequence[Key], least: float, now: float) -> list[Step]:
+    """Prolong keys that are needed for so many seconds yet, to a day more than that."""
     ending = tuple(
         key
         for key in wanted

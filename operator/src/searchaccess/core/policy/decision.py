@@ -10,7 +10,7 @@ not precede. Add its rows to the table in ``tests/unit/policy/test_decision.py``
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum, auto
 from typing import Final, TypeAlias
 
@@ -21,7 +21,7 @@ from searchaccess.core.model.actions import missing_in
 from searchaccess.core.model.admission import Admission
 from searchaccess.core.model.consent import ConsentState
 from searchaccess.core.model.identity import State, missing_message, unknown_message
-from searchaccess.core.model.timeboxes.timebox import Term
+from searchaccess.core.model.timeboxes.timebox import ALWAYS, Term
 from searchaccess.core.policy.callers import Limit, shut_out
 from searchaccess.core.policy.guardrails.messages import refusal_message
 from searchaccess.core.policy.login import LoginRights, beyond
@@ -60,6 +60,9 @@ class AccessDecision:
     """The state of the SearchCluster is the cause, not this SearchAccess."""
     unseen: bool = False
     """The SearchAccess cannot be seen: what it declares is not known, only what it has."""
+
+    returns: bool = False
+    """Only the time does not allow the declared rights: they come, or come back, by themselves."""
 
     @property
     def reports(self) -> bool:
@@ -164,7 +167,7 @@ def outside_its_time(inputs: Inputs) -> AccessDecision | None:
     """
     access = inputs.access
     if found := not_in_force(access):
-        return AccessDecision(Do.REMOVE, *found)
+        return AccessDecision(Do.REMOVE, *found, returns=_returns(inputs))
     if access.validity.term is Term.UNKNOWN and not access.fault:
         return AccessDecision(Do.HOLD, Reason.PENDING, "its times were not compared with the clock yet")
     return None
@@ -182,6 +185,15 @@ def approval_unknown(inputs: Inputs) -> AccessDecision | None:
     """Hold the rights until it is known whether the required approvals are there."""
     consent = inputs.access.consent
     return AccessDecision(Do.HOLD, Reason.PENDING, consent.message) if consent.state is ConsentState.UNKNOWN else None
+
+
+def _returns(inputs: Inputs) -> bool:
+    """Return whether the rights would be enforced if their time had come."""
+    access = inputs.access
+    if access.validity.term not in {Term.NOT_YET, Term.OUTSIDE} or access.validity.changes_at == access.time_box.ends:
+        return False
+    in_time = replace(inputs, access=replace(access, validity=ALWAYS))
+    return not any(check(in_time) for check in CHECKS)
 
 
 def namespace_unknown(inputs: Inputs) -> AccessDecision | None:

@@ -134,6 +134,10 @@ def _is_worse(new: Judged, old: Judged) -> bool:
     before, after = _violations(old), _violations(new)
     if before and after <= before and not _has_more(new.access):
         return False
+    if new.decision.reason == old.decision.reason == Reason.INVALID_SPEC:
+        # Nothing is granted until it is valid, but rights that it has would stay for longer if it ended later.
+        was = old.access.time_box
+        return not was.problem and new.access.time_box != was
     is_comparable = new.decision.reason == old.decision.reason and new.decision.reason in _NARROWED
     return not (is_comparable and narrows(new.access, old.access))
 

@@ -4,6 +4,8 @@ from collections.abc import Collection, Iterable, Sequence
 
 from searchaccess.core.answers.changes import change_of_credential, withdrawal
 from searchaccess.core.credentials.credential import Key
+from searchaccess.core.credentials.ending import outliving
+from searchaccess.core.model.access import Access
 from searchaccess.decorators.dryrun import DryRun
 from searchaccess.engine.credentials.clock import SharedClock
 from searchaccess.engine.credentials.steps import Credentials, Job, Outcome
@@ -34,6 +36,12 @@ class DryRunCredentials(Credentials):
         change = change_of_credential(job.access, outcome.decision.steps)
         self._dry_run.note(self._cluster, f"credential/{job.access.ref}", change)
         return outcome
+
+    async def cut_short(self, access: Access, keys: Sequence[Key]) -> tuple[Key, ...]:
+        """Record that keys would be cut short."""
+        if step := outliving(keys, access.time_box.ends, self._clock.now()):
+            self._dry_run.note(self._cluster, f"credential/{access.ref}", change_of_credential(access, (step,)))
+        return tuple(keys)
 
     async def withdraw(self, job: Job, keys: Sequence[Key]) -> None:
         """Record that keys would be revoked."""

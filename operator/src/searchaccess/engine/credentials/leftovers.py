@@ -8,6 +8,7 @@ import structlog
 from searchaccess.api.times.durations import seconds
 from searchaccess.core.credentials.credential import Key
 from searchaccess.core.model.access import Access
+from searchaccess.core.model.admission import Admission
 from searchaccess.core.policy.decision import Do
 from searchaccess.core.policy.former import Former, RightsPlace, decide_former
 from searchaccess.core.status.credential import epoch
@@ -73,11 +74,8 @@ class Leftovers:
             # It stays recorded until they are known to be gone, whatever happens below.
             self._inventory.former.add(uid, self._name, KEYS)
             delay = self._held_for(known, keys)
-            if delay is None:
-                self._agenda.forget(uid)
-                return
-            if delay > 0:
-                self._agenda.plan(uid, max(SOONEST, delay))
+            if delay is None or delay > 0:
+                await self._hold(credentials, known.access, keys, delay)
                 return
         try:
             for namespace in sorted({key.namespace for key in keys}):
@@ -91,6 +89,19 @@ class Leftovers:
             self._agenda.forget(uid)
             self._inventory.former.drop(uid, self._name, KEYS)
 
+    async def _hold(self, credentials: Credentials, access: Access, keys: Sequence[Key], delay: float | None) -> None:
+        """Hold keys for some seconds, or until something changes; they end with their SearchAccess all the same."""
+        try:
+            await credentials.cut_short(access, keys)
+        except ExternalError as error:
+            log.warning("cannot cut short", keys=[key.id for key in keys], error=error.message)
+            self._agenda.fail(access.uid)
+            return
+        if delay is None:
+            self._agenda.forget(access.uid)
+        else:
+            self._agenda.plan(access.uid, max(SOONEST, delay))
+
     def _held_for(self, record: AccessRecord, keys: Sequence[Key]) -> float | None:
         """Return the seconds for which keys are held; None: until something changes."""
         access, confirmed = record.access, place_of(record.status_summary.placed)
@@ -99,6 +110,7 @@ class Leftovers:
         refused = self._inventory.refuses(access, self._name)
         if decide_former(Former(access, here, confirmed, admission, refused=refused)).do is Do.HOLD:
             return None
+        refused = refused or admission is Admission.REFUSED
         if refused or access.is_over or access.deleted_at or confirmed in {None, here} or access.credential is None:
             return 0.0
         issued = record.status.credential.issued if record.status.credential else None

@@ -340,6 +340,9 @@ class CredentialReconciler:
             if access.credential:
                 self._context.inventory.contested.requeue(access.credential.name)
             return None
+        if decision.do is Do.HOLD:
+            # Even if the store cannot be opened.
+            keys = await credentials.cut_short(access, keys)
         job = await run.jobs.job(access)
         if job is not None:
             job = as_successor(job, keys, self._context.inventory.accesses)

@@ -10,6 +10,7 @@ import structlog
 
 from searchaccess.api.credentials import Auth, PayloadFormat
 from searchaccess.core.credentials.credential import Key, Seen, Wish
+from searchaccess.core.credentials.ending import outliving
 from searchaccess.core.credentials.payload import build_payload
 from searchaccess.core.credentials.pins import Pins
 from searchaccess.core.credentials.rotation import Decision, decide, withdraw
@@ -153,6 +154,24 @@ class Credentials:
         """
         seen = await self._see(job, Seen(tuple(keys)))
         return Outcome(self._decide(job, seen), seen)
+
+    async def cut_short(self, access: Access, keys: Sequence[Key]) -> tuple[Key, ...]:
+        """Let keys that are held end with their SearchAccess, so that Elasticsearch ends them if nobody else does.
+
+        Returns:
+            The keys as they are then.
+
+        Raises:
+            ExternalError: one could not be changed, or its outcome is unknown.
+        """
+        step = outliving(keys, access.time_box.ends, self._clock.now())
+        if step is None or self._by_api_key:
+            return tuple(keys)
+        async with self._steps:
+            for issuer, some in self._by_issuer(step.keys):
+                await issuer.prolong(some, step.lifetime)
+        ends = self._clock.now() + step.lifetime
+        return tuple(replace(key, expires=ends) if key in step.keys else key for key in keys)
 
     def _decide(self, job: Job, seen: Seen) -> Decision:
         dated = replace(seen, ages=self._clock.ages(seen.keys))

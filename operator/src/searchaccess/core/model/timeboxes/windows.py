@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
@@ -18,6 +19,8 @@ _SHIFT: Final = timedelta(hours=3)
 """More than clocks are ever set forward or back."""
 _MOST: Final = 500
 """Beginnings within that time, before and after: one a minute, and as many that fall into an hour that is left out."""
+_TOGETHER: Final = 60
+"""Windows that are joined at most: two milliseconds. After these, the schedule is asked again."""
 _REFERENCE: Final = datetime(2024, 1, 1, tzinfo=UTC)
 """From here on, a schedule must begin within the 50 years that cronsim searches: what it answers does not change."""
 _LEAST: Final = 60.0
@@ -48,7 +51,7 @@ class Window:
     Args:
         is_open: whether rights are in force.
         until: when to ask again, in seconds since the epoch: the end of the window, or the beginning of the next; None:
-            there is no other.
+            there is no other. Windows that overlap or touch are one. It may go on after that if it is very many.
     """
 
     is_open: bool
@@ -101,17 +104,27 @@ def window_at(schedule: Schedule, now: int) -> Window:
         now: seconds since the epoch.
     """
     try:
-        began, begins = _around(schedule, datetime.fromtimestamp(now, ZoneInfo(schedule.zone)))
+        began, ahead = _around(schedule, datetime.fromtimestamp(now, ZoneInfo(schedule.zone)))
+        if began is None or now >= began + schedule.duration:
+            return Window(is_open=False, until=next(ahead, None))
     except (OverflowError, ValueError):
         # The end of all calendars.
         return Window(is_open=False, until=None)
-    if began is not None and now < began + schedule.duration:
-        return Window(is_open=True, until=began + schedule.duration)
-    return Window(is_open=False, until=begins)
+    return Window(is_open=True, until=_end(began + schedule.duration, ahead, schedule.duration))
 
 
-def _around(schedule: Schedule, now: datetime) -> tuple[int | None, int | None]:
-    """Return the last beginning until now, and the first one after.
+def _end(ends: int, ahead: Iterator[int], duration: int) -> int:
+    """Return when a window ends, with those that begin before that, or just then."""
+    with suppress(OverflowError, ValueError):
+        for begins in islice(ahead, _TOGETHER):
+            if begins > ends:
+                break
+            ends = max(ends, begins + duration)
+    return ends
+
+
+def _around(schedule: Schedule, now: datetime) -> tuple[int | None, Iterator[int]]:
+    """Return the last beginning until now, and those after.
 
     Where clocks are set back, cronsim takes the hour that comes twice for one. So the search starts hours away, and
     skips what is on the wrong side.
@@ -120,7 +133,7 @@ def _around(schedule: Schedule, now: datetime) -> tuple[int | None, int | None]:
     later, earlier = ((now.astimezone(UTC) + shift).astimezone(now.tzinfo) for shift in (_SHIFT, -_SHIFT))
     past = (begin for begin in _beginnings(CronSim(schedule.cron, later, reverse=True)) if begin <= at)
     ahead = (begin for begin in _beginnings(CronSim(schedule.cron, earlier)) if begin > at)
-    return next(past, None), next(ahead, None)
+    return next(past, None), ahead
 
 
 def _beginnings(found: Iterator[datetime]) -> Iterator[int]:

@@ -45,7 +45,12 @@ def refusals(members: Sequence[Member], shares: Shares) -> dict[str, AccessDecis
     observed = all(member.access.mode is Mode.OBSERVE for member in seen)
     found: dict[str, AccessDecision] = {}
     for member in sorted(seen, key=lambda item: item.access.seniority):
-        if member.decision.do in _STAYS:
+        if member.decision.returns:
+            # Otherwise a newer one would lose its rights each time when its window opens.
+            label = f"SearchAccess {member.access.ref}"
+            if together.conflict(member.access.share.entries, label) is None:
+                together.add(member.access.share.entries, label)
+        elif member.decision.do in _STAYS:
             refused = _take_in(member, shares.by_uid.get(member.access.uid, Share()), together, observed=observed)
             if refused is not None:
                 found[member.access.uid] = refused
