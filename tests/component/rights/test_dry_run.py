@@ -13,6 +13,7 @@ from searchaccess.core.policy.login import LoginRights
 from searchaccess.core.rights.mapping import mapping_of
 from searchaccess.core.rights.ownership import Role
 from tests.component.credentials.common import HOUR, STORES, begin, credential, with_key, with_password
+from tests.component.timeboxes.common import at
 from tests.support.clocks import run_virtually
 from tests.support.effort import examples
 from tests.support.memory_elasticsearch import MemoryElasticsearch
@@ -169,4 +170,23 @@ async def test_a_manifest_takes_the_place_of_what_is_there(stage: Stage) -> None
     [change] = await stage.dry_run(access("new", grant("new-*")))
     assert (change.action, change.owners) == (Action.CREATE, ("shop/new",))
     assert await stage.dry_run(access("orders", grant("orders-*"))) == ()
+    stage.start()
+
+
+@on_stage
+async def test_that_a_held_key_would_be_cut_short_is_said_and_not_done(stage: Stage) -> None:
+    await begin(stage, with_key())
+    key = credential(stage)["keyId"]
+    before = stage.elasticsearch.keys_now[key]["expiration"]
+    await stage.stop()
+    stage.amend("orders", suspend=True, validUntil=at(stage, HOUR))
+    assert {change.object: change.action for change in await stage.dry_run()} == {
+        "credential/shop/orders": Action.CHANGE
+    }
+    assert stage.elasticsearch.keys_now[key]["expiration"] == before
+    stage.start()
+    await stage.quiet()
+    assert stage.elasticsearch.keys_now[key]["expiration"] < before
+    await stage.stop()
+    assert not await stage.dry_run()
     stage.start()
