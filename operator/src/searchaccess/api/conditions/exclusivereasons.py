@@ -32,12 +32,6 @@ EXCLUSIVE_REASONS: Final = {
         "service account for one of the two.",
         Who.SECURITY,
     ),
-    Reason.SHADOWED: ReasonDoc(
-        "A role of the operator's is not in effect: a role of the same name in a file of the nodes (roles.yml) takes "
-        "precedence. The caller has the rights of the role in the file.",
-        "Remove the role that the message names from roles.yml on every node.",
-        Who.PLATFORM,
-    ),
     Reason.CANNOT_BE_SEEN: ReasonDoc(
         "Others may give the principal more than is declared, and the operator cannot tell. The message says what it "
         "cannot see: a role that may be in a file, a rule about claims that it does not know, or objects that its "

@@ -90,7 +90,6 @@ class Reason(StrEnum):
     BROADER_THAN_DECLARED = "BroaderThanDeclared"
     ROLE_GIVEN_TO_OTHERS = "RoleGivenToOthers"
     WIDENED_BY = "WidenedBy"
-    SHADOWED = "Shadowed"
     CANNOT_BE_SEEN = "CannotBeSeen"
     THROTTLED = "Throttled"
     INTERNAL_ERROR = "InternalError"
