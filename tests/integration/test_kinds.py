@@ -343,6 +343,8 @@ def stored(server: Server) -> Iterator[None]:
         "conditions": [READY], "url": "https://es", "version": "8.19.0", "license": "platinum", "uuid": "abc",
         "probe": "Active", "counts": counts,
     }})  # fmt: skip
+    judged = {"accesses": 9, "accepted": 4, "denied": 3, "wouldDeny": 0, "exempt": 2}
+    patch(server, "searchaccesspolicy", "limits", {"status": {"conditions": [READY], "counts": judged}})
     yield
     server.kubectl("delete", "-f", "-", manifests=manifests)
 
@@ -410,8 +412,8 @@ def test_every_name_of_the_kind_means_search_clusters_alone(word: str, server: S
 @pytest.mark.usefixtures("stored")
 def test_columns_of_search_access_policies(server: Server) -> None:
     header, row = server.table("searchaccesspolicies")
-    assert header == ["NAME", "MODE", "ON-VIOLATION", "AGE"]
-    assert row[:-1] == ["limits", "Enforce", "Revoke"]
+    assert header == ["NAME", "MODE", "ON-VIOLATION", "READY", "ACCESSES", "DENIED", "WOULD-DENY", "AGE"]
+    assert row[:-1] == ["limits", "Enforce", "Revoke", "True", "9", "3", "0"]
 
 
 @pytest.mark.usefixtures("stored")

@@ -27,6 +27,14 @@ READER_ROLE = {
 }
 
 
+AUDITED = {
+    "apiVersion": "searchaccess.dev/v1alpha1",
+    "kind": "SearchAccessPolicy",
+    "metadata": {"name": "only-logs"},
+    "spec": {"mode": "Audit", "allow": [{"indices": ["logs-*"], "can": ["read"]}]},
+}
+
+
 @pytest.fixture
 def kubeconfig(field: Arena) -> Path:
     """Of a ServiceAccount that may only read, and no Secret; the login to Elasticsearch may only read, too."""
@@ -75,8 +83,12 @@ def reads_secrets(seen: Seen) -> bool:
 def test_it_says_what_would_be_made_and_makes_nothing(field: Arena, kubeconfig: Path) -> None:
     world, instance = field.world, field.world.instance
     world.apply(field.cluster(), access("orders", grant("orders-*")))
-    code, found = observe(field, kubeconfig, "-o", "json")
+    only_logs = field.folder / "only-logs.yaml"
+    only_logs.write_text(yaml.safe_dump(AUDITED))
+    code, found = observe(field, kubeconfig, "-o", "json", "-f", str(only_logs))
     assert code == found["exitCode"] == 2
+    [audit] = found["audits"]
+    assert (audit["policy"], audit["access"], len(audit["reasons"])) == ("only-logs", "shop/orders", 1)
     assert not field.api.since(0, reads_secrets)
     changes = by_object(found)
     role = changes[f"role/{instance}.{account('orders')}"]
