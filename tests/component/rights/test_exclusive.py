@@ -3,6 +3,10 @@
 from copy import deepcopy
 from typing import Any
 
+import pytest
+
+from searchaccess.core.rights.foreign.mappings import foreign_mapping
+from searchaccess.core.rights.mapping import RoleMapping
 from searchaccess.ports.errors import Unreachable
 from tests.component.common import ORDERS, ROLE, begin
 from tests.support.stage import OPERATOR, Stage, on_stage
@@ -200,3 +204,22 @@ async def test_an_odd_role_mapping_affects_nothing_else(stage: Stage) -> None:
     await begin(stage, MINE)
     assert _reported(stage)["orders"][1] == "BroaderThanDeclared"
     assert stage.ready("orders") == ("True", "InSync")
+
+
+def test_a_role_mapping_that_breaks_the_evaluation_is_not_ignored(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(found: RoleMapping, *more: Any) -> Any:
+        if found.name == "odd":
+            raise KeyError(found.name)
+        return foreign_mapping(found, *more)
+
+    monkeypatch.setattr("searchaccess.engine.rights.background.others.foreign_mapping", broken)
+
+    @on_stage
+    async def play(stage: Stage) -> None:
+        stage.elasticsearch.write_mapping("odd", BY_HAND | {"roles": ["gone"]})
+        await begin(stage, MINE)
+        unseen = "role mapping odd may give role gone, which cannot be seen: it may be in a file"
+        assert _reported(stage) == {"orders": ("Unknown", "CannotBeSeen", unseen)}
+        assert stage.ready("orders") == ("True", "InSync")
+
+    play()

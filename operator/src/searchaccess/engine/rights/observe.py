@@ -174,7 +174,7 @@ def _mapping(context: Context, session: Session, name: str, raw: Mapping[str, An
         return mapping_of(name, raw)
     except Exception as error:  # noqa: BLE001 - the barrier: an unreadable mapping affects no other
         caught(context.meter, session.cluster.name, "read mapping", error)
-        return RoleMapping(name, MappingBody(enabled=False, rules="{}"), {})
+        return RoleMapping(name, MappingBody(enabled=False, rules="{}"), {"unreadable": True})
 
 
 def roles_by_owner(

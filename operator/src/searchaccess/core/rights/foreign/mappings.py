@@ -72,6 +72,13 @@ class ForeignMapping:
         return tuple(map(prefix_of, self.templates))
 
 
+def unevaluated(found: RoleMapping) -> ForeignMapping:
+    """Return a role mapping of which only its roles are known: it may apply to anybody."""
+    body = found.body
+    templates: tuple[Mapping[str, Any], ...] = () if body.templates == "[]" else ({},)
+    return ForeignMapping(found.name, body.rules, body.roles, templates, bounded=False, only=None, wide=None)
+
+
 def foreign_mapping(found: RoleMapping, anybody: User, named: Sequence[str], ours: str) -> ForeignMapping | None:
     """Return a role mapping as far as it matters here; None: it gives users of the realm nothing, and nobody our roles.
 
@@ -85,23 +92,21 @@ def foreign_mapping(found: RoleMapping, anybody: User, named: Sequence[str], our
     rules, templates = json.loads(body.rules), tuple(map(mapping, json.loads(body.templates)))
     if not body.enabled or not (body.roles or templates):
         return None
-    bounded = not excess(rules, depth=DEPTH, nodes=_PARTS)
-    here = applies(rules, anybody) if bounded else None
+    if excess(rules, depth=DEPTH, nodes=_PARTS):
+        return unevaluated(found)
+    here = applies(rules, anybody)
     if here is False and not any(name.startswith(ours) for name in (*body.roles, *map(prefix_of, templates))):
         return None
-    wide: bool | None = True if here is False else None
-    only: frozenset[str] | None = frozenset() if here is False else None
-    if bounded and here is not False:
-        wide = applies(rules, anybody.like(named, NOBODY))
-        # Whoever has another name than those that are compared literally is like somebody with none of them.
-        only = frozenset(literals(rules, named)) if wide is False else None
+    wide = True if here is False else applies(rules, anybody.like(named, NOBODY))
+    # Whoever has another name than those that are compared literally is like somebody with none of them.
+    only = frozenset(literals(rules, named)) if wide is False else None
     return ForeignMapping(
         found.name,
         body.rules,
         body.roles,
         templates,
-        bounded=bounded,
-        only=only,
+        bounded=True,
+        only=frozenset() if here is False else only,
         wide=wide,
         managed=installation_of(found.metadata) is not None,
         elsewhere=here is False,

@@ -15,7 +15,7 @@ from searchaccess.core.model.intake.reading import UNREADABLE, text, texts
 from searchaccess.core.rights.foreign.callers import anybody_of, named_by
 from searchaccess.core.rights.foreign.exclusive import Others
 from searchaccess.core.rights.foreign.keys import OwnedKey, owned_key
-from searchaccess.core.rights.foreign.mappings import MOST, ForeignMapping, foreign_mapping
+from searchaccess.core.rights.foreign.mappings import MOST, ForeignMapping, foreign_mapping, unevaluated
 from searchaccess.core.rights.foreign.rules import User
 from searchaccess.core.rights.mapping import RoleMapping
 from searchaccess.engine.barrier import caught
@@ -106,7 +106,7 @@ class OthersReader:
             return foreign_mapping(found, anybody, named, self._context.operator.role_name(""))
         except Exception as error:  # noqa: BLE001 - the barrier: an unreadable mapping affects no other
             caught(self._context.meter, session.cluster.name, "read mapping", error)
-            return None
+            return unevaluated(found)
 
     async def _read_more(self, session: Session, realm: WantedRealm) -> None:
         now = self._context.clock.monotonic()
