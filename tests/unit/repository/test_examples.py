@@ -10,6 +10,7 @@ import yaml
 
 from searchaccess.core.clusters.cluster import cluster_from_object
 from searchaccess.core.model.access import access_from_object
+from searchaccess.core.policy.consent.approval import approval_from_object
 from searchaccess.core.policy.guardrails.policy import policy_from_object
 
 ROOT = Path(__file__).parents[3]
@@ -20,6 +21,7 @@ READERS: dict[str, Callable[[dict[str, Any]], Any]] = {
     "SearchAccess": access_from_object,
     "SearchCluster": cluster_from_object,
     "SearchAccessPolicy": policy_from_object,
+    "SearchAccessApproval": approval_from_object,
 }
 
 

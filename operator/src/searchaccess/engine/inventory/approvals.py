@@ -53,9 +53,11 @@ class Approvals:
         try:
             approval = approval_from_object(raw)
         except Exception as error:  # noqa: BLE001 - the barrier between one approval and all others
-            caught(self._meter, "", "intake", error)
+            invalid = caught(self._meter, "", "intake", error).message
             access = text_in(part(raw, "spec"), "uid")
-            approval = Approval(meta.uid, meta.namespace, meta.name, meta.resource_version, access, None, None, False)  # noqa: FBT003 - is_leaving
+            approval = Approval(
+                meta.uid, meta.namespace, meta.name, meta.resource_version, access, None, None, invalid=invalid
+            )
         self._drop(meta.uid)
         self._known[meta.uid] = approval
         self._of.setdefault(approval.access_uid, {})[meta.uid] = approval

@@ -23,6 +23,7 @@ class Approval:
         spec: what is approved, and by whom; None: it cannot be read, and approves nothing.
         created: when the API server stored it, in seconds since the epoch; None: not known.
         is_leaving: whether it is being deleted.
+        invalid: why it cannot be read; empty: it can.
     """
 
     uid: str
@@ -32,13 +33,14 @@ class Approval:
     access_uid: str
     spec: SearchAccessApprovalSpec | None
     created: float | None
-    is_leaving: bool
+    is_leaving: bool = False
+    invalid: str = ""
 
 
 def approval_from_object(raw: Mapping[str, Any]) -> Approval:
     """Read a SearchAccessApproval as Kubernetes gives it. Never raises for a bad spec."""
     meta = metadata_of(raw)
-    spec, _ = validated(SearchAccessApprovalSpec, raw.get("spec"), last_applied(raw))
+    spec, invalid = validated(SearchAccessApprovalSpec, raw.get("spec"), last_applied(raw))
     return Approval(
         uid=meta.uid,
         namespace=meta.namespace,
@@ -48,4 +50,5 @@ def approval_from_object(raw: Mapping[str, Any]) -> Approval:
         spec=spec,
         created=moment(meta.created_at),
         is_leaving=bool(meta.deleted_at),
+        invalid=invalid,
     )

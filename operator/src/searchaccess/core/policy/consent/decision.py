@@ -116,7 +116,7 @@ def _fault(approval: Approval, access: Access, demand: Demand, around: Around) -
     spec, created, rule, since = approval.spec, approval.created, demand.rule, around.vouching.since
     requested = moment(access.created_at)
     if spec is None or created is None or requested is None:
-        return "it cannot be read"
+        return f"it cannot be read ({approval.invalid})" if approval.invalid else "it cannot be read"
     by = spec.approved_by
     may = by.username in (rule.by.users or ()) or set(by.groups or ()) & set(rule.by.groups or ())
     about = approval.namespace, spec.name, spec.uid
