@@ -58,7 +58,7 @@ class Judged(Declared):
         if not self.namespaces.replace_labels(labels):
             return
         if self.policies.needs_labels:
-            self.policies.changed.set()
+            self.policies.judge_all()
         for name, record in self.clusters.items():
             if needs_labels(record.cluster.allowed_namespaces):
                 self._readmit(name)
@@ -110,8 +110,14 @@ class Judged(Declared):
         return access.verdict.revokes or self._judged_by_policies(replace(access, cluster=cluster)).verdict.revokes
 
     async def judge_all(self) -> None:
-        """Decide anew what policies say of each SearchAccess, and have those reconciled of which they say another."""
-        async for uid in in_chunks(list(self.accesses), self.policies.chunk):
+        """Decide anew what policies say of SearchAccesses to which one that changed may apply.
+
+        Those of which they say something else than before are reconciled.
+        """
+        is_due = self.policies.take_due()
+        # Where it has rights still, policies of another cluster apply.
+        due = [uid for uid, record in self.accesses.items() if is_due(record.declared) or self.former.places(uid)]
+        async for uid in in_chunks(due, self.policies.chunk):
             if record := self.accesses.get(uid):
                 self._judge(record)
 
@@ -170,7 +176,7 @@ class Judged(Declared):
             self.namespaces.labels_wanted.set()
         if cluster.wants_policies != (before is not None and before.wants_policies):
             self._unjudged.add(cluster.name)
-            self.policies.changed.set()
+            self.policies.judge_all()
 
     async def settle_judging(self, cluster: str) -> None:
         """Judge all SearchAccesses of a cluster that wants policies since just now, or no longer."""
