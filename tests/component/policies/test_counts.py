@@ -1,10 +1,13 @@
 """What is judged, counted: a change concerns those that it can concern, and nobody's number delays others."""
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
+from searchaccess.core.model.access import Access
+from searchaccess.core.model.verdict import PolicyVerdict
+from searchaccess.core.policy.guardrails.aliases import Aliases
 from searchaccess.engine.inventory.inventory import Inventory
 from tests.component.common import begin, granted
 from tests.support.stage import Stage, on_stage
@@ -42,9 +45,11 @@ class Judged:
         self._judge = inventory.policies.judge
         inventory.policies.judge = self._counted  # type: ignore[method-assign]
 
-    def _counted(self, given: Any, *args: Any, **more: Any) -> Any:
-        self.uids.append(given.uid)
-        return self._judge(given, *args, **more)
+    def _counted(
+        self, access: Access, labels: Mapping[str, str] | None, aliases: Aliases | None, *, wanted: bool
+    ) -> PolicyVerdict:
+        self.uids.append(access.uid)
+        return self._judge(access, labels, aliases, wanted=wanted)
 
     @contextmanager
     def afresh(self) -> Iterator[None]:
