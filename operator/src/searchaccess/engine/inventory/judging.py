@@ -7,7 +7,7 @@ from typing import Final
 from searchaccess.core.clusters.cluster import Cluster
 from searchaccess.core.model.access import Access
 from searchaccess.core.model.admission import Admission
-from searchaccess.core.policy.guardrails.aliases import Aliases
+from searchaccess.core.policy.guardrails.aliases import Aliases, IndexNames
 from searchaccess.core.policy.namespaces import needs_labels
 from searchaccess.engine.barrier import caught
 from searchaccess.engine.concurrency.chunks import Pace, in_chunks
@@ -131,13 +131,12 @@ class Judged(Declared):
 
     async def see_aliases(self, cluster: str, aliases: Aliases) -> None:
         """Take in where the aliases of a cluster lead, and judge the SearchAccesses anew whose names lead elsewhere."""
-        before, self._aliases[cluster] = self._aliases.get(cluster), aliases
+        before, self._aliases[cluster] = self._aliases.get(cluster, Aliases(IndexNames())), aliases
         if not self.policies.deny:
             return
         async for record in in_chunks(list(self.of_cluster(cluster)), self.policies.chunk):
             patterns = record.declared.share.local_indices
-            changed = before is None or before.says(patterns) != aliases.says(patterns)
-            if changed and self.accesses.get(record.access.uid) is record:
+            if before.says(patterns) != aliases.says(patterns) and self.accesses.get(record.access.uid) is record:
                 self._judge(record)
 
     def forget_aliases(self, cluster: str) -> None:
