@@ -7,7 +7,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from tests.bench import admission, scenarios
+from tests.bench import admission, guardrails, scenarios
 from tests.bench.report import Report
 from tests.stack.stack import Stack
 from tests.support.operatorprocess import ROOT
@@ -58,6 +58,8 @@ def main() -> None:
             operator.stop()
     step("applies with the admission webhook")
     admission.measure(report)
+    step("policies")
+    guardrails.measure(report)
     report.print(console)
     report.write(options.json)
     console.print(f"written to {options.json}")

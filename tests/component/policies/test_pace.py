@@ -60,6 +60,29 @@ def test_an_exception_that_ends_while_all_are_judged_is_not_missed() -> None:
     run_virtually(play())
 
 
+def test_an_exception_that_ends_as_another_policy_changes_is_not_missed() -> None:
+    async def play() -> None:
+        clock = SetClock()
+        inventory = Inventory(clock=clock)
+        until = (NOW + timedelta(seconds=1)).isoformat()
+        exception = {"namespace": "shop", "name": "orders", "reason": "late", "until": until}
+        inventory.policies.see(policy("limits", deny=[{"indices": ["orders-*"]}], exceptions=[exception]))
+        inventory.policies.keep({"limits"}, frozenset())
+        inventory.see_access(declared("orders"))
+        await inventory.policies.due()
+        await inventory.judge_all()
+        assert not inventory.accesses["orders"].access.verdict.refused
+        clock.time += timedelta(seconds=2)
+        elsewhere = {"namespaces": {"names": ["elsewhere"]}}
+        inventory.policies.see(policy("others", match=elsewhere, deny=[{"indices": ["x"]}]))
+        async with asyncio.timeout(60):
+            await inventory.policies.due()
+        await inventory.judge_all()
+        assert inventory.accesses["orders"].access.verdict.refused
+
+    run_virtually(play())
+
+
 def test_an_exception_ends_by_the_clock_though_the_process_was_suspended() -> None:
     async def play() -> None:
         clock = SetClock()

@@ -27,7 +27,14 @@ from searchaccess.core.patterns.expressions import (
     derivative,
     nullable,
 )
-from searchaccess.core.patterns.meeting import are_of_wildcard, compatible, expression_of, parts_of, prefix_of
+from searchaccess.core.patterns.meeting import (
+    are_of_wildcard,
+    compatible,
+    expression_of,
+    parts_of,
+    plain_prefix_of,
+    prefix_of,
+)
 from searchaccess.core.patterns.wildcards import is_prefix
 
 STEPS: Final = 6_000
@@ -69,11 +76,17 @@ def measured(pattern: str, others: tuple[str, ...]) -> tuple[Verdict, int]:
     """Return what ``contained`` does, and in how many steps: as many whenever it is asked, whatever is remembered."""
     if pattern in others or "*" in others:
         return _CONTAINED, 1
+    # Most are names, or beginnings: they are not parsed.
+    begin = plain_prefix_of(pattern)
+    if begin is not None and _begins_as_allowed(begin, others):
+        return _CONTAINED, 1
     expression = expression_of(pattern)
-    if expression is None:
-        return _UNDECIDED, 1
+    return (_UNDECIDED, 1) if expression is None else _compared(pattern, expression, others)
+
+
+def _compared(pattern: str, expression: Expression, others: tuple[str, ...]) -> tuple[Verdict, int]:
     prefix = prefix_of(pattern)
-    if any(is_prefix(other) and prefix.startswith(other[:-1]) for other in others):
+    if _begins_as_allowed(prefix, others):
         return _CONTAINED, 1
     targets = _targets(tuple(other for other in others if compatible(prefix, prefix_of(other))))
     parts = parts_of(expression)
@@ -82,6 +95,10 @@ def measured(pattern: str, others: tuple[str, ...]) -> tuple[Verdict, int]:
     if are_of_wildcard(parts):
         return _search(_Wildcard(parts), targets)
     return _search(_RegularExpression(expression), targets)
+
+
+def _begins_as_allowed(begin: str, others: Iterable[str]) -> bool:
+    return any(is_prefix(other) and begin.startswith(other[:-1]) for other in others)
 
 
 Place = TypeVar("Place")

@@ -25,7 +25,8 @@ from searchaccess.core.patterns.expressions import (
 )
 from searchaccess.core.patterns.lucene import PatternError
 from searchaccess.core.patterns.marks import is_mark
-from searchaccess.core.patterns.parsed import TooComplicatedError, find_name, parse_index_pattern
+from searchaccess.core.patterns.parsed import MAX_LENGTH, TooComplicatedError, find_name, parse_index_pattern
+from searchaccess.core.patterns.wildcards import is_name, is_prefix
 
 PAIRS_KEPT: Final = 1 << 15
 PATTERNS_KEPT: Final = 1 << 12
@@ -114,8 +115,20 @@ def expression_of(pattern: str) -> Expression | None:
 @lru_cache(PATTERNS_KEPT)
 def prefix_of(pattern: str) -> str:
     """Return the common prefix of all names that a pattern matches."""
+    plain = plain_prefix_of(pattern)
+    if plain is not None:
+        return plain
     expression = expression_of(pattern)
     return "" if expression is None else _prefix(expression)
+
+
+def plain_prefix_of(pattern: str) -> str | None:
+    """Return the prefix of a name, or of one with a star at its end, without parsing it; None: it is something else."""
+    if not 0 < len(pattern) <= MAX_LENGTH:
+        return None
+    if is_name(pattern):
+        return pattern
+    return pattern[:-1] if pattern.isascii() and is_prefix(pattern) else None
 
 
 def _prefix(expression: Expression) -> str:

@@ -9,7 +9,7 @@ from searchaccess.core.model.access import Access
 from searchaccess.core.model.admission import Admission
 from searchaccess.core.model.consent import ConsentState
 from searchaccess.core.policy.consent.decision import Around, consent_of, with_audits
-from searchaccess.core.policy.guardrails.aliases import Aliases
+from searchaccess.core.policy.guardrails.aliases import Aliases, IndexNames
 from searchaccess.core.policy.namespaces import needs_labels
 from searchaccess.engine.barrier import caught
 from searchaccess.engine.concurrency.chunks import Pace, in_chunks
@@ -63,7 +63,7 @@ class Judged(Declared):
         if not self.namespaces.replace_labels(labels):
             return
         if self.policies.needs_labels:
-            self.policies.changed.set()
+            self.policies.judge_all()
         for name, record in self.clusters.items():
             if needs_labels(record.cluster.allowed_namespaces):
                 self._readmit(name)
@@ -144,10 +144,21 @@ class Judged(Declared):
         return access.verdict.revokes or self._judged_by_policies(there).verdict.revokes
 
     async def judge_all(self) -> None:
-        """Decide anew what policies say of each SearchAccess, and have those reconciled of which they say another."""
-        async for uid in in_chunks(list(self.accesses), self.policies.chunk):
-            if record := self.accesses.get(uid):
-                self._judge(record)
+        """Decide anew what policies say of SearchAccesses to which one that changed may apply.
+
+        Those of which they say something else than before are reconciled.
+        """
+        is_due = self.policies.take_due()
+        try:
+            # Where it has rights still, policies of another cluster apply.
+            due = [uid for uid, record in self.accesses.items() if is_due(record.declared) or self.former.places(uid)]
+            async for uid in in_chunks(due, self.policies.chunk):
+                if record := self.accesses.get(uid):
+                    self._judge(record)
+        except BaseException:
+            # Which of them were judged is not known.
+            self.policies.judge_all()
+            raise
 
     async def judge_due(self) -> None:
         """Wait until rights of some SearchAccesses begin or end, and have these reconciled."""
@@ -159,13 +170,12 @@ class Judged(Declared):
 
     async def see_aliases(self, cluster: str, aliases: Aliases) -> None:
         """Take in where the aliases of a cluster lead, and judge the SearchAccesses anew whose names lead elsewhere."""
-        before, self._aliases[cluster] = self._aliases.get(cluster), aliases
+        before, self._aliases[cluster] = self._aliases.get(cluster, Aliases(IndexNames())), aliases
         if not self.policies.deny:
             return
         async for record in in_chunks(list(self.of_cluster(cluster)), self.policies.chunk):
             patterns = record.declared.share.local_indices
-            changed = before is None or before.says(patterns) != aliases.says(patterns)
-            if changed and self.accesses.get(record.access.uid) is record:
+            if before.says(patterns) != aliases.says(patterns) and self.accesses.get(record.access.uid) is record:
                 self._judge(record)
 
     def forget_aliases(self, cluster: str) -> None:
@@ -205,7 +215,7 @@ class Judged(Declared):
             self.namespaces.labels_wanted.set()
         if cluster.wants_policies != (before is not None and before.wants_policies):
             self._unjudged.add(cluster.name)
-            self.policies.changed.set()
+            self.policies.judge_all()
 
     async def settle_judging(self, cluster: str) -> None:
         """Judge all SearchAccesses of a cluster that wants policies since just now, or no longer."""

@@ -1,9 +1,10 @@
 """The SearchAccessPolicies as last seen, and what they say of a SearchAccess."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
+from functools import cache
 from typing import Any, Final
 
 import structlog
@@ -14,7 +15,7 @@ from searchaccess.core.model.verdict import PolicyVerdict
 from searchaccess.core.policy.consent.decision import Demand
 from searchaccess.core.policy.guardrails.aliases import Aliases
 from searchaccess.core.policy.guardrails.policy import Policy, policy_from_object
-from searchaccess.core.policy.guardrails.verdicts import Guardrails
+from searchaccess.core.policy.guardrails.verdicts import Guardrails, may_apply_in
 from searchaccess.engine.barrier import caught
 from searchaccess.engine.concurrency.chunks import CHUNK
 from searchaccess.engine.inventory.intake import read_status
@@ -51,7 +52,11 @@ class Policies:
         self._judged_since = datetime.min.replace(tzinfo=UTC)
         """When every SearchAccess was last due: exceptions that ended before that are over for all."""
         self.changed = asyncio.Event()
-        """Set when every SearchAccess is to be judged again."""
+        """Set when SearchAccesses are to be judged again."""
+        self._changed_ones: list[Policy] = []
+        """Policies, as they were and as they are, that changed since SearchAccesses were last judged."""
+        self._all_due = False
+        """Whether every SearchAccess is to be judged again."""
         self.recount = asyncio.Event()
         """Set when a policy changed, or what policies say of some SearchAccess."""
         self.approvals_wanted = asyncio.Event()
@@ -107,14 +112,14 @@ class Policies:
         self._known[meta.uid] = policy
         self._statuses[meta.uid] = read_status(raw)
         if known is None or (known.generation, known.spec) != (policy.generation, policy.spec):
-            self._renew()
+            self._renew(known, policy)
 
     def forget(self, uid: str) -> None:
         """Take in that a policy is gone."""
         self._gone.add(uid)
         self._statuses.pop(uid, None)
-        if self._known.pop(uid, None):
-            self._renew()
+        if known := self._known.pop(uid, None):
+            self._renew(known)
 
     def keep(self, present: set[str], known_before: frozenset[str]) -> None:
         """Take in the end of a full list: what was known before it was asked for and is not in it is gone.
@@ -127,7 +132,7 @@ class Policies:
             self.forget(uid)
         self._gone &= present
         if not self._listed:
-            self._listed = True
+            self._listed = self._all_due = True
             self._renew()
 
     def judge(
@@ -141,7 +146,7 @@ class Policies:
         return self._guardrails.demands(access, labels, self._now()) if self.needs_approvals else ()
 
     async def due(self) -> None:
-        """Wait until every SearchAccess is to be judged again: a policy changed, or an exception ended."""
+        """Wait until SearchAccesses are to be judged again: a policy changed, or an exception ended."""
         # An exception may have ended while all were judged, after those that it concerns.
         end = self._guardrails.next_end(self._judged_since)
         while not self.changed.is_set() and (end is None or self._now() < end):
@@ -149,10 +154,25 @@ class Policies:
             with suppress(TimeoutError):
                 async with asyncio.timeout(wait):
                     await self.changed.wait()
+        # Also one that ended just as a policy changed.
+        self._all_due = self._all_due or (end is not None and self._now() >= end)
         self.changed.clear()
         self._judged_since = self._now()
 
-    def _renew(self) -> None:
+    def judge_all(self) -> None:
+        """Have every SearchAccess judged again."""
+        self._all_due = True
+        self.changed.set()
+
+    def take_due(self) -> Callable[[Access], bool]:
+        """Return which SearchAccesses are due, and begin anew: those to which a changed policy may apply."""
+        changed, all_due = tuple(self._changed_ones), self._all_due
+        self._changed_ones, self._all_due = [], False
+        may_apply = cache(lambda namespace, cluster: any(may_apply_in(each, namespace, cluster) for each in changed))
+        return lambda access: all_due or may_apply(access.namespace, access.cluster)
+
+    def _renew(self, *changed: Policy | None) -> None:
+        self._changed_ones += [policy for policy in changed if policy is not None]
         needed = self.needs_approvals
         self._guardrails = Guardrails(self._known.values() if self._listed else None)
         if self.needs_approvals or needed:

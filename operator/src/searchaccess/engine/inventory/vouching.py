@@ -65,7 +65,7 @@ class VouchingReader:
         if found.problem:
             log.warning("approvals do not count", problem=found.problem)
         approvals.vouching = found
-        self._inventory.policies.changed.set()
+        self._inventory.policies.judge_all()
 
     async def _find(self, each: AdmissionObject) -> dict[str, object] | None:
         try:

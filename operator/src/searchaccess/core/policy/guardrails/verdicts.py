@@ -125,7 +125,7 @@ class Guardrails:
         if key not in self._possible:
             if len(self._possible) >= _PLACES_KEPT:
                 self._possible.clear()
-            self._possible[key] = tuple(policy for policy in self._policies if _may_apply(policy, *key))
+            self._possible[key] = tuple(policy for policy in self._policies if may_apply_in(policy, *key))
         return self._possible[key]
 
     def _outcome(self, policy: Policy, access: Access, now: datetime, means: "_Means", *, waits: bool) -> PolicyOutcome:
@@ -205,7 +205,8 @@ def _exempts(exception: PolicyException, access: Access, now: datetime) -> bool:
 _SUBJECT: Final = "subject: this workload or service account may not be named in this namespace"
 
 
-def _may_apply(policy: Policy, namespace: str, cluster: str) -> bool:
+def may_apply_in(policy: Policy, namespace: str, cluster: str) -> bool:
+    """Return whether a policy may apply to SearchAccesses of a namespace that name a SearchCluster."""
     match = policy.spec.match if policy.spec else None
     if match is None:
         return True

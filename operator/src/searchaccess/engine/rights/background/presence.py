@@ -98,7 +98,7 @@ class PresenceReader:
 
     async def _report_aliases(self) -> None:
         seen = self._visibility.seen(self.patterns)
-        if seen is not None and seen != self._seen:
+        if seen is not None and (self._seen is None or not seen.leads_as(self._seen)):
             await self._report_seen(seen)
 
     async def _report_seen(self, seen: Seen) -> None:

@@ -25,6 +25,11 @@ class Seen(NamedTuple):
     patterns: frozenset[str] | None
     """Of which patterns it sees the indices; None: of all."""
 
+    def leads_as(self, other: "Seen") -> bool:
+        """Return whether aliases lead to the same as in another answer."""
+        behind = [names.behind if names else None for names in (self.names, other.names)]
+        return behind[0] == behind[1] and self.patterns == other.patterns
+
 
 class Visibility:
     """Caches what was read.
