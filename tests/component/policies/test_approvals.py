@@ -253,25 +253,35 @@ async def test_while_the_admission_policy_cannot_be_read_nothing_is_granted_and_
     stage.faults.heal("kubernetes")
 
 
-@on_stage
-async def test_where_the_kind_is_not_served_nothing_is_granted_and_nothing_revoked(stage: Stage) -> None:
-    await approved(stage, people(), orders())
-    await stage.stop()
-    listed = stage.kubernetes.list_page
+@pytest.mark.parametrize("given", [True, False])
+def test_where_the_kind_is_not_served_nothing_is_granted_and_nothing_revoked(given: bool) -> None:  # noqa: FBT001
+    @on_stage
+    async def play(stage: Stage) -> None:
+        if given:
+            await approved(stage, people(), orders())
+        else:
+            await begin(stage, orders())
+        await stage.stop()
+        if not given:
+            stage.apply(people())
+        listed = stage.kubernetes.list_page
 
-    async def answer(plural: Plural, following: str = "") -> Any:
-        if plural is Plural.APPROVALS:
-            raise NotFound("the API server answered 404: page not found")
-        return await listed(plural, following)
+        async def answer(plural: Plural, following: str = "") -> Any:
+            if plural is Plural.APPROVALS:
+                raise NotFound("the API server answered 404: page not found")
+            return await listed(plural, following)
 
-    stage.kubernetes.list_page = answer  # type: ignore[method-assign]
-    stage.start()
-    await stage.sleep(60)
-    assert granted(stage)
-    assert stage.ready("orders") == ("False", "Pending")
-    stage.kubernetes.list_page = listed  # type: ignore[method-assign]
-    await stage.sleep(600)
-    assert stage.ready("orders") == IN_SYNC
+        stage.kubernetes.list_page = answer  # type: ignore[method-assign]
+        stage.start()
+        await stage.sleep(60)
+        assert granted(stage)
+        assert stage.ready("orders") == ("False", "Pending")
+        stage.kubernetes.list_page = listed  # type: ignore[method-assign]
+        await stage.sleep(600)
+        assert stage.ready("orders") == (IN_SYNC if given else PENDING)
+        assert bool(granted(stage)) is given
+
+    play()
 
 
 @on_stage
