@@ -223,3 +223,23 @@ def test_a_role_mapping_that_breaks_the_evaluation_is_not_ignored(monkeypatch: p
         assert stage.ready("orders") == ("True", "InSync")
 
     play()
+
+
+@pytest.mark.parametrize("function", ["Others", "anybody_of", "owned_key"])
+def test_an_error_of_ours_costs_the_report_alone(monkeypatch: pytest.MonkeyPatch, function: str) -> None:
+    def broken(*_: Any, **__: Any) -> Any:
+        raise KeyError(function)
+
+    @on_stage
+    async def play(stage: Stage) -> None:
+        stage.faults.broke = True
+        stage.elasticsearch.write_key("batch", ORDERS, "google", {ROLE: BROAD})
+        with monkeypatch.context() as patched:
+            patched.setattr(f"searchaccess.engine.rights.background.others.{function}", broken)
+            await begin(stage, MINE)
+            assert stage.ready("orders") == ("True", "InSync")
+            assert _reported(stage) == {}
+        await stage.sleep(400)
+        assert _reported(stage)["orders"][1] == "BroaderThanDeclared", "it is read again when the error is over"
+
+    play()

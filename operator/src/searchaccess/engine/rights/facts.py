@@ -14,7 +14,6 @@ from searchaccess.core.rights.elsewhere import granted_elsewhere
 from searchaccess.core.rights.foreign.additions import Declared
 from searchaccess.core.rights.foreign.callers import caller_of
 from searchaccess.core.rights.foreign.exclusive import NOBODY_ELSE, Exclusivity, Others
-from searchaccess.core.rights.foreign.rules import User
 from searchaccess.core.rights.ownership import Operator
 from searchaccess.core.rights.refused.isolation import undecided_message
 from searchaccess.core.rights.widened import NOT_WIDENED
@@ -47,7 +46,6 @@ class FactsBuilder:
         per_principal: whether each principal has a role mapping of its own.
         realm: the realm of the callers; None: not known.
         others: what others have in Elasticsearch; None: not read yet.
-        anybody: what is known of every user of the realm; None: nothing.
     """
 
     operator: Operator
@@ -57,7 +55,6 @@ class FactsBuilder:
     per_principal: bool
     realm: WantedRealm | None = None
     others: Others | None = None
-    anybody: User | None = None
 
     def build(self, work: Work, late: Iterable[str]) -> list[AccessFacts]:
         """Return the facts of a principal's SearchAccesses; an internal error fails only this work.
@@ -83,10 +80,10 @@ class FactsBuilder:
 
     def _exclusive(self, work: Work, enforced: Sequence[Member]) -> Exclusivity | None:
         """Return what is known about others who give a principal rights; None: nothing yet."""
-        if self.others is None or self.realm is None or self.anybody is None or not work.principal:
+        if self.others is None or self.realm is None or not work.principal:
             return None
         role, claim = self.operator.role_name(work.principal), self.realm.principal
-        caller = caller_of(work.principal, role, self.anybody, claim, _other_name(work))
+        caller = caller_of(work.principal, role, self.others.anybody, claim, _other_name(work))
         if not self.others.may_concern(caller):
             return NOBODY_ELSE
         return self.others.about(caller, Declared.of(member.access.share for member in enforced))

@@ -16,7 +16,7 @@ from searchaccess.engine.inventory.former import KEYS
 from searchaccess.engine.inventory.records import AccessRecord
 from searchaccess.engine.rights.apply import Applier
 from searchaccess.engine.rights.background.copies import CopiesReader
-from searchaccess.engine.rights.background.others import OthersReader, user_of
+from searchaccess.engine.rights.background.others import OthersReader
 from searchaccess.engine.rights.background.proofs import ask_early
 from searchaccess.engine.rights.facts import FactsBuilder
 from searchaccess.engine.rights.mappings import Mappings, MappingState
@@ -354,7 +354,6 @@ class RightsReconciler:
             is_per_principal(session),
             session.cluster.wanted_realm,
             self._others.found,
-            user_of(session),
         )
         facts: list[AccessFacts] = []
         stuck: dict[str, Failure] = {}

@@ -74,6 +74,7 @@ class Others:
         holders: users of the native realm that have roles of ours: name and role.
         unseen: what could not be read, for messages.
         ours: what the names of our roles begin with.
+        anybody: what is known of every user of the realm.
     """
 
     mappings: tuple[ForeignMapping, ...] = ()
@@ -82,6 +83,7 @@ class Others:
     holders: tuple[tuple[str, str], ...] = ()
     unseen: tuple[str, ...] = ()
     ours: str = ""
+    anybody: User = User({})
     _templates: list[ForeignMapping] = field(default_factory=list, init=False, compare=False, repr=False)
     _general: list[ForeignMapping] = field(default_factory=list, init=False, compare=False, repr=False)
     _by_name: dict[str, list[ForeignMapping]] = field(default_factory=dict, init=False, compare=False, repr=False)
@@ -107,7 +109,7 @@ class Others:
 
         Users make API keys all the time, and these concern only their owners.
         """
-        one, another = ((each.mappings, each.roles, each.unseen, each.ours) for each in (self, before))
+        one, another = ((each.mappings, each.roles, each.unseen, each.ours, each.anybody) for each in (self, before))
         if one != another:
             return None
         owners = {key.owner for key in {*self.keys} ^ {*before.keys}}

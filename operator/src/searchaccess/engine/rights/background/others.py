@@ -35,12 +35,6 @@ MOST_ROLES: Final = 5000
 log = structlog.get_logger(__name__)
 
 
-def user_of(session: Session) -> User | None:
-    """Return what is known of every user of a cluster's realm; None: no realm is declared."""
-    realm, facts = session.cluster.wanted_realm, session.state.facts
-    return None if realm is None else anybody_of(realm.name, realm.issuer, facts.claimed if facts else None)
-
-
 class OthersReader:
     """Evaluates what a full read found, and reads API keys and users, with one request for each kind.
 
@@ -71,7 +65,11 @@ class OthersReader:
             session: the connected cluster.
             observed: a full read.
         """
-        before, self.found = self.found, await self._read(session, observed)
+        before = self.found
+        try:
+            self.found = await self._read(session, observed)
+        except Exception as error:  # noqa: BLE001 - the barrier: rights do not depend on this
+            caught(self._context.meter, session.cluster.name, "read others", error)
         if self.found is None or before is None:
             return None if self.found != before else frozenset()
         concerned, realm = self.found.concerned_since(before), session.cluster.wanted_realm
@@ -80,9 +78,10 @@ class OthersReader:
         return concerned if by_address or not concerned else None
 
     async def _read(self, session: Session, observed: Observed) -> Others | None:
-        realm, anybody = session.cluster.wanted_realm, user_of(session)
-        if realm is None or anybody is None:
+        realm, facts = session.cluster.wanted_realm, session.state.facts
+        if realm is None:
             return None
+        anybody = anybody_of(realm.name, realm.issuer, facts.claimed if facts else None)
         await self._read_more(session, realm)
         named, ours = named_by(realm.principal), self._context.operator.role_name("")
         mappings = [
@@ -97,6 +96,7 @@ class OthersReader:
             tuple(self._holders or ()),
             tuple(_unseen(observed.foreign_mappings, self._keys, self._holders)),
             ours,
+            anybody,
         )
 
     def _evaluated(
@@ -123,8 +123,6 @@ class OthersReader:
             self._holders = None if holders is None else tuple(_holders(holders, prefix))
         except (ExternalError, TimeoutError) as error:
             log.info("cannot read keys and users of others", error=str(error))
-        except Exception as error:  # noqa: BLE001 - the barrier: rights do not depend on this
-            caught(self._context.meter, session.cluster.name, "read others", error)
 
 
 def _holders(users: Iterable[Mapping[str, Any]], prefix: str) -> Iterator[tuple[str, str]]:
