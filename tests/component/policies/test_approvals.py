@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from searchaccess.api.vouching import APPROVERS, BINDINGS, AdmissionObject
-from searchaccess.engine.inventory.vouching import READ_EVERY
+from searchaccess.engine.inventory.consent.vouching import READ_EVERY
 from searchaccess.ports.errors import NotFound, PermissionDenied
 from searchaccess.ports.kubernetes import Plural
 from tests.component.common import ORPHANS, begin, granted

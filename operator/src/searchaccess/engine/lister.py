@@ -12,7 +12,7 @@ from searchaccess.core.model.intake.metadata import metadata_of, part
 from searchaccess.core.model.intake.reading import objects
 from searchaccess.engine.barrier import caught
 from searchaccess.engine.concurrency.chunks import Pace
-from searchaccess.engine.inventory.vouching import VouchingReader
+from searchaccess.engine.inventory.consent.vouching import VouchingReader
 from searchaccess.engine.pacing.backoff import SPREADING_CAP, Backoff, Spreading
 from searchaccess.engine.state import Context
 from searchaccess.ports.errors import ExternalError, NotFound, PermissionDenied

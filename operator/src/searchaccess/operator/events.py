@@ -20,7 +20,7 @@ from searchaccess.adapters.kubernetes.client import PAGE
 from searchaccess.adapters.kubernetes.reading import TolerantResponse
 from searchaccess.api.constants import GROUP, VERSION
 from searchaccess.core.model.intake.metadata import metadata_of
-from searchaccess.engine.inventory.approvals import Approvals
+from searchaccess.engine.inventory.consent.approvals import Approvals
 from searchaccess.engine.inventory.inventory import Inventory
 from searchaccess.engine.inventory.policies import Policies
 from searchaccess.operator.connections.login import KubernetesLogin

@@ -14,7 +14,7 @@ from searchaccess.core.policy.namespaces import needs_labels
 from searchaccess.engine.barrier import caught
 from searchaccess.engine.concurrency.chunks import Pace, in_chunks
 from searchaccess.engine.inventory.allowed import Labels, selects_by_labels
-from searchaccess.engine.inventory.approvals import Approvals
+from searchaccess.engine.inventory.consent.approvals import Approvals
 from searchaccess.engine.inventory.declared import Declared
 from searchaccess.engine.inventory.former import FormerRights
 from searchaccess.engine.inventory.intake import PLACE

@@ -1,0 +1,1 @@
+"""The SearchAccessApprovals, and whether they count."""
