@@ -1,5 +1,6 @@
 """Metrics: what is counted, what is looked up, and that their names are as Prometheus wants them."""
 
+import json
 import re
 from types import SimpleNamespace
 from typing import Any
@@ -146,6 +147,16 @@ def declared() -> tuple[Metrics, Inventory]:
     outbox: Any = SimpleNamespace(pending=7, failing=2)
     metrics.register(Declared(inventory, outbox, host, Ownership()))
     return metrics, inventory
+
+
+def test_bypassed_approvals_are_counted() -> None:
+    metrics, inventory = declared()
+    condition = {
+        "type": "BreakGlass", "status": "True", "reason": "BreakGlass", "message": "", "observedGeneration": 1,
+        "lastTransitionTime": "2026-01-01T10:00:00Z",
+    }  # fmt: skip
+    inventory.accesses |= {"a": record("a", json.dumps({"conditions": [condition]})), "b": record("b", "")}
+    assert samples(metrics)["searchaccess_break_glass", frozenset({"prod"})] == 1
 
 
 def test_what_is_declared_is_looked_up() -> None:

@@ -1,6 +1,7 @@
 """Which approvals count, and until when: the table that docs/approvals.md promises."""
 
 import json
+import shlex
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -237,6 +238,13 @@ def test_the_message_has_the_command_that_approves() -> None:
     assert consent_of(CASES["no approval"].subject, demands(RULE), around(manifest | meta)) == Consent(
         APPROVED, CREATED + END
     )
+
+
+def test_a_name_in_the_command_ends_no_quotes() -> None:
+    rule = RULE | {"by": {"groups": ["lead's; reboot"]}}
+    command = consent_of(CASES["no approval"].subject, demands(rule), around()).message.partition(" <<< ")[2]
+    [manifest] = shlex.split(command)
+    assert json.loads(manifest)["spec"]["approvedBy"]["groups"] == ["lead's; reboot"]
 
 
 def test_the_longest_message_keeps_the_command_whole() -> None:

@@ -1,6 +1,7 @@
 """Says who may approve a SearchAccess, and how."""
 
 import json
+import shlex
 from typing import Final
 
 from searchaccess.api.constants import API_VERSION
@@ -32,7 +33,8 @@ def how_to_approve(access: Access, rule: ApprovalRule) -> str:
     """Return who may approve a SearchAccess, until when, and with which command."""
     who, requester = bounded_text(_who(rule), _LIMIT), bounded_text(access.requested_by, _LIMIT)
     said = f"{who} can approve it{_until(access, rule)}, but not {requester}"
-    return f"{said}: kubectl create -f - <<< '{json.dumps(_manifest(access, rule), separators=(',', ':'))}'"
+    manifest = json.dumps(_manifest(access, rule), separators=(",", ":"))
+    return f"{said}: kubectl create -f - <<< {shlex.quote(manifest)}"
 
 
 def _who(rule: ApprovalRule) -> str:
