@@ -103,6 +103,7 @@ async def test_a_change_of_one_access_and_an_outage_forget_nothing(stage: Stage)
     stage.amend("orders", grants=[grant("orders-*", can=["read", "write"])])
     await stage.quiet()
     assert _reported(stage) == before
+    assert _events(stage) == ["BroaderThanDeclared"], "the status was written again, with the same message"
     stage.faults.fail("elasticsearch", Unreachable("away"))
     await stage.sleep(300)
     assert _reported(stage) == before
