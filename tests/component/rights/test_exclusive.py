@@ -165,7 +165,7 @@ async def test_what_the_login_may_not_read_cannot_be_seen(stage: Stage) -> None:
     )
     status, reason, message = _reported(stage)["orders"]
     assert (status, reason) == ("Unknown", "CannotBeSeen")
-    assert message.startswith("API keys of the realm cannot be seen: the operator's login may not read them")
+    assert message.startswith("API keys of the realm cannot be seen: the login may not read them")
     assert list(_reported(stage)) == ["orders"], "a key of its own is not a caller of the realm"
 
 
@@ -177,6 +177,53 @@ async def test_a_read_that_fails_changes_nothing(stage: Stage) -> None:
     await stage.sleep(600)
     assert _reported(stage) == {}
     assert stage.ready("orders") == ("True", "InSync")
+
+
+@on_stage
+async def test_a_first_read_that_fails_says_nothing_yet_and_a_restart_with_it_forgets_nothing(stage: Stage) -> None:
+    stage.faults.fail("elasticsearch", Unreachable("x"), "holders")
+    await begin(stage, MINE, BILLS)
+    assert _reported(stage) == {}, "an error is no missing right"
+    stage.faults.heal("elasticsearch")
+    _write(stage)
+    await stage.quiet()
+    before = _reported(stage)
+    assert before == {"orders": ("False", "BroaderThanDeclared", ADDS)}
+    stage.faults.fail("elasticsearch", Unreachable("x"), "holders")
+    await stage.restart()
+    await stage.quiet()
+    assert _reported(stage) == before
+    stage.faults.heal("elasticsearch")
+    await stage.sleep(1000)
+    assert _reported(stage) == before
+    assert _events(stage) == ["BroaderThanDeclared"]
+
+
+@on_stage
+async def test_keys_and_users_that_can_never_be_read_cannot_be_seen(stage: Stage) -> None:
+    stage.faults.fail("elasticsearch", Unreachable("x"), "holders")
+    await begin(stage, MINE)
+    for number in range(3):
+        stage.elasticsearch.write_role(f"r{number}", NARROW)
+        await stage.quiet()
+    assert _reported(stage)["orders"][:2] == ("Unknown", "CannotBeSeen")
+    assert len(_reads(stage)) <= 8, "in full reads alone"
+
+
+@on_stage
+async def test_the_order_in_which_keys_are_read_does_not_matter(stage: Stage) -> None:
+    await begin(stage, MINE)
+    await stage.sleep(60)
+    for number in range(3):
+        stage.elasticsearch.write_key(f"batch{number}", ORDERS, "google", {ROLE: BROAD})
+    await stage.quiet()
+    before = _reported(stage)
+    keys = stage.elasticsearch.keys_now
+    stage.elasticsearch.keys_now = dict(reversed(keys.items()))
+    await stage.sleep(60)
+    stage.amend("orders", grants=[grant("orders-*"), grant("orders-2")])
+    await stage.reconcile_all()
+    assert _reported(stage) == before
 
 
 @on_stage
