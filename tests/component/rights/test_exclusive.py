@@ -5,6 +5,7 @@ from typing import Any
 
 from searchaccess.ports.errors import Unreachable
 from tests.component.common import ORDERS, ROLE, begin
+from tests.component.policies.test_policies import ONLY_LOGS, policy
 from tests.support.stage import OPERATOR, Stage, on_stage
 from tests.support.world import access, account, grant
 
@@ -13,6 +14,7 @@ BILLS = access("bills", grant("bills-*"))
 BY_HAND: dict[str, Any] = {"enabled": True, "roles": ["ops"], "rules": {"field": {"username": ORDERS}}, "metadata": {}}
 BROAD: dict[str, Any] = {"indices": [{"names": ["orders-*", "bills-*"], "privileges": ["read"]}], "metadata": {}}
 NARROW: dict[str, Any] = {"indices": [{"names": ["orders-1"], "privileges": ["read"]}], "metadata": {}}
+SAME: dict[str, Any] = {"indices": [{"names": ["orders-*"], "privileges": ["read"]}], "metadata": {}}
 ADDS = "role mapping by-hand gives role ops: read on bills-*"
 EVENTS = {"BroaderThanDeclared", "RoleGivenToOthers"}
 
@@ -78,6 +80,42 @@ async def test_it_is_compared_with_what_all_of_its_accesses_declare(stage: Stage
     stage.delete("more")
     await stage.quiet()
     assert _reported(stage)["orders"][1:] == ("BroaderThanDeclared", ADDS)
+
+
+@on_stage
+async def test_what_is_declared_but_refused_is_nothing_that_the_principal_has(stage: Stage) -> None:
+    _write(stage, SAME)
+    stage.apply(policy(**ONLY_LOGS, onViolation="Keep"))
+    await begin(stage, MINE, access("later", grant("bills-*"), principal=ORDERS, suspend=True))
+    assert stage.ready("orders") == ("False", "PolicyViolation")
+    adds = "role mapping by-hand gives role ops: read on orders-*"
+    assert _reported(stage) == dict.fromkeys(("orders", "later"), ("False", "BroaderThanDeclared", adds))
+
+
+@on_stage
+async def test_rights_that_are_held_count_as_they_are_in_force(stage: Stage) -> None:
+    _write(stage, SAME)
+    await begin(stage, MINE)
+    same = {"orders": ("True", "NotBroader", "role mapping by-hand gives role ops")}
+    for spec in ({"suspend": True}, {"suspend": False, "mode": "Observe"}, {"grants": [grant("Upper")]}):
+        stage.amend("orders", **spec)
+        await stage.quiet()
+        assert _reported(stage) == same, spec
+    stage.amend("orders", grants=[grant("*")], suspend=True)
+    stage.elasticsearch.write_role("ops", BROAD)
+    await stage.quiet()
+    assert _reported(stage)["orders"][1:] == ("BroaderThanDeclared", ADDS)
+
+
+@on_stage
+async def test_a_copy_of_the_operators_role_mapping_is_one_of_others(stage: Stage) -> None:
+    await begin(stage, MINE, BILLS)
+    marks = stage.elasticsearch.mappings_now[OPERATOR.mapping_name]["metadata"]
+    _write(stage, metadata=deepcopy(marks))
+    await stage.quiet()
+    assert _reported(stage) == {"orders": ("False", "BroaderThanDeclared", ADDS)}
+    assert await stage.reconcile_all() == []
+    assert list(stage.elasticsearch.mappings_now) == [OPERATOR.mapping_name, "by-hand"]
 
 
 @on_stage
