@@ -9,6 +9,7 @@ from searchaccess.core.rights.foreign.mappings import foreign_mapping
 from searchaccess.core.rights.mapping import RoleMapping
 from searchaccess.ports.errors import Unreachable
 from tests.component.common import ORDERS, ROLE, begin
+from tests.component.policies.test_policies import ONLY_LOGS, policy
 from tests.support.stage import OPERATOR, Stage, on_stage
 from tests.support.world import access, account, grant
 
@@ -17,6 +18,7 @@ BILLS = access("bills", grant("bills-*"))
 BY_HAND: dict[str, Any] = {"enabled": True, "roles": ["ops"], "rules": {"field": {"username": ORDERS}}, "metadata": {}}
 BROAD: dict[str, Any] = {"indices": [{"names": ["orders-*", "bills-*"], "privileges": ["read"]}], "metadata": {}}
 NARROW: dict[str, Any] = {"indices": [{"names": ["orders-1"], "privileges": ["read"]}], "metadata": {}}
+SAME: dict[str, Any] = {"indices": [{"names": ["orders-*"], "privileges": ["read"]}], "metadata": {}}
 ADDS = "role mapping by-hand gives role ops: read on bills-*"
 EVENTS = {"BroaderThanDeclared", "RoleGivenToOthers"}
 
@@ -85,6 +87,42 @@ async def test_it_is_compared_with_what_all_of_its_accesses_declare(stage: Stage
 
 
 @on_stage
+async def test_what_is_declared_but_refused_is_nothing_that_the_principal_has(stage: Stage) -> None:
+    _write(stage, SAME)
+    stage.apply(policy(**ONLY_LOGS, onViolation="Keep"))
+    await begin(stage, MINE, access("later", grant("bills-*"), principal=ORDERS, suspend=True))
+    assert stage.ready("orders") == ("False", "PolicyViolation")
+    adds = "role mapping by-hand gives role ops: read on orders-*"
+    assert _reported(stage) == dict.fromkeys(("orders", "later"), ("False", "BroaderThanDeclared", adds))
+
+
+@on_stage
+async def test_rights_that_are_held_count_as_they_are_in_force(stage: Stage) -> None:
+    _write(stage, SAME)
+    await begin(stage, MINE)
+    same = {"orders": ("True", "NotBroader", "role mapping by-hand gives role ops")}
+    for spec in ({"suspend": True}, {"suspend": False, "mode": "Observe"}, {"grants": [grant("Upper")]}):
+        stage.amend("orders", **spec)
+        await stage.quiet()
+        assert _reported(stage) == same, spec
+    stage.amend("orders", grants=[grant("*")], suspend=True)
+    stage.elasticsearch.write_role("ops", BROAD)
+    await stage.quiet()
+    assert _reported(stage)["orders"][1:] == ("BroaderThanDeclared", ADDS)
+
+
+@on_stage
+async def test_a_copy_of_the_operators_role_mapping_is_one_of_others(stage: Stage) -> None:
+    await begin(stage, MINE, BILLS)
+    marks = stage.elasticsearch.mappings_now[OPERATOR.mapping_name]["metadata"]
+    _write(stage, metadata=deepcopy(marks))
+    await stage.quiet()
+    assert _reported(stage) == {"orders": ("False", "BroaderThanDeclared", ADDS)}
+    assert await stage.reconcile_all() == []
+    assert list(stage.elasticsearch.mappings_now) == [OPERATOR.mapping_name, "by-hand"]
+
+
+@on_stage
 async def test_groups_matter_only_if_the_realm_takes_them_from_a_claim(stage: Stage) -> None:
     _write(stage, rules={"field": {"groups": "admins"}})
     await begin(stage, MINE)
@@ -103,6 +141,7 @@ async def test_a_change_of_one_access_and_an_outage_forget_nothing(stage: Stage)
     stage.amend("orders", grants=[grant("orders-*", can=["read", "write"])])
     await stage.quiet()
     assert _reported(stage) == before
+    assert _events(stage) == ["BroaderThanDeclared"], "the status was written again, with the same message"
     stage.faults.fail("elasticsearch", Unreachable("away"))
     await stage.sleep(300)
     assert _reported(stage) == before
@@ -169,7 +208,7 @@ async def test_what_the_login_may_not_read_cannot_be_seen(stage: Stage) -> None:
     )
     status, reason, message = _reported(stage)["orders"]
     assert (status, reason) == ("Unknown", "CannotBeSeen")
-    assert message.startswith("API keys of the realm cannot be seen: the operator's login may not read them")
+    assert message.startswith("API keys of the realm cannot be seen: the login may not read them")
     assert list(_reported(stage)) == ["orders"], "a key of its own is not a caller of the realm"
 
 
@@ -181,6 +220,53 @@ async def test_a_read_that_fails_changes_nothing(stage: Stage) -> None:
     await stage.sleep(600)
     assert _reported(stage) == {}
     assert stage.ready("orders") == ("True", "InSync")
+
+
+@on_stage
+async def test_a_first_read_that_fails_says_nothing_yet_and_a_restart_with_it_forgets_nothing(stage: Stage) -> None:
+    stage.faults.fail("elasticsearch", Unreachable("x"), "holders")
+    await begin(stage, MINE, BILLS)
+    assert _reported(stage) == {}, "an error is no missing right"
+    stage.faults.heal("elasticsearch")
+    _write(stage)
+    await stage.quiet()
+    before = _reported(stage)
+    assert before == {"orders": ("False", "BroaderThanDeclared", ADDS)}
+    stage.faults.fail("elasticsearch", Unreachable("x"), "holders")
+    await stage.restart()
+    await stage.quiet()
+    assert _reported(stage) == before
+    stage.faults.heal("elasticsearch")
+    await stage.sleep(1000)
+    assert _reported(stage) == before
+    assert _events(stage) == ["BroaderThanDeclared"]
+
+
+@on_stage
+async def test_keys_and_users_that_can_never_be_read_cannot_be_seen(stage: Stage) -> None:
+    stage.faults.fail("elasticsearch", Unreachable("x"), "holders")
+    await begin(stage, MINE)
+    for number in range(3):
+        stage.elasticsearch.write_role(f"r{number}", NARROW)
+        await stage.quiet()
+    assert _reported(stage)["orders"][:2] == ("Unknown", "CannotBeSeen")
+    assert len(_reads(stage)) <= 8, "in full reads alone"
+
+
+@on_stage
+async def test_the_order_in_which_keys_are_read_does_not_matter(stage: Stage) -> None:
+    await begin(stage, MINE)
+    await stage.sleep(60)
+    for number in range(3):
+        stage.elasticsearch.write_key(f"batch{number}", ORDERS, "google", {ROLE: BROAD})
+    await stage.quiet()
+    before = _reported(stage)
+    keys = stage.elasticsearch.keys_now
+    stage.elasticsearch.keys_now = dict(reversed(keys.items()))
+    await stage.sleep(60)
+    stage.amend("orders", grants=[grant("orders-*"), grant("orders-2")])
+    await stage.reconcile_all()
+    assert _reported(stage) == before
 
 
 @on_stage

@@ -86,3 +86,12 @@ def test_what_ends_too_late_may_end_earlier_and_not_later() -> None:
     assert ruled(inventory, reads("shop-1", validUntil=rfc3339(8000)), reads("shop-1")).allowed
     assert not ruled(inventory, reads("shop-1", validUntil=rfc3339(9001)), old).allowed
     assert not ruled(inventory, reads("shop-1"), old).allowed
+
+
+@pytest.mark.parametrize("index", ["Upper", "Other"], ids=["with the same fault", "with another one"])
+def test_what_is_invalid_may_end_earlier_and_not_later(inventory: Inventory, index: str) -> None:
+    old = reads("Upper", validUntil=rfc3339(8000))
+    assert ruled(inventory, reads(index, validUntil=rfc3339(8000)), old).allowed
+    assert ruled(inventory, reads(index, validUntil=rfc3339(7000)), old).allowed
+    assert not ruled(inventory, reads(index, validUntil=LATER), old).allowed
+    assert not ruled(inventory, reads(index), old).allowed

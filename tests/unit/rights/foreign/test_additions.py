@@ -106,6 +106,7 @@ ADDED: dict[str, tuple[dict[str, Any], str]] = {
     "what is new in an entry": (
         {"indices": [_entry("logs-1", shoes=1)]}, "rights that the operator does not know"
     ),
+    "a pattern that cannot be read": ({"indices": [_entry("/logs-[/")]}, "perhaps read on /logs-[/"),
     "superuser": (SUPERUSER, "all indices, all actions, all cluster privileges, acting as anybody and 1 more"),
 }  # fmt: skip
 

@@ -78,6 +78,8 @@ class RolePlan:
     """The foreign role that is replaced; without ``write``: that is to be recorded before."""
     widened: Mapping[str, Widened] = field(default_factory=dict)
     """By uid, who shows what others of the same principal hide."""
+    held: Mapping[str, Share] = field(default_factory=dict)
+    """By uid, what those whose rights are held have in the role as Elasticsearch has it."""
     waits: bool = False
     """It is taken over as soon as the rights that were released in it are recorded."""
 
@@ -155,6 +157,7 @@ def plan_role(
         refused=refused,
         releasing=Releasing(remember, released.revoked if revoking else ()),
         widened=widened_in(members, shares),
+        held=_held(members, shares),
         waits=waits,
     )
     if target is None:
@@ -162,6 +165,11 @@ def plan_role(
     if not adopted and target.same_as(observed):
         return plan
     return replace(plan, write=target, whole=target.sheds(observed), foreign=foreign)
+
+
+def _held(members: Sequence[Member], shares: Shares) -> dict[str, Share]:
+    held = (member.access.uid for member in members if member.decision.do is Do.HOLD)
+    return {uid: shares.by_uid[uid] for uid in held if uid in shares.by_uid}
 
 
 def _to_remember(

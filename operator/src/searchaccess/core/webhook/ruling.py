@@ -8,7 +8,7 @@ from searchaccess.api.conditions.reasons import Reason
 from searchaccess.core.model.access import Access
 from searchaccess.core.model.admission import Admission
 from searchaccess.core.model.consent import NOT_NEEDED, ConsentState
-from searchaccess.core.model.timeboxes.timebox import ALWAYS, Term
+from searchaccess.core.model.timeboxes.timebox import ALWAYS, Term, is_during
 from searchaccess.core.model.verdict import Outcome
 from searchaccess.core.policy.consent.messages import whose_request
 from searchaccess.core.policy.decision import AccessDecision, Gate, decide
@@ -131,13 +131,13 @@ def _marks(access: Access) -> tuple[object, ...]:
 
 def _is_worse(new: Judged, old: Judged) -> bool:
     """Return whether an update violates what the SearchAccess did not violate before."""
-    before, after = _violations(old), _violations(new)
-    if before and after <= before and not _has_more(new.access):
-        return False
     if new.decision.reason == old.decision.reason == Reason.INVALID_SPEC:
         # Nothing is granted until it is valid, but rights that it has would stay for longer if it ended later.
         was = old.access.time_box
-        return not was.problem and new.access.time_box != was
+        return not was.problem and not is_during(new.access.time_box, was)
+    before, after = _violations(old), _violations(new)
+    if before and after <= before and not _has_more(new.access):
+        return False
     is_comparable = new.decision.reason == old.decision.reason and new.decision.reason in _NARROWED
     return not (is_comparable and narrows(new.access, old.access))
 

@@ -86,7 +86,7 @@ class FactsBuilder:
         caller = caller_of(work.principal, role, self.others.anybody, claim, _other_name(work))
         if not self.others.may_concern(caller):
             return NOBODY_ELSE
-        return self.others.about(caller, Declared.of(member.access.share for member in enforced))
+        return self.others.about(caller, Declared.of(_had(work, member) for member in enforced))
 
     def _facts(
         self, work: Work, member: Member, exclusive: Exclusivity | None, together: Sequence[Member]
@@ -133,6 +133,18 @@ def _owners(work: Work) -> set[str]:
 def _enforced(work: Work) -> list[Member]:
     """Return a principal's SearchAccesses that have their rights now, in order."""
     return [item for item in in_order(work.members) if item.decision.do in {Do.ENFORCE, Do.HOLD}]
+
+
+def _had(work: Work, member: Member) -> Share:
+    """Return what a SearchAccess gives its principal: what it declares, unless something keeps that from being granted.
+
+    What only waits, or is observed, counts as declared.
+    """
+    decision, access = member.decision, member.access
+    waits = decision.of_cluster or (decision.reason in {None, Reason.PENDING} and not decision.unseen)
+    if decision.do is Do.ENFORCE or waits:
+        return access.share
+    return work.plan.held.get(access.uid, Share())
 
 
 def _beside(member: Member, enforced: Sequence[Member]) -> tuple[Share, ...]:

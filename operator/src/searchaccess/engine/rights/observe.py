@@ -156,7 +156,9 @@ async def _other_controllers(
 async def _foreign_mappings(
     context: Context, session: Session, raw: Mapping[str, dict[str, Any]]
 ) -> tuple[RoleMapping, ...]:
-    names = sorted(name for name, item in raw.items() if not _is_owned(context.operator, item))
+    # Marks that somebody copied to a role mapping of another name do not make it ours: nothing would correct it.
+    own = context.operator
+    names = sorted(name for name, item in raw.items() if not (own.owns_name(name) and _is_owned(own, item)))
     return tuple([_mapping(context, session, name, raw[name]) async for name in in_chunks(names)])
 
 

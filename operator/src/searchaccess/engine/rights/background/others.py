@@ -29,6 +29,8 @@ EVERY: Final = 60.0
 """Seconds between two reads of API keys and users."""
 TIMEOUT: Final = 5.0
 """Seconds after which that read is left for the next sweep."""
+TRIES: Final = 3
+"""Failed reads of API keys and users after which they are reported as unseen, if none ever succeeded."""
 MOST_ROLES: Final = 5000
 """Roles of others that are kept: those that role mappings give, the first by name."""
 
@@ -45,8 +47,10 @@ class OthersReader:
     def __init__(self, context: Context) -> None:
         self._context = context
         self.found: Others | None = None
-        """What others have, as last read; None: it was not read yet, or no realm is declared."""
+        """What others have, as last read; None: not all of it was read yet, or no realm is declared."""
         self._read_at = float("-inf")
+        self._tries_left = TRIES
+        """Until API keys and users were read for the first time; then it does not matter."""
         self._keys: Sequence[OwnedKey] | None = None
         """None: they cannot be read."""
         self._holders: Sequence[tuple[str, str]] | None = None
@@ -83,6 +87,9 @@ class OthersReader:
             return None
         anybody = anybody_of(realm.name, realm.issuer, facts.claimed if facts else None)
         await self._read_more(session, realm)
+        if self._tries_left:
+            # Otherwise an error at a start would be written into each status, and findings would be lost until later.
+            return None
         named, ours = named_by(realm.principal), self._context.operator.role_name("")
         mappings = [
             one
@@ -117,12 +124,26 @@ class OthersReader:
         try:
             async with asyncio.timeout(TIMEOUT):
                 keys, holders = await both(session.port.owned_keys(realm.name), session.port.holders(prefix))
-            self._keys = (
-                None if keys is None else tuple([one async for raw in in_chunks(keys) if (one := owned_key(raw))])
-            )
-            self._holders = None if holders is None else tuple(_holders(holders, prefix))
+            self._keys = None if keys is None else await _sorted_keys(keys)
+            self._holders = None if holders is None else tuple(sorted(_holders(holders, prefix)))
+            self._tries_left = 0
         except (ExternalError, TimeoutError) as error:
             log.info("cannot read keys and users of others", error=str(error))
+            self._fail()
+        except Exception as error:  # noqa: BLE001 - the barrier: rights do not depend on this
+            caught(self._context.meter, session.cluster.name, "read others", error)
+            self._fail()
+
+    def _fail(self) -> None:
+        if self._tries_left:
+            self._tries_left -= 1
+            self.expire()
+
+
+async def _sorted_keys(raws: Iterable[Mapping[str, Any]]) -> tuple[OwnedKey, ...]:
+    """Return the API keys that work, in an order of their own: Elasticsearch gives them in any."""
+    found = [one async for raw in in_chunks(raws) if (one := owned_key(raw))]
+    return tuple(sorted(found, key=lambda key: key.id))
 
 
 def _holders(users: Iterable[Mapping[str, Any]], prefix: str) -> Iterator[tuple[str, str]]:
@@ -148,7 +169,7 @@ def _unseen(
     mappings: Sequence[RoleMapping], keys: Sequence[object] | None, holders: Sequence[object] | None
 ) -> Iterator[str]:
     """Yield what could not be read, for messages."""
-    why = "cannot be seen: the operator's login may not read them, or there are more than 1,000"
+    why = "cannot be seen: the login may not read them, there are more than 1,000, or each read fails"
     if len(mappings) > MOST:
         yield f"{len(mappings) - MOST} role mappings are not evaluated: there are more than {MOST}"
     for one in mappings:
