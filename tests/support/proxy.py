@@ -58,8 +58,13 @@ class Seen:
         return self.method not in {"GET", "HEAD", "OPTIONS"} and not self.path.endswith(_READ_BY_POST)
 
 
-_READ_BY_POST = ("/_security/_query/user", "/_security/user/_has_privileges", "/_validate/query")
-"""Users are searched by POST; so are asked what a login may do and whether a query can be run."""
+_READ_BY_POST = (
+    "/_security/_query/api_key",
+    "/_security/_query/user",
+    "/_security/user/_has_privileges",
+    "/_validate/query",
+)
+"""Users and API keys are searched by POST; so are asked what a login may do and whether a query can be run."""
 
 When = Callable[[Seen], bool]
 
