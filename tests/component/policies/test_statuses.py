@@ -187,3 +187,21 @@ async def test_a_process_that_ends_by_itself_writes_them_before(stage: Stage) ->
     await stage.sleep(1)
     assert counts(stage) == {"accesses": 1, "denied": 1}
     assert not host.policies.is_due
+
+
+@on_stage
+async def test_a_replica_that_writes_again_does_not_rely_on_what_it_wrote_before(stage: Stage) -> None:
+    await begin(stage, policy(**ONLY_ORDERS), access("orders", grant("orders-1")))
+    pair = Pair(stage)
+    await pair.start()
+    await stage.sleep(SOON)
+    await pair.hand_over()
+    stage.amend("orders", grants=[grant("logs-1")])
+    await stage.sleep(RESYNC_PERIOD + SOON)
+    assert counts(stage) == {"accesses": 1, "denied": 1}
+    pair.batons[1].lose(pair.heir)
+    stage.amend("orders", grants=[grant("orders-1")])
+    await stage.sleep(SOON)
+    pair.batons[0].take(stage)
+    await stage.sleep(RESYNC_PERIOD + SOON)
+    assert counts(stage) == {"accesses": 1, "accepted": 1}

@@ -177,6 +177,9 @@ DECISIONS: dict[str, Row] = {
     "an approval that is not known yet grants nothing, and takes nothing": (
         case(**NOT_APPROVED_YET), Do.HOLD, Reason.PENDING,
     ),
+    "one before its time says that it needs an approval": (
+        case(**SOON, **UNAPPROVED), Do.REMOVE, Reason.PENDING_APPROVAL,
+    ),
     "an approval that is over is no expiration": (case(**APPROVAL_OVER), Do.REMOVE, Reason.PENDING_APPROVAL),
     "what is approved has an end, and is not left behind": (case(DELETED, ORPHAN, **APPROVED), Do.REMOVE, None),
     "what is not approved is not left behind either": (case(DELETED, ORPHAN, **UNAPPROVED), Do.REMOVE, None),

@@ -163,9 +163,12 @@ def deletion(inputs: Inputs) -> AccessDecision | None:
 def outside_its_time(inputs: Inputs) -> AccessDecision | None:
     """Revoke the rights outside of the time in which they are valid, whatever else the SearchAccess says.
 
-    They are held until the time is known to allow them.
+    They are held until the time is known to allow them. What waits for its time is not approved by that: whoever may
+    approve it sees so before.
     """
     access = inputs.access
+    if access.validity.term in {Term.NOT_YET, Term.OUTSIDE} and access.consent.state is ConsentState.MISSING:
+        return None
     if found := not_in_force(access):
         return AccessDecision(Do.REMOVE, *found, returns=_returns(inputs))
     if access.validity.term is Term.UNKNOWN and not access.fault:

@@ -107,7 +107,9 @@ class Leftovers:
         access, confirmed = record.access, place_of(record.status_summary.placed)
         here = RightsPlace(self._state.uuid, "")
         admission = self._inventory.namespaces.admission(self._name, access.namespace)
-        refused = self._inventory.refuses(access, self._name)
+        # Those of another subject would stay, unless they expire.
+        own = all(key.expires is not None for key in keys)
+        refused = self._inventory.refuses(access, self._name, own=own)
         if decide_former(Former(access, here, confirmed, admission, refused=refused)).do is Do.HOLD:
             return None
         refused = refused or admission is Admission.REFUSED

@@ -131,10 +131,18 @@ class Judged(Declared):
         if (before.verdict.outcomes if before else ()) != (after.verdict.outcomes if after else ()):
             self.policies.recount.set()
 
-    def refuses(self, access: Access, cluster: str) -> bool:
-        """Return whether policies refuse a SearchAccess, and let no rights stay, where it is or on another cluster."""
+    def refuses(self, access: Access, cluster: str, *, own: bool = True) -> bool:
+        """Return whether policies refuse a SearchAccess, and let no rights stay, where it is or at a former place.
+
+        Args:
+            access: the SearchAccess.
+            cluster: the SearchCluster of the former place.
+            own: whether the rights there are those of its present subject, or end by themselves.
+        """
         there = replace(access, cluster=cluster)
-        if self._consented(there).consent.state is ConsentState.MISSING:
+        # Another subject may have needed an approval: an edit of the subject must not let its rights stay without end.
+        had = there if own else replace(there, subject=None)
+        if self._consented(had).consent.state is ConsentState.MISSING:
             return True
         if access.invalid:
             # It is held, not judged.

@@ -140,8 +140,9 @@ class Members:
         if access.uid in self.placed and access.cluster == self.cluster:
             confirmed = RightsPlace(self.uuid, self.role_name(access.principal))
         admission = self.context.inventory.namespaces.admission(self.cluster, access.namespace)
-        ended = access.has_nobody and is_own_account(record.status, access.subject, principal)
-        refused = self.context.inventory.refuses(access, self.cluster)
+        own = is_own_account(record.status, access.subject, principal)
+        ended = access.has_nobody and own
+        refused = self.context.inventory.refuses(access, self.cluster, own=own or principal in access.principals)
         former = Former(access, here, confirmed, admission, ended=ended, gate=self.gate, refused=refused)
         return Member(access, decide_former(former))
 

@@ -58,6 +58,8 @@ class PolicyStatuses:
         """Take in that this replica owns the common Lease: the former owner may not have written what changed last."""
         if since != self._since:
             self._since = since
+            # The former owner may have written another status since.
+            self._written.clear()
             self._context.inventory.policies.recount.set()
 
     async def run(self) -> None:
