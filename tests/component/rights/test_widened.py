@@ -7,6 +7,7 @@ from searchaccess.ports.kubernetes import Plural
 from tests.component.common import ORDERS, ORPHANS, begin
 from tests.component.credentials.common import STORES
 from tests.component.policies.test_policies import ONLY_LOGS, policy
+from tests.support.breaking import Break, Place, breaking
 from tests.support.memory_kubernetes import Key
 from tests.support.stage import Stage, on_stage
 from tests.support.world import access, condition_in, grant
@@ -130,3 +131,17 @@ async def test_it_stays_said_while_the_cluster_is_away_and_not_after_a_change_to
     change(stage, auth="ApiKey", credential={"store": "main", "name": "everything"})
     await stage.quiet()
     assert said(stage) == {}
+
+
+@on_stage
+async def test_it_stays_said_while_an_internal_error_prevents_planning(stage: Stage) -> None:
+    await begin(stage, MINE, THEIRS)
+    before = said(stage)
+    stage.faults.broke = True
+    with breaking(Break(Place("searchaccess.core.rights.plan", "plan_role"), KeyError)):
+        stage.amend("orders", grants=[grant("orders-*", **EU), grant("bills-*")])
+        await stage.sleep(60)
+        assert stage.ready("orders")[1] == "InternalError"
+        assert said(stage) == before
+    await stage.quiet()
+    assert said(stage) == before

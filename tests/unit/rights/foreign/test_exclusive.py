@@ -1,6 +1,7 @@
 """Who else gives a principal rights, and who else gets its role."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -8,7 +9,12 @@ import pytest
 from searchaccess.api.conditions.reasons import Reason
 from searchaccess.api.constants import MANAGED_BY
 from searchaccess.api.searchcluster import PrincipalClaim
-from searchaccess.core.rights.foreign.additions import Declared
+from searchaccess.core.model.canonical import RoleBody
+from searchaccess.core.patterns.parsed import Pattern
+from searchaccess.core.patterns.parsed import matches as matches_pattern
+from searchaccess.core.rights.foreign import exclusive
+from searchaccess.core.rights.foreign import rules as evaluation
+from searchaccess.core.rights.foreign.additions import Budget, Declared, added_by
 from searchaccess.core.rights.foreign.callers import anybody_of, caller_of, named_by
 from searchaccess.core.rights.foreign.exclusive import NOBODY_ELSE, Exclusivity, Others, worst_of
 from searchaccess.core.rights.foreign.keys import owned_key
@@ -167,6 +173,32 @@ def test_many_are_counted() -> None:
     found = _about(_others(*((f"m{number}", NAME, ["orders"]) for number in range(5))))
     assert found.message.startswith("role mapping m0 gives role orders: documents")
     assert found.message.endswith("; and 2 more")
+
+
+def test_what_is_compared_for_each_principal_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """There are thousands of principals. Beyond the bounds nothing counts as harmless."""
+    compared, matched = list[RoleBody](), list[str]()
+
+    def added(role: RoleBody, declared: Declared, budget: Budget) -> str:
+        compared.append(role)
+        return added_by(role, declared, budget)
+
+    def matches(pattern: Pattern, name: str, steps: int) -> bool:
+        matched.append(name)
+        return matches_pattern(pattern, name, steps)
+
+    monkeypatch.setattr(exclusive, "added_by", added)
+    monkeypatch.setattr(evaluation, "matches_pattern", matches)
+    roles = {f"r{number}": ROLES["logs"] for number in range(5000)}
+    found = _about(replace(_others(("ops", NAME, list(roles))), roles=roles))
+    text = "role mapping ops gives roles that are not compared: there are too many"
+    assert found == Exclusivity(Reason.BROADER_THAN_DECLARED, text)
+    assert len(compared) <= 300
+    expressions = [(f"m{number}", {"field": {"username": f"/x{number}.*/"}}, ["orders"]) for number in range(2000)]
+    others = _others(*expressions)
+    matched.clear()
+    assert _about(others).reason is Reason.CANNOT_BE_SEEN
+    assert len(matched) <= 100
 
 
 def test_by_subject_a_name_may_be_the_callers() -> None:

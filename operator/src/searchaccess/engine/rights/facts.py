@@ -16,7 +16,7 @@ from searchaccess.core.rights.foreign.callers import caller_of
 from searchaccess.core.rights.foreign.exclusive import NOBODY_ELSE, Exclusivity, Others
 from searchaccess.core.rights.ownership import Operator
 from searchaccess.core.rights.refused.isolation import undecided_message
-from searchaccess.core.rights.widened import NOT_WIDENED
+from searchaccess.core.rights.widened import NOT_WIDENED, Widened
 from searchaccess.core.status.access import AccessFacts, Failure
 from searchaccess.engine.barrier import caught
 from searchaccess.engine.rights.members import HELD
@@ -110,7 +110,7 @@ class FactsBuilder:
             mapping=role if self.per_principal else self.operator.mapping_name,
             cluster_uuid=self.uuid,
             beside=_beside(member, together),
-            widened=work.plan.widened.get(member.access.uid, NOT_WIDENED),
+            widened=_widened(work, member.access.uid),
             elsewhere=granted_elsewhere(member.access, work.members, _owners(work)),
             exclusive=exclusive,
         )
@@ -124,6 +124,12 @@ def _other_name(work: Work) -> str:
             if work.principal in names:
                 return names[names[0] == work.principal]
     return ""
+
+
+def _widened(work: Work, uid: str) -> Widened | None:
+    """Return who shows what others of the same principal hide; None: an error prevented the plan."""
+    planned = uid in work.plan.findings or work.failure is None
+    return work.plan.widened.get(uid, NOT_WIDENED) if planned else None
 
 
 def _owners(work: Work) -> set[str]:

@@ -357,9 +357,9 @@ class RightsReconciler:
         )
         facts: list[AccessFacts] = []
         stuck: dict[str, Failure] = {}
-        pace = Pace()
+        pace, weight = Pace(), self._others.found.weight if self._others.found else 0
         for work in run.done:
-            await pace.spent(len(work.members))
+            await pace.spent(len(work.members) + weight)
             facts += builder.build(work, run.members.late)
             if work.failure is not None:
                 stuck |= dict.fromkeys(owners_of(self._context.operator, work.observed), work.failure)

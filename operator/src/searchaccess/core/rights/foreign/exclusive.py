@@ -21,6 +21,8 @@ T = TypeVar("T")
 _NAME: Final = 120
 """Characters of a name that a message has."""
 _SHOWN: Final = 3
+_MOST: Final = 300
+"""Roles and API keys that are compared for one principal."""
 ORDER: Final = (
     Reason.BROADER_THAN_DECLARED,
     Reason.ROLE_GIVEN_TO_OTHERS,
@@ -89,6 +91,7 @@ class Others:
     _by_name: dict[str, list[ForeignMapping]] = field(default_factory=dict, init=False, compare=False, repr=False)
     _owned: dict[str, list[OwnedKey]] = field(default_factory=dict, init=False, compare=False, repr=False)
     _given: dict[str, list[ForeignMapping]] = field(default_factory=dict, init=False, compare=False, repr=False)
+    _bodies: dict[str, RoleBody] = field(default_factory=dict, init=False, compare=False, repr=False)
 
     def __post_init__(self) -> None:
         """Index what is asked for each of thousands of principals."""
@@ -103,6 +106,17 @@ class Others:
                 self._given.setdefault(role, []).append(mapping)
         for key in self.keys:
             self._owned.setdefault(key.owner, []).append(key)
+
+    @property
+    def weight(self) -> int:
+        """How much there is to compare with each of thousands of principals, at most: for the pace."""
+        return len(self.mappings) + len(self.keys)
+
+    def body_of(self, role: str) -> RoleBody | None:
+        """Return what a role gives; None: the role API does not have it."""
+        if role not in self._bodies and role in self.roles:
+            self._bodies[role] = given_by(self.roles[role])
+        return self._bodies.get(role)
 
     def concerned_since(self, before: "Others") -> frozenset[str] | None:
         """Return about whom there may be something else to say than before: names of principals; None: anybody.
@@ -172,7 +186,11 @@ class _Inquiry:
     caller: Caller
     declared: Declared
     budget: Budget = field(default_factory=Budget)
+    rules: Budget = field(default_factory=Budget)
+    """Of the evaluation of rules."""
     found: dict[Reason, dict[str, None]] = field(default_factory=lambda: {reason: {} for reason in ORDER})
+    left: int = _MOST
+    """Roles and API keys that are still compared."""
     added: dict[str, str] = field(default_factory=dict)
     """What a role adds, by its name: several role mappings may give it."""
 
@@ -181,7 +199,8 @@ class _Inquiry:
 
     def note_mapping(self, mapping: ForeignMapping) -> None:
         """Note what a role mapping gives the caller."""
-        applies = mapping.applies(self.caller.users)
+        self.rules.steps -= mapping.steps
+        applies = None if self.rules.steps < 0 else mapping.applies(self.caller.users)
         if applies is False:
             return
         roles, unseen = mapping.roles_for(self.caller.users)
@@ -190,12 +209,17 @@ class _Inquiry:
             text = f"{who} roles by the template {_short(template)}, which cannot be evaluated"
             self.note(Reason.CANNOT_BE_SEEN, text)
         for role in roles:
-            raw, text = self.others.roles.get(role), f"{who} role {_short(role)}"
-            if role == self.caller.role or (raw is None and mapping.managed):
+            self.left -= role not in self.added
+            if self.left < 0:
+                reason = Reason.BROADER_THAN_DECLARED if applies else Reason.CANNOT_BE_SEEN
+                self.note(reason, f"{who} roles that are not compared: there are too many")
+                return
+            body, text = self.others.body_of(role), f"{who} role {_short(role)}"
+            if role == self.caller.role or (body is None and mapping.managed):
                 continue
-            if raw is None:
+            if body is None:
                 self.note(Reason.CANNOT_BE_SEEN, f"{text}, which cannot be seen: it may be in a file")
-            elif not (added := self._added(role, raw)):
+            elif not (added := self._added(role, body)):
                 self.note(Reason.NOT_BROADER, text)
             elif applies:
                 self.note(Reason.BROADER_THAN_DECLARED, f"{text}: {added}")
@@ -203,13 +227,17 @@ class _Inquiry:
                 why = "its rules are about what is not known of the caller"
                 self.note(Reason.CANNOT_BE_SEEN, f"{text} ({why}): {added}")
 
-    def _added(self, role: str, raw: Mapping[str, Any]) -> str:
+    def _added(self, role: str, body: RoleBody) -> str:
         if role not in self.added:
-            self.added[role] = added_by(given_by(raw), self.declared, self.budget)
+            self.added[role] = added_by(body, self.declared, self.budget)
         return self.added[role]
 
     def note_key(self, key: OwnedKey) -> None:
         """Note what an API key allows, which is the caller's, or may be."""
+        self.left -= 1
+        if self.left < 0:
+            self.note(Reason.CANNOT_BE_SEEN, f"more than {_MOST} roles and API keys are not compared")
+            return
         added, surely = key.adds(self.declared, self.budget), self.caller.named
         what = f"API key {_short(key.name)} (id {_short(key.id)}) of {_short(key.owner)}"
         if added is None:

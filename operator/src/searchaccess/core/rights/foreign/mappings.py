@@ -8,7 +8,7 @@ from typing import Any, Final
 from searchaccess.core.model.intake.bounds import excess
 from searchaccess.core.model.intake.reading import DEPTH, mapping
 from searchaccess.core.ownership.installations import installation_of
-from searchaccess.core.rights.foreign.rules import NOBODY, User, applies, literals
+from searchaccess.core.rights.foreign.rules import NOBODY, User, applies, literals, steps_of
 from searchaccess.core.rights.foreign.templates import prefix_of, rendered
 from searchaccess.core.rights.mapping import RoleMapping
 
@@ -37,6 +37,8 @@ class ForeignMapping:
     """Another installation of the operator manages it: a role that does not exist is not in a file either."""
     elsewhere: bool = False
     """It applies to no user of the realm, but gives users of other realms roles of ours."""
+    steps: int = 1
+    """About how much work it is to evaluate its rules."""
     parsed: Any = field(compare=False, repr=False, hash=False, default=None)
 
     def applies(self, users: Sequence[User]) -> bool | None:
@@ -110,5 +112,6 @@ def foreign_mapping(found: RoleMapping, anybody: User, named: Sequence[str], our
         wide=wide,
         managed=installation_of(found.metadata) is not None,
         elsewhere=here is False,
+        steps=steps_of(rules) if bounded else 1,
         parsed=rules,
     )
