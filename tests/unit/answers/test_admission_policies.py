@@ -38,9 +38,9 @@ def test_each_rule_says_which_policy_and_what_to_write() -> None:
     definition, _ = of(allow=READ_ORDERS, require={"validUntil": "8h"}).objects
     messages = [each["message"] for each in definition["spec"]["validations"]]
     assert messages == [
-        "SearchAccessPolicy limits: can: of the actions, read may be granted",
-        "SearchAccessPolicy limits: privileges: none may be granted",
-        "SearchAccessPolicy limits: indices: read is allowed only on orders-*",
+        "SearchAccessPolicy limits: can: accepted: read",
+        "SearchAccessPolicy limits: privileges: accepted: none",
+        "SearchAccessPolicy limits: indices: only orders-* are allowed for read",
         (
             "SearchAccessPolicy limits: validUntil is required: write a time at most 8h after validFrom, or without it "
             "after the creation"

@@ -24,6 +24,7 @@ CREATED = int(moment("2026-01-01T10:00:00Z") or 0)
 RULE: dict[str, Any] = {"by": {"users": ["bob"], "groups": ["leads"]}, "within": "1h", "for": "8h"}
 ALLOWS_GLASS = RULE | {"breakGlass": {"for": "30m"}}
 VOUCHED = Vouching(CREATED - HOUR)
+_NOT_NAMED = "its spec.approvedBy names no user or group that may approve"
 
 
 def at(seconds: int) -> str:
@@ -125,10 +126,10 @@ CASES: dict[str, Case] = {
     ),
     "another name": Case((approval(of="other"),), MISSING, says="it is about another SearchAccess"),
     "another namespace": Case((approval(meta={"namespace": "billing"}),), MISSING, says="about another SearchAccess"),
-    "a user who may not": Case((approval(approvedBy=by("eve")),), MISSING, says="its author may not approve"),
-    "a group that may not": Case((approval(approvedBy=by("eve", "others")),), MISSING, says="its author may not"),
-    "a group with the name of a user who may": Case((approval(approvedBy=by("eve", "bob")),), MISSING, says="may not"),
-    "another spelling of a user who may": Case((approval(approvedBy=by("Bob")),), MISSING, says="may not approve"),
+    "a user who may not": Case((approval(approvedBy=by("eve")),), MISSING, says=_NOT_NAMED),
+    "a group that may not": Case((approval(approvedBy=by("eve", "others")),), MISSING, says=_NOT_NAMED),
+    "a group with the name of a user who may": Case((approval(approvedBy=by("eve", "bob")),), MISSING, says=_NOT_NAMED),
+    "another spelling of a user who may": Case((approval(approvedBy=by("Bob")),), MISSING, says=_NOT_NAMED),
     "being deleted": Case(
         (approval(meta={"deletionTimestamp": at(90)}),), MISSING, says="it is being deleted"
     ),

@@ -117,11 +117,11 @@ def _allowed(bounds: Bounds) -> Found:
     privileges = [name.removeprefix(raw("")) for name in bounds.allowed if name.startswith(raw(""))]
     yield _grants(
         f"{_CAN}.all(c, c in {cel.literals(actions)})",
-        f"can: of the actions, {some_of(actions) or 'none'} may be granted",
+        f"can: accepted: {some_of(actions) or 'none'}",
     )
     yield _grants(
         f"{_PRIVILEGES}.all(p, p in {cel.literals(privileges)})",
-        f"privileges: {some_of(privileges) or 'none'} may be granted",
+        f"privileges: accepted: {some_of(privileges) or 'none'}",
     )
     for patterns, names in by_patterns.items():
         if not cel.is_expressible(patterns):
@@ -131,7 +131,7 @@ def _allowed(bounds: Bounds) -> Found:
         others = [name.removeprefix(raw("")) for name in names if name.startswith(raw(""))]
         when = f"{_CAN}.exists(c, c in {cel.literals(those)}) || {_PRIVILEGES}.exists(p, p in {cel.literals(others)})"
         condition = f"!i.matches('{cel.PLAIN}') || {cel.example('i')}.matches({cel.matching(patterns)})"
-        yield _indices(condition, f"indices: {some_of(names)} is allowed only on {some_of(patterns)}", when)
+        yield _indices(condition, f"indices: only {some_of(patterns)} are allowed for {some_of(names)}", when)
 
 
 def _denied(bounds: Bounds) -> Found:
@@ -150,7 +150,7 @@ def _denied(bounds: Bounds) -> Found:
         what = some_of([str(each) for each in hit])
         yield _indices(
             f"!i.matches('{cel.PLAIN}') || !({_meets(plain)})",
-            f"indices: {what} is denied on {some_of(plain)}: name indices of which none is denied",
+            f"indices: {some_of(plain)} are denied for {what}: name indices of which none is denied",
             when,
         )
 

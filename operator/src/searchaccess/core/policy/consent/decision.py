@@ -125,7 +125,7 @@ def _fault(approval: Approval, access: Access, demand: Demand, around: Around) -
         (about != (access.namespace, access.name, access.uid), "it is about another SearchAccess"),
         (spec.generation != access.generation, f"it is about generation {spec.generation}, not {access.generation}"),
         (by.username == access.requested_by, "nobody approves what they request themselves"),
-        (not may, "its author may not approve"),
+        (not may, "its spec.approvedBy names no user or group that may approve"),
         (rule.within is not None and created > requested + seconds(rule.within or ""), "it came too late"),
         (around.vouching.known and (since is None or created < since), "its author was not checked at that time"),
         (around.now >= _end(approval, rule), f"it ended at {shown_time(_end(approval, rule))}"),
