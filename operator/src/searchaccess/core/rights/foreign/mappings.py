@@ -112,6 +112,6 @@ def foreign_mapping(found: RoleMapping, anybody: User, named: Sequence[str], our
         wide=wide,
         managed=installation_of(found.metadata) is not None,
         elsewhere=here is False,
-        steps=steps_of(rules) if bounded else 1,
+        steps=steps_of(rules),
         parsed=rules,
     )
