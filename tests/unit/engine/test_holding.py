@@ -193,7 +193,7 @@ def test_a_scrape_reads_statuses_in_small_parts(monkeypatch: pytest.MonkeyPatch)
     inventory, metrics = Field(MANY).inventory, Metrics()
     outside: Any = SimpleNamespace(reconcilers=dict, pending=0, failing=0, policies=SimpleNamespace(found=()))
     metrics.register(Declared(inventory, outside, outside, Ownership()))
-    read = counting(monkeypatch, metrics_module, "_known")
+    read = counting(monkeypatch, metrics_module, "state_of")
 
     async def play() -> None:
         most = await most_at_once(metrics.scrape, read)

@@ -42,6 +42,7 @@ async def most_at_a_time(raw: dict[str, Any]) -> int:
     context: Any = SimpleNamespace(
         kubernetes=SimpleNamespace(list_page=list_page),
         inventory=SimpleNamespace(policies=SimpleNamespace(chunk=100)),
+        meter=None,
     )
     waiting = asyncio.create_task(others())
     await Lister(context)._read_list(Plural.ACCESSES, see, {})

@@ -87,7 +87,8 @@ class Judged(Declared):
 
     def _around(self, access: Access) -> Around:
         approvals = self.approvals
-        return Around(approvals.of(access.uid), approvals.listed, approvals.vouching, self.time_boxes.now())
+        listed = approvals.listed_in(access.namespace)
+        return Around(approvals.of(access.uid), listed, approvals.vouching, self.time_boxes.now())
 
     def _despite_fault(self, access: Access) -> Access:
         """Return a SearchAccess with an internal error, judged: consent, its time and policies end its rights."""

@@ -42,7 +42,7 @@ class Around:
 
     Args:
         approvals: those that name the uid of the SearchAccess.
-        listed: whether all approvals were listed.
+        listed: whether all approvals of its namespace were listed.
         vouching: whether the API server checks names.
         now: the time, in seconds since the epoch.
     """
