@@ -1,6 +1,7 @@
 """Which approvals count, and until when: the table that docs/approvals.md promises."""
 
 import json
+import shlex
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -245,6 +246,12 @@ def test_the_longest_message_keeps_the_command_whole() -> None:
     access = replace(CASES["no approval"].subject, name="o" * 253, namespace="s" * 63, requested_by="a" * 256)
     found = consent_of(access, demands(rule), around())
     assert found.message.endswith("}}'")
+
+
+def test_a_quote_in_a_name_does_not_end_the_command() -> None:
+    found = consent_of(CASES["no approval"].subject, demands(RULE | {"by": {"groups": ["o'hara's"]}}), around())
+    [command] = shlex.split(found.message.partition("<<< ")[2])
+    assert json.loads(command)["spec"]["approvedBy"]["groups"] == ["o'hara's"]
 
 
 @pytest.mark.parametrize(

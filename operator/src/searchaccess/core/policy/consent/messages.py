@@ -32,7 +32,9 @@ def how_to_approve(access: Access, rule: ApprovalRule) -> str:
     """Return who may approve a SearchAccess, until when, and with which command."""
     who, requester = bounded_text(_who(rule), _LIMIT), bounded_text(access.requested_by, _LIMIT)
     said = f"{who} can approve it{_until(access, rule)}, but not {requester}"
-    return f"{said}: kubectl create -f - <<< '{json.dumps(_manifest(access, rule), separators=(',', ':'))}'"
+    # A quote in the name of a group would end the argument.
+    manifest = json.dumps(_manifest(access, rule), separators=(",", ":")).replace("'", r"\u0027")
+    return f"{said}: kubectl create -f - <<< '{manifest}'"
 
 
 def _who(rule: ApprovalRule) -> str:
