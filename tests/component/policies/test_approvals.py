@@ -6,9 +6,7 @@ from typing import Any
 import pytest
 
 from searchaccess.api.vouching import APPROVERS, BINDINGS, AdmissionObject
-from searchaccess.core.model.watched import Watched
 from searchaccess.engine.inventory.vouching import READ_EVERY
-from searchaccess.engine.lister import RESYNC_PERIOD
 from searchaccess.ports.errors import NotFound, PermissionDenied
 from searchaccess.ports.kubernetes import Plural
 from tests.component.common import ORPHANS, begin, granted
@@ -374,41 +372,3 @@ async def test_rights_of_a_former_place_go_with_the_approval(stage: Stage) -> No
     stage.amend("orders", cluster="nowhere")
     await stage.sleep(SOON)
     assert not granted(stage), "the approval was for the former place, and is no more"
-
-
-@on_stage
-async def test_what_has_no_approval_ends_once_approvals_can_be_listed(stage: Stage) -> None:
-    await begin(stage, orders())
-    await stage.stop()
-    stage.apply(people())
-    listed = stage.kubernetes.list_page
-
-    async def answer(plural: Plural, following: str = "") -> Any:
-        if plural is Plural.APPROVALS:
-            raise PermissionDenied("may not")
-        return await listed(plural, following)
-
-    stage.kubernetes.list_page = answer  # type: ignore[method-assign]
-    stage.start()
-    await stage.sleep(60)
-    assert granted(stage), "nothing is revoked on a guess"
-    stage.kubernetes.list_page = listed  # type: ignore[method-assign]
-    await stage.sleep(RESYNC_PERIOD + SOON)
-    assert not granted(stage)
-
-
-@on_stage
-async def test_a_namespace_that_cannot_be_listed_concerns_no_other(stage: Stage) -> None:
-    stage.kubernetes.watched = Watched(frozenset({"shop", "billing"}), frozenset({"billing"}))
-    await begin(stage, orders())
-    stage.apply(people())
-    await stage.quiet()
-    assert not granted(stage)
-    stage.apply(approval(stage))
-    await stage.quiet()
-    assert granted(stage)
-    assert stage.process is not None
-    stage.process.watch.down = True
-    stage.kubernetes.delete(approval_key())
-    await stage.sleep(2 * RESYNC_PERIOD)
-    assert not granted(stage)

@@ -175,5 +175,11 @@ def with_audits(verdict: PolicyVerdict, access: Access, demands: Iterable[Demand
     return replace(verdict, outcomes=tuple(outcomes))
 
 
+def next_end(access: Access, demands: Iterable[Demand], around: Around) -> int | None:
+    """Return when the first approval, or emergency, of those that policies require ends; None: none does."""
+    ends = (consent_of(access, [each], around).ends for each in demands)
+    return min((end for end in ends if end is not None), default=None)
+
+
 def _lacking(outcome: PolicyOutcome) -> PolicyOutcome:
     return replace(outcome, outcome=Outcome.WOULD_DENY, reasons=(*outcome.reasons, _NOT_APPROVED))
