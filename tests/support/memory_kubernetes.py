@@ -36,6 +36,7 @@ _PLURALS: Final = {
     "SearchAccessPolicy": Plural.POLICIES,
     "SearchAccessApproval": Plural.APPROVALS,
 }
+_NAMESPACED = {Plural.ACCESSES, Plural.APPROVALS}
 _STATUSES: Final[dict[Plural, type[ApiModel]]] = {
     Plural.ACCESSES: SearchAccessStatus,
     Plural.CLUSTERS: SearchClusterStatus,
@@ -151,7 +152,7 @@ class MemoryKubernetes:
     def _tell(self, kind: str, key: Key) -> None:
         self._version += 1
         self.objects[key]["metadata"]["resourceVersion"] = str(self._version)
-        if key[0] is Plural.ACCESSES and not self.watched.sees(key[1]):
+        if key[0] in _NAMESPACED and not self.watched.sees(key[1]):
             return
         for watcher in self.watchers:
             watcher(kind, key[0], copied(self.objects[key]))
@@ -166,13 +167,13 @@ class MemoryKubernetes:
             snapshot = self._lists.pop(following, None)
             if snapshot is None:
                 kept = [key for key in self.objects if key[0] is plural]
-                kept = [key for key in kept if plural is Plural.CLUSTERS or self.watched.sees(key[1])]
+                kept = [key for key in kept if not key[1] or self.watched.sees(key[1])]
                 snapshot = [copied(self.objects[key]) for key in kept]
             page, rest = snapshot[:PAGE], snapshot[PAGE:]
             token = f"page-{len(self._lists)}-{self._version}-{len(rest)}" if rest else ""
             if rest:
                 self._lists[token] = rest
-            refused = self.watched.unreadable if plural is Plural.ACCESSES else ()
+            refused = self.watched.unreadable if plural in _NAMESPACED else ()
             return Page(page, token, {namespace: f"{namespace} may not be listed" for namespace in refused})
 
         return await self._faults.perform(Call(SIDE, "list_page", (plural,)), read)

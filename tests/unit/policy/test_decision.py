@@ -101,6 +101,7 @@ MISSING = Consent(ConsentState.MISSING, message="SearchAccessPolicy people requi
 UNAPPROVED: dict[str, Any] = {"consent": MISSING}
 APPROVED: dict[str, Any] = {"consent": Consent(ConsentState.APPROVED, 2_000_000_000)}
 NOT_APPROVED_YET: dict[str, Any] = {"consent": Consent(ConsentState.UNKNOWN, 2_000_000_000, "not read yet")}
+APPROVALS_UNREAD: dict[str, Any] = {"consent": Consent(ConsentState.UNKNOWN, message="not read yet")}
 APPROVAL_OVER: dict[str, Any] = {
     "consent": Consent(ConsentState.APPROVED, 5), "validity": Validity(Term.EXPIRED),
 }  # fmt: skip
@@ -183,6 +184,7 @@ DECISIONS: dict[str, Row] = {
     "an approval that is over is no expiration": (case(**APPROVAL_OVER), Do.REMOVE, Reason.PENDING_APPROVAL),
     "what is approved has an end, and is not left behind": (case(DELETED, ORPHAN, **APPROVED), Do.REMOVE, None),
     "what is not approved is not left behind either": (case(DELETED, ORPHAN, **UNAPPROVED), Do.REMOVE, None),
+    "what may not be approved is not left behind": (case(DELETED, ORPHAN, **APPROVALS_UNREAD), Do.REMOVE, None),
     # the subject
     "one of a workload that does not exist is held": (
         case(**nobody(State.MISSING)), Do.HOLD, Reason.SERVICE_NOT_FOUND,

@@ -135,3 +135,30 @@ def test_what_was_exported_of_another_object_does_not_come_with_a_new_one(tmp_pa
     file.write_text(json.dumps(raw))
     [record] = _listed([], read_manifests([file])).accesses.values()
     assert (record.access.deleted_at, record.status.elasticsearch) == ("", None)
+
+
+def test_an_approval_in_a_file_is_the_one_that_is_stored(tmp_path: Path) -> None:
+    meta = {"name": "yes", "namespace": "shop"}
+    raw = {"apiVersion": "searchaccess.dev/v1alpha1", "kind": "SearchAccessApproval", "metadata": meta, "spec": {}}
+    created = "2026-01-01T00:00:00Z"
+    stored = raw | {"metadata": meta | {"uid": "uid-yes", "resourceVersion": "7", "creationTimestamp": created}}
+    file = tmp_path / "approval.json"
+    file.write_text(json.dumps(raw))
+
+    class Real:
+        async def list_page(self, plural: Plural, following: str = "") -> Page:
+            return Page([stored] if plural is Plural.APPROVALS and not following else [], "")
+
+    async def play() -> None:
+        observed = ObservedKubernetes(Real(), read_manifests([file]))  # type: ignore[arg-type]
+        [found] = (await observed.list_page(Plural.APPROVALS)).items
+        assert found["metadata"]["creationTimestamp"] == created, "otherwise it would begin anew"
+
+    run_virtually(play())
+    with pytest.raises(
+        BadManifest, match="SearchAccessApproval yes is of the namespace shop, and --namespace is other"
+    ):
+        read_manifests([file], "other")
+    file.write_text(json.dumps(raw | {"metadata": {"name": "yes"}}))
+    [given] = read_manifests([file], "shop")
+    assert given["metadata"]["namespace"] == "shop"

@@ -142,8 +142,8 @@ class Lister:
             if self._context.inventory.policies.needs_approvals:
                 log.warning("cannot list approvals", error=error.message)
         else:
-            if not unlisted:
-                approvals.keep(present, known)
+            if approvals.keep(present, known, unlisted):
+                self._context.inventory.policies.changed.set()
         await self.vouching.read()
 
     async def _list_late_policies(self) -> None:

@@ -29,6 +29,7 @@ _KINDS: Final = {
     "SearchAccessPolicy": Plural.POLICIES,
     "SearchAccessApproval": Plural.APPROVALS,
 }
+_NAMESPACED: Final = frozenset({Plural.ACCESSES, Plural.APPROVALS})
 _DEFAULT: Final = "default"
 STANDARD_INPUT: Final = Path("-")
 _LONGEST_NAME: Final = 253
@@ -64,10 +65,10 @@ def read_manifests(paths: Collection[Path], namespace: str = "") -> list[dict[st
 
 
 def placed(manifests: Iterable[dict[str, Any]], namespace: str) -> list[dict[str, Any]]:
-    """Return manifests with a namespace for SearchAccesses without one."""
+    """Return manifests with a namespace for SearchAccesses and approvals without one."""
     return [
         {**raw, "metadata": {**raw["metadata"], "namespace": namespace}}
-        if _KINDS[raw["kind"]] is Plural.ACCESSES and not raw["metadata"].get("namespace")
+        if _KINDS[raw["kind"]] in _NAMESPACED and not raw["metadata"].get("namespace")
         else raw
         for raw in manifests
     ]
@@ -123,7 +124,7 @@ def _checked(file: str, raw: dict[str, Any], expected: str) -> dict[str, Any]:
     if not _is_name((metadata or {}).get("namespace") or _DEFAULT):
         raise BadManifest(f"{file}: {kind} {name} has no namespace that Kubernetes takes")
     namespace = (metadata or {}).get("namespace") or expected
-    if expected and kind == "SearchAccess" and namespace != expected:
+    if expected and _KINDS[kind] in _NAMESPACED and namespace != expected:
         raise BadManifest(f"{file}: {kind} {name} is of the namespace {namespace}, and --namespace is {expected}")
     return raw
 
@@ -141,7 +142,7 @@ Key = tuple[Plural, str, str]
 
 def _key(raw: Mapping[str, Any]) -> Key:
     plural, metadata = _KINDS[raw["kind"]], raw["metadata"]
-    namespace = str(metadata.get("namespace") or _DEFAULT) if plural is Plural.ACCESSES else ""
+    namespace = str(metadata.get("namespace") or _DEFAULT) if plural in _NAMESPACED else ""
     return plural, namespace, metadata["name"]
 
 

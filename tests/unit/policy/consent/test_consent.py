@@ -256,6 +256,12 @@ def test_the_longest_message_keeps_the_command_whole() -> None:
     assert found.message.endswith("}}'")
 
 
+def test_a_quote_in_a_name_does_not_end_the_command() -> None:
+    found = consent_of(CASES["no approval"].subject, demands(RULE | {"by": {"groups": ["o'hara's"]}}), around())
+    [command] = shlex.split(found.message.partition("<<< ")[2])
+    assert json.loads(command)["spec"]["approvedBy"]["groups"] == ["o'hara's"]
+
+
 @pytest.mark.parametrize(
     ("approvals", "outcome"), [((), Outcome.WOULD_DENY), ((approval(),), Outcome.ACCEPTED)], ids=["without", "with"]
 )

@@ -8,7 +8,7 @@ from searchaccess.core.clusters.cluster import Cluster
 from searchaccess.core.model.access import Access
 from searchaccess.core.model.admission import Admission
 from searchaccess.core.model.consent import ConsentState
-from searchaccess.core.policy.consent.decision import Around, consent_of, with_audits
+from searchaccess.core.policy.consent.decision import Around, Demand, consent_of, next_end, with_audits
 from searchaccess.core.policy.guardrails.aliases import Aliases, IndexNames
 from searchaccess.core.policy.namespaces import needs_labels
 from searchaccess.engine.barrier import caught
@@ -77,17 +77,24 @@ class Judged(Declared):
         return access if admission is access.admission else replace(access, admission=admission)
 
     def _judged(self, access: Access) -> Access:
-        return self._judged_by_policies(self.time_boxes.judge(self._consented(access)))
+        judged = self._judged_by_policies(self.time_boxes.judge(self._consented(access)))
+        audited = [each for each in self._demands(access) if each.audits]
+        self.time_boxes.remind(access.uid, next_end(access, audited, self._around(access)) if audited else None)
+        return judged
+
+    def _demands(self, access: Access) -> tuple[Demand, ...]:
+        return self.policies.demands(access, self.namespaces.labels_of(access.namespace))
 
     def _consented(self, access: Access) -> Access:
         """Return a SearchAccess with what the required approvals say now."""
-        demands = self.policies.demands(access, self.namespaces.labels_of(access.namespace))
-        consent = consent_of(access, [each for each in demands if not each.audits], self._around(access))
+        demands = [each for each in self._demands(access) if not each.audits]
+        consent = consent_of(access, demands, self._around(access))
         return access if consent == access.consent else replace(access, consent=consent)
 
     def _around(self, access: Access) -> Around:
         approvals = self.approvals
-        return Around(approvals.of(access.uid), approvals.listed, approvals.vouching, self.time_boxes.now())
+        listed = approvals.listed_in(access.namespace)
+        return Around(approvals.of(access.uid), listed, approvals.vouching, self.time_boxes.now())
 
     def _despite_fault(self, access: Access) -> Access:
         """Return a SearchAccess with an internal error, judged: consent, its time and policies end its rights."""
@@ -106,7 +113,7 @@ class Judged(Declared):
         wanted = record is not None and record.cluster.wants_policies
         labels = self.namespaces.labels_of(access.namespace)
         verdict = self.policies.judge(access, labels, self._aliases.get(access.cluster), wanted=wanted)
-        audited = [each for each in self.policies.demands(access, labels) if each.audits]
+        audited = [each for each in self._demands(access) if each.audits]
         verdict = with_audits(verdict, access, audited, self._around(access)) if audited else verdict
         if read and verdict.unknown and labels is None and self.policies.needs_labels:
             self.namespaces.labels_wanted.set()

@@ -42,6 +42,8 @@ class TimeBoxes:
         """By uid, of those whose rights depend on the time."""
         self._queue: list[tuple[float, str]] = []
         """A heap of times at which SearchAccesses may be due; outdated ones are skipped."""
+        self._reminders: dict[str, float] = {}
+        """By uid, when something else than rights ends."""
         self._requested: dict[str, None] = {}
         """Uids that are to be judged whatever the time is."""
         self._latest = 0.0
@@ -66,9 +68,19 @@ class TimeBoxes:
         self._requested[uid] = None
         self._changed.set()
 
+    def remind(self, uid: str, at: float | None) -> None:
+        """Have a SearchAccess judged again at a time, whatever its own time box says; None: at none."""
+        if at is None:
+            self._reminders.pop(uid, None)
+        elif self._reminders.get(uid) != at:
+            self._reminders[uid] = at
+            self._put(at, uid)
+            self._changed.set()
+
     def forget(self, uid: str) -> None:
         """Forget a SearchAccess that is gone."""
         self._known.pop(uid, None)
+        self._reminders.pop(uid, None)
 
     async def due(self) -> list[str]:
         """Wait until rights begin or end, or the clock was corrected; return the uids that are to be judged again.
@@ -96,9 +108,10 @@ class TimeBoxes:
         return validity
 
     def _put(self, at: float, uid: str) -> None:
-        if len(self._queue) > 2 * len(self._known) + _SPARE:
+        if len(self._queue) > 2 * (len(self._known) + len(self._reminders)) + _SPARE:
             times = ((validity.changes_at, known) for known, (_, validity) in self._known.items())
             self._queue = [(time, known) for time, known in times if time is not None]
+            self._queue += [(time, known) for known, time in self._reminders.items()]
             heapq.heapify(self._queue)
         heapq.heappush(self._queue, (at, uid))
 
@@ -108,13 +121,16 @@ class TimeBoxes:
             _, uid = heapq.heappop(self._queue)
             if uid in self._known and _is_due(self._known[uid][1], now):
                 uids[uid] = None
+            if uid in self._reminders and self._reminders[uid] <= now:
+                del self._reminders[uid]
+                uids[uid] = None
         for uid in uids.keys() & self._known.keys():
             self._put(now + AGAIN_AFTER, uid)
         return list(uids)
 
     def _wait(self, now: float) -> float | None:
         """Return the seconds until the clock is to be read again; None: nothing depends on it."""
-        if not self._known:
+        if not self._known and not self._reminders:
             return None
         ahead = self._queue[0][0] - now if self._queue else CHECK_EVERY
         # The clock may be almost a second further than it shows.
@@ -129,6 +145,7 @@ class TimeBoxes:
             self._latest = now
             self._known = {uid: (box, replace(known, changes_at=0)) for uid, (box, known) in self._known.items()}
             self._queue = [(0.0, uid) for uid in sorted(self._known)]
+            self._queue += sorted((time, uid) for uid, time in self._reminders.items())
             self._changed.set()
         self._latest = max(self._latest, now)
         return self._latest

@@ -42,7 +42,7 @@ class Around:
 
     Args:
         approvals: those that name the uid of the SearchAccess.
-        listed: whether all approvals were listed.
+        listed: whether all approvals of its namespace were listed.
         vouching: whether the API server checks names.
         now: the time, in seconds since the epoch.
     """
@@ -173,6 +173,12 @@ def with_audits(verdict: PolicyVerdict, access: Access, demands: Iterable[Demand
         return verdict
     outcomes = (_lacking(each) if each.policy in lacking else each for each in verdict.outcomes)
     return replace(verdict, outcomes=tuple(outcomes))
+
+
+def next_end(access: Access, demands: Iterable[Demand], around: Around) -> int | None:
+    """Return when the first approval, or emergency, of those that policies require ends; None: none does."""
+    ends = (consent_of(access, [each], around).ends for each in demands)
+    return min((end for end in ends if end is not None), default=None)
 
 
 def _lacking(outcome: PolicyOutcome) -> PolicyOutcome:

@@ -1,6 +1,6 @@
 """The SearchAccessApprovals as last seen, by the SearchAccess that they are about."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 import structlog
@@ -29,8 +29,8 @@ class Approvals:
         self._of: dict[str, dict[str, Approval]] = {}
         """By the uid of a SearchAccess: its approvals, by their own uids."""
         self._gone: set[str] = set()
-        self.listed = False
-        """Whether all were listed."""
+        self._unlisted: Collection[str] | None = None
+        """Namespaces of which they were never listed; None: those of no namespace were."""
         self.vouching: Vouching = NOT_READ
         """Whether the API server checks who approves, as last read."""
 
@@ -41,6 +41,10 @@ class Approvals:
     def of(self, access: str) -> tuple[Approval, ...]:
         """Return the approvals that name the uid of a SearchAccess."""
         return tuple(self._of.get(access, {}).values())
+
+    def listed_in(self, namespace: str) -> bool:
+        """Return whether all of a namespace were listed."""
+        return self._unlisted is not None and namespace not in self._unlisted
 
     def see(self, raw: Mapping[str, Any]) -> None:
         """Take in an approval from an event or a list; an older version than the known one is ignored. Never raises."""
@@ -78,14 +82,21 @@ class Approvals:
             del self._of[known.access_uid]
         self._changed(known.access_uid)
 
-    def keep(self, present: set[str], known_before: frozenset[str]) -> None:
+    def keep(self, present: set[str], known_before: frozenset[str], unlisted: Collection[str] = ()) -> bool:
         """Take in the end of a full list: what was known before it was asked for and is not in it is gone.
 
         Args:
             present: the uids that are in the list.
             known_before: the uids that were known when it started.
+            unlisted: namespaces that could not be listed: what is known of them stays.
+
+        Returns:
+            Whether some namespace was listed for the first time.
         """
         for uid in known_before - present:
-            self.forget(uid)
+            if uid in self._known and self._known[uid].namespace not in unlisted:
+                self.forget(uid)
         self._gone &= present
-        self.listed = True
+        before = self._unlisted
+        self._unlisted = frozenset(unlisted if before is None else set(before).intersection(unlisted))
+        return before != self._unlisted
