@@ -39,7 +39,7 @@ class DryRunCredentials(Credentials):
 
     async def cut_short(self, access: Access, keys: Sequence[Key]) -> tuple[Key, ...]:
         """Record that keys would be cut short."""
-        if step := outliving(keys, access.time_box.ends, self._clock.now()):
+        if step := outliving(keys, access.bounded_box.ends, self._clock.now()):
             self._dry_run.note(self._cluster, f"credential/{access.ref}", change_of_credential(access, (step,)))
         return tuple(keys)
 

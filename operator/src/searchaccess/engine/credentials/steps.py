@@ -164,7 +164,7 @@ class Credentials:
         Raises:
             ExternalError: one could not be changed, or its outcome is unknown.
         """
-        step = outliving(keys, access.time_box.ends, self._clock.now())
+        step = outliving(keys, access.bounded_box.ends, self._clock.now())
         if step is None or self._by_api_key:
             return tuple(keys)
         async with self._steps:
