@@ -265,6 +265,18 @@ async def test_the_order_in_which_keys_are_read_does_not_matter(stage: Stage) ->
 
 
 @on_stage
+async def test_a_new_key_that_adds_nothing_beside_another_one_changes_no_status(stage: Stage) -> None:
+    await begin(stage, MINE)
+    await stage.sleep(60)
+    for number in range(3):
+        stage.elasticsearch.write_key(f"batch{number}", ORDERS, "google", {ROLE: NARROW})
+        await stage.sleep(70)
+        await stage.quiet()
+        assert _reported(stage) == {"orders": ("True", "NotBroader", f"API keys of {ORDERS}")}
+    assert _events(stage) == []
+
+
+@on_stage
 async def test_foreign_objects_are_never_touched(stage: Stage) -> None:
     _write(stage)
     stage.elasticsearch.write_user("ada", ROLE)
