@@ -63,6 +63,7 @@ async def test_the_keys_of_a_realm_are_read_with_what_they_allow(search: Elastic
     assert (found.name, found.owner) == (key_name(operator, "shop", "orders", 1), login.username)
     assert [body.entries for body in found.rights] == [rights_to("orders-*", where={"term": {"a": 1}}).entries]
     assert await search.port.owned_keys("another") == []
+    assert key_id not in {raw["id"] for raw in await search.port.owned_keys(login.realm, login.username) or ()}
     await search.port.revoke_keys([key_id])
     assert key_id not in {raw["id"] for raw in await search.port.owned_keys(login.realm) or ()}
 

@@ -80,9 +80,9 @@ class MemoryKeys:
 
         return await self._faults.perform(Call(ELASTICSEARCH, "keys", (pattern,)), read)
 
-    async def owned_keys(self, realm: str) -> Sequence[dict[str, Any]] | None:
+    async def owned_keys(self, realm: str, besides: str = "") -> Sequence[dict[str, Any]] | None:
         def read() -> list[dict[str, Any]] | None:
-            matching = [raw for raw in self.live_keys() if raw["realm"] == realm]
+            matching = [raw for raw in self.live_keys() if raw["realm"] == realm and raw["username"] != besides]
             return copied(readable_list(matching)) if self.reads_others else None
 
         return await self._faults.perform(Call(ELASTICSEARCH, "owned_keys", (realm,)), read)

@@ -166,6 +166,26 @@ async def test_a_key_ends_in_elasticsearch_with_the_approval(stage: Stage) -> No
     assert not live(stage), "although there is no operator"
 
 
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_key_that_is_held_ends_in_elasticsearch_with_the_approval(kind: str) -> None:
+    @on_stage
+    async def play(stage: Stage) -> None:
+        await begin(stage, with_key(annotations=BY_ANN), secretStores=STORES)
+        stage.amend("orders", **KINDS[kind])
+        await stage.quiet()
+        stage.apply(approval(stage))
+        await stage.sleep(SOON)
+        stage.apply(people())
+        await stage.quiet()
+        [key] = live(stage)
+        assert key["expiration"] / 1000 - stage.elasticsearch.now() <= 2 * HOUR
+        calls = len(stage.faults.calls)
+        await stage.reconcile_all()
+        assert not [call for call in stage.faults.calls[calls:] if call.write], "it is cut short once"
+
+    play()
+
+
 @on_stage
 async def test_after_a_restart_everything_is_as_it_was_and_nothing_is_written(stage: Stage) -> None:
     await approved(stage, people(), orders())

@@ -5,10 +5,12 @@ from typing import Any
 
 import pytest
 
+from searchaccess.core.credentials.keys import Login
 from searchaccess.core.rights.foreign.mappings import foreign_mapping
 from searchaccess.core.rights.mapping import RoleMapping
 from searchaccess.ports.errors import Unreachable
 from tests.component.common import ORDERS, ROLE, begin
+from tests.component.credentials.common import STORES, with_key
 from tests.component.policies.test_policies import ONLY_LOGS, policy
 from tests.support.stage import OPERATOR, Stage, on_stage
 from tests.support.world import access, account, grant
@@ -267,6 +269,29 @@ async def test_the_order_in_which_keys_are_read_does_not_matter(stage: Stage) ->
     stage.amend("orders", grants=[grant("orders-*"), grant("orders-2")])
     await stage.reconcile_all()
     assert _reported(stage) == before
+
+
+@on_stage
+async def test_a_new_key_that_adds_nothing_beside_another_one_changes_no_status(stage: Stage) -> None:
+    await begin(stage, MINE)
+    await stage.sleep(60)
+    for number in range(3):
+        stage.elasticsearch.write_key(f"batch{number}", ORDERS, "google", {ROLE: NARROW})
+        await stage.sleep(70)
+        await stage.quiet()
+        assert _reported(stage) == {"orders": ("True", "NotBroader", f"API keys of {ORDERS}")}
+    assert _events(stage) == []
+
+
+@on_stage
+async def test_the_operators_own_keys_are_none_of_others_if_it_logs_in_through_the_realm(stage: Stage) -> None:
+    me = account("operator")
+    stage.elasticsearch.me = Login(me, "google", by_api_key=False)
+    stage.elasticsearch.write_key("batch", ORDERS, "google", {ROLE: NARROW})
+    mine = access("own", grant("x-*"), principal=me)
+    await begin(stage, MINE, mine, with_key("keyed"), secretStores=STORES, login={"googleIdentity": {}})
+    await stage.sleep(400)
+    assert _reported(stage) == {"orders": ("True", "NotBroader", f"API keys of {ORDERS}")}
 
 
 @on_stage

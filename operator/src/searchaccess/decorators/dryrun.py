@@ -175,9 +175,9 @@ class DryRunElasticsearch:
         """Read all API keys that still work and whose names match a pattern such as ``a.*`` (one request)."""
         return await self._real.keys(pattern)
 
-    async def owned_keys(self, realm: str) -> Sequence[dict[str, Any]] | None:
+    async def owned_keys(self, realm: str, besides: str = "") -> Sequence[dict[str, Any]] | None:
         """Read the API keys that users of a realm own (one request)."""
-        return await self._real.owned_keys(realm)
+        return await self._real.owned_keys(realm, besides)
 
     async def holders(self, prefix: str) -> Sequence[dict[str, Any]] | None:
         """Read the users of the native realm that have a role with a name prefix (one request)."""

@@ -180,9 +180,9 @@ class MeasuredElasticsearch(_Measured):
         """Invalidate API keys, anybody's, in one request. Those that no longer work are fine."""
         await self._do("revoke_keys", self._real.revoke_keys, ids)
 
-    async def owned_keys(self, realm: str) -> Sequence[dict[str, Any]] | None:
+    async def owned_keys(self, realm: str, besides: str = "") -> Sequence[dict[str, Any]] | None:
         """Read the API keys that users of a realm own (one request)."""
-        return await self._do("owned_keys", self._real.owned_keys, realm)
+        return await self._do("owned_keys", self._real.owned_keys, realm, besides)
 
     async def holders(self, prefix: str) -> Sequence[dict[str, Any]] | None:
         """Read the users of the native realm that have a role with a name prefix (one request)."""

@@ -203,10 +203,11 @@ class ElasticsearchPort(Protocol):
     async def revoke_keys(self, ids: Sequence[str]) -> None:
         """Invalidate API keys of any owner in one request. Those that no longer work are fine."""
 
-    async def owned_keys(self, realm: str) -> Sequence[dict[str, Any]] | None:
+    async def owned_keys(self, realm: str, besides: str = "") -> Sequence[dict[str, Any]] | None:
         """Read the API keys that users of a realm own, with the roles that limit them (one request).
 
-        Those that cannot be read are left out. None: not permitted, or there are more than one request returns.
+        Those of the user ``besides``, and those that cannot be read, are left out. None: not permitted, or there are
+        more than one request returns.
         """
 
     async def holders(self, prefix: str) -> Sequence[dict[str, Any]] | None:

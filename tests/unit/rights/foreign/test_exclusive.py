@@ -227,12 +227,12 @@ KEYS: dict[str, tuple[Others, Reason | None, str]] = {
         f"API key batch (id k1) of {ORDERS} keeps: documents of orders-* that `where` hides",
     ),
     "less than its owner had": (
-        _key({"r": ROLES["orders"]}, {"r": ROLES["logs"]}), Reason.NOT_BROADER, f"API key batch (id k1) of {ORDERS}"
+        _key({"r": ROLES["orders"]}, {"r": ROLES["logs"]}), Reason.NOT_BROADER, f"API keys of {ORDERS}"
     ),
     "more than its owner had": (
         _key({"r": ROLES["logs"]}, {"r": ROLES["superuser"]}),
         Reason.NOT_BROADER,
-        f"API key batch (id k1) of {ORDERS}",
+        f"API keys of {ORDERS}",
     ),
     "both more than is declared": (
         _key({"r": ROLES["superuser"]}, {"r": ROLES["orders"]}),

@@ -30,15 +30,17 @@ class KeysClient(ClientPart):
             await asyncio.sleep(0)
         return found
 
-    async def owned_keys(self, realm: str) -> Sequence[dict[str, Any]] | None:
+    async def owned_keys(self, realm: str, besides: str = "") -> Sequence[dict[str, Any]] | None:
         """Read the API keys that users of a realm own, with the roles that limit them."""
         works = [{"term": {"realm_name": {"value": realm}}}, {"term": {"invalidated": {"value": False}}}]
-        expired = {"range": {"expiration": {"lte": "now"}}}
+        not_these: list[dict[str, Any]] = [{"range": {"expiration": {"lte": "now"}}}]
+        if besides:
+            not_these.append({"term": {"username": {"value": besides}}})
         try:
             with mapped():
                 api = await self._api()
                 answer = await api.security.query_api_keys(
-                    query={"bool": {"filter": works, "must_not": [expired]}}, size=OTHERS, with_limited_by=True
+                    query={"bool": {"filter": works, "must_not": not_these}}, size=OTHERS, with_limited_by=True
                 )
         except PermissionDenied:
             return None

@@ -192,12 +192,18 @@ def approval_unknown(inputs: Inputs) -> AccessDecision | None:
 
 
 def _returns(inputs: Inputs) -> bool:
-    """Return whether the rights would be enforced if their time had come."""
+    """Return whether the rights would be enforced if their time had come, or only something is not known yet."""
     access = inputs.access
-    if access.validity.term not in {Term.NOT_YET, Term.OUTSIDE} or access.validity.changes_at == access.time_box.ends:
+    ends = access.bounded_box.ends
+    if (
+        access.deleted_at
+        or access.validity.term not in {Term.NOT_YET, Term.OUTSIDE}
+        or access.validity.changes_at == ends
+    ):
         return False
     in_time = replace(inputs, access=replace(access, validity=ALWAYS))
-    return not any(check(in_time) for check in CHECKS)
+    answer = next((answer for check in CHECKS if (answer := check(in_time))), None)
+    return answer is None or answer.reason is Reason.PENDING
 
 
 def namespace_unknown(inputs: Inputs) -> AccessDecision | None:

@@ -247,7 +247,8 @@ class _Inquiry:
         elif added:
             self.note(Reason.CANNOT_BE_SEEN, f"{what}, who may be the caller, keeps: {added}")
         elif surely:
-            self.note(Reason.NOT_BROADER, what)
+            # Without its id: a service may make a new one every minute.
+            self.note(Reason.NOT_BROADER, f"API keys of {_short(key.owner)}")
 
     def note_given(self, mapping: ForeignMapping) -> None:
         """Note a role mapping that gives the caller's role, if it gives it to others."""
