@@ -189,6 +189,36 @@ async def test_labels_of_namespaces_are_followed(stage: Stage) -> None:
 
 
 @on_stage
+async def test_a_policy_that_only_reports_has_labels_read_too(stage: Stage) -> None:
+    stage.kubernetes.namespaces["shop"] = {"tier": "prod"}
+    selector = {"selector": {"matchLabels": {"tier": "prod"}}}
+    await begin(stage, access("orders", grant("orders-*")))
+    stage.apply(policy(match={"namespaces": selector}, mode="Audit", **ONLY_LOGS))
+    await stage.sleep(SOON)
+    assert stage.ready("orders") == IN_SYNC
+    assert [each["outcome"] for each in effective(stage)] == ["WouldDeny"]
+
+
+@pytest.mark.parametrize("idle", [0.5, 3 * READ_EVERY], ids=["for a moment", "for long"])
+def test_labels_that_changed_while_nobody_needed_them_are_read_again(idle: float) -> None:
+    @on_stage
+    async def scenario(stage: Stage) -> None:
+        stage.kubernetes.namespaces["shop"] = {"tier": "test"}
+        limits = policy(match={"namespaces": {"selector": {"matchLabels": {"tier": "prod"}}}}, **ONLY_LOGS)
+        await begin(stage, limits, access("orders", grant("orders-*")))
+        await stage.sleep(READ_EVERY)
+        stage.kubernetes.delete(policy_key())
+        await stage.sleep(idle)
+        stage.kubernetes.namespaces["shop"] = {"tier": "prod"}
+        stage.apply(limits)
+        await stage.sleep(READ_EVERY + SOON)
+        assert stage.ready("orders") == REFUSED
+        assert not granted(stage)
+
+    scenario()
+
+
+@on_stage
 async def test_labels_that_cannot_be_read_revoke_nothing_and_grant_nothing(stage: Stage) -> None:
     stage.kubernetes.namespaces["shop"] = {"tier": "test"}
     selector = {"selector": {"matchLabels": {"tier": "prod"}}}

@@ -7,16 +7,17 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from searchaccess.api.searchcluster import PrincipalClaim
 from searchaccess.core.answers.changes import Action, Change, change_of_mapping, change_of_role
 from searchaccess.core.model.canonical import role_from_json
 from searchaccess.core.policy.login import LoginRights
-from searchaccess.core.rights.mapping import mapping_of
+from searchaccess.core.rights.mapping import build_template_mapping, mapping_of
 from searchaccess.core.rights.ownership import Role
 from tests.component.credentials.common import HOUR, STORES, begin, credential, with_key, with_password
 from tests.component.timeboxes.common import at
 from tests.support.clocks import run_virtually
 from tests.support.effort import examples
-from tests.support.memory_elasticsearch import MemoryElasticsearch
+from tests.support.memory_elasticsearch import REALM, MemoryElasticsearch
 from tests.support.stage import OPERATOR, Stage, on_stage, search_cluster
 from tests.support.world import CLUSTER, access, account, grant
 
@@ -47,6 +48,19 @@ async def test_a_login_that_only_reads_predicts_what_another_one_does(stage: Sta
     await stage.stop()
     changes = await stage.dry_run()
     assert {change.object.partition("/")[0] for change in changes} == {"role", "role_mapping"}
+
+
+@on_stage
+async def test_a_role_mapping_that_a_person_wrote_as_desired_is_no_conflict(stage: Stage) -> None:
+    stage.elasticsearch.rights_now = LoginRights("observer")
+    stage.apply(search_cluster(), access("orders", grant("orders-*")))
+    await stage.stop()
+    wanted = build_template_mapping(OPERATOR, REALM, PrincipalClaim.EMAIL).body.to_json()
+    stage.elasticsearch.write_mapping(OPERATOR.mapping_name, wanted)
+    assert {change.object.partition("/")[0] for change in await stage.dry_run()} == {"role"}
+
+    stage.elasticsearch.write_mapping(OPERATOR.mapping_name, wanted | {"enabled": False})
+    assert not await stage.dry_run(), "one that differs is a conflict"
 
 
 declarations = st.builds(

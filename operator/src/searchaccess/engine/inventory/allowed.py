@@ -46,6 +46,10 @@ class AllowedNamespaces:
         before, self._labels = self._labels, labels
         return before != labels
 
+    def forget_labels(self) -> None:
+        """Forget the labels of all namespaces, while nobody needs them: they are not known until they are listed."""
+        self._labels = {}
+
     def labels_of(self, namespace: str) -> Mapping[str, str] | None:
         """Return the labels of a namespace; None: they are not known."""
         return self._labels.get(namespace)

@@ -115,7 +115,7 @@ class Judged(Declared):
         verdict = self.policies.judge(access, labels, self._aliases.get(access.cluster), wanted=wanted)
         audited = [each for each in self._demands(access) if each.audits]
         verdict = with_audits(verdict, access, audited, self._around(access)) if audited else verdict
-        if read and verdict.unknown and labels is None and self.policies.needs_labels:
+        if read and labels is None and self.policies.needs_labels:
             self.namespaces.labels_wanted.set()
         return access if verdict == access.verdict else replace(access, verdict=verdict)
 

@@ -41,9 +41,13 @@ class NamespaceLabels:
         backoff = Backoff(cap=READ_EVERY)
         wanted = self._inventory.namespaces.labels_wanted
         while True:
+            needed = self._inventory.namespaces.needs_labels
+            if not needed:
+                # They are not followed from now on. Nothing may be decided by them when they are needed again.
+                self._inventory.namespaces.forget_labels()
             with suppress(TimeoutError):
                 # While nobody needs them there is no timeout: the first that does sets the event.
-                async with asyncio.timeout(READ_EVERY if self._inventory.namespaces.needs_labels else None):
+                async with asyncio.timeout(READ_EVERY if needed else None):
                     await wanted.wait()
             wanted.clear()
             if await self.read():

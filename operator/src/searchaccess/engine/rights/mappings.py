@@ -9,6 +9,7 @@ from searchaccess.api.status import Drift, SearchClusterStatus
 from searchaccess.core.messages import some_of
 from searchaccess.core.model.access import Access
 from searchaccess.core.ownership.adoption import Agreed, Refusal, Seen
+from searchaccess.core.ownership.installations import installation_of
 from searchaccess.core.policy.decision import Do, decide
 from searchaccess.core.rights.mapping import (
     MappingPlan,
@@ -141,6 +142,9 @@ class Mappings:
             settled = enforce and not unwritten
             self.state = replace(self.state.unopposed(), settled=settled, unwritten=unwritten)
             return
+        if observed is not None and self._may_be_a_persons(observed):
+            self.state = replace(self.state.unopposed(), settled=True)
+            return
         if observed is None and not enforce:
             self.state = self.state.unopposed()
             return
@@ -163,6 +167,16 @@ class Mappings:
             self._switch_later(plan)
             return
         await self._conclude(plan)
+
+    def _may_be_a_persons(self, observed: RoleMapping) -> bool:
+        """Return whether a dry run takes the shared mapping as written by a person for a login that may not write it.
+
+        A dry run does not know what the operator's login may do. A mapping that belongs to nobody and does what is
+        desired gives callers their roles in any case.
+        """
+        if self._context.dry_run is None or installation_of(observed.metadata) is not None:
+            return False
+        return is_as_desired(build_template_mapping(self._context.operator, self._realm, self._claim), observed)
 
     def _same_names(self, observed: RoleMapping) -> bool:
         wanted = build_template_mapping(self._context.operator, self._realm, self._claim)
