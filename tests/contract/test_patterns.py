@@ -102,21 +102,21 @@ class Reader:
 
     def matched(self, patterns: Sequence[str], several: Sequence[str]) -> set[tuple[str, str]]:
         """Give the pairs of a pattern and a name that it matches."""
-        self.write(patterns)
-        privileges = [_privilege(at) for at in range(len(patterns))]
-        answer = self.ask(several, privileges)
-        assert answer.is_success, answer.text
-        has = answer.json()["index"]
-        return {(text, name) for at, text in enumerate(patterns) for name in several if has[name][privileges[at]]}
+        return {(patterns[at], name) for at, name in self.allowing([[text] for text in patterns], several)}
 
     def allowed(self, lists: Sequence[Sequence[str]], several: Sequence[str]) -> list[bool]:
         """Say of each name or pattern whether the role that has one list of patterns, at the same place, allows it."""
+        found = self.allowing(lists, list(dict.fromkeys(several)))
+        return [pair in found for pair in enumerate(several)]
+
+    def allowing(self, lists: Sequence[Sequence[str]], several: Sequence[str]) -> set[tuple[int, str]]:
+        """Give the pairs of a list's place and a name or pattern that the list allows."""
         entries = [{"names": list(names), "privileges": [_privilege(at)]} for at, names in enumerate(lists)]
         self.write_role({"indices": entries})
-        answer = self.ask(dict.fromkeys(several), [_privilege(at) for at in range(len(lists))])
+        answer = self.ask(several, [_privilege(at) for at in range(len(lists))])
         assert answer.is_success, answer.text
         has = answer.json()["index"]
-        return [has[name][_privilege(at)] for at, name in enumerate(several)]
+        return {(at, name) for at in range(len(lists)) for name in several if has[name][_privilege(at)]}
 
     def remove(self) -> None:
         """Remove the user and its role."""
