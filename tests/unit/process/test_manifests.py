@@ -155,7 +155,9 @@ def test_an_approval_in_a_file_is_the_one_that_is_stored(tmp_path: Path) -> None
         assert found["metadata"]["creationTimestamp"] == created, "otherwise it would begin anew"
 
     run_virtually(play())
-    with pytest.raises(BadManifest, match="SearchAccessApproval yes is of the namespace shop, and --namespace is other"):
+    with pytest.raises(
+        BadManifest, match="SearchAccessApproval yes is of the namespace shop, and --namespace is other"
+    ):
         read_manifests([file], "other")
     file.write_text(json.dumps(raw | {"metadata": {"name": "yes"}}))
     [given] = read_manifests([file], "shop")
