@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from searchaccess.api.policies.approval import ApprovalRule
+from searchaccess.api.times.durations import seconds
 from searchaccess.api.times.moments import moment
 from searchaccess.core.model.access import Access
 from searchaccess.core.model.consent import NOT_NEEDED, Consent, ConsentState
@@ -253,11 +254,10 @@ def test_thousands_of_approvals_that_do_not_count_are_compared_without_their_tim
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     parsed: list[str] = []
-    real = decision.seconds
 
-    def counted(text: str) -> int:
+    def counted(text: str) -> float:
         parsed.append(text)
-        return real(text)
+        return seconds(text)
 
     monkeypatch.setattr(decision, "seconds", counted)
     many = [approval(name=f"a{number}", approvedBy=by("mallory")) for number in range(1000)]
