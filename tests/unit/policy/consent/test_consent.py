@@ -8,10 +8,12 @@ from typing import Any
 import pytest
 
 from searchaccess.api.policies.approval import ApprovalRule
+from searchaccess.api.times.durations import seconds
 from searchaccess.api.times.moments import moment
 from searchaccess.core.model.access import Access
 from searchaccess.core.model.consent import NOT_NEEDED, Consent, ConsentState
 from searchaccess.core.model.verdict import Outcome, PolicyOutcome, PolicyVerdict
+from searchaccess.core.policy.consent import decision
 from searchaccess.core.policy.consent.approval import Approval, approval_from_object
 from searchaccess.core.policy.consent.decision import Around, Demand, consent_of, with_audits
 from searchaccess.core.policy.consent.vouching import NOT_READ, Vouching
@@ -254,6 +256,22 @@ def test_the_longest_message_keeps_the_command_whole() -> None:
     access = replace(CASES["no approval"].subject, name="o" * 253, namespace="s" * 63, requested_by="a" * 256)
     found = consent_of(access, demands(rule), around())
     assert found.message.endswith("}}'")
+
+
+def test_thousands_of_approvals_that_do_not_count_are_compared_without_their_times(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    parsed: list[str] = []
+
+    def counted(text: str) -> float:
+        parsed.append(text)
+        return seconds(text)
+
+    monkeypatch.setattr(decision, "seconds", counted)
+    many = [approval(name=f"a{number}", approvedBy=by("mallory")) for number in range(1000)]
+    found = consent_of(CASES["no approval"].subject, demands(RULE), around(approval(), *many))
+    assert found.state is APPROVED
+    assert len(parsed) < 10
 
 
 def test_a_quote_in_a_name_does_not_end_the_command() -> None:

@@ -89,7 +89,9 @@ def _approved_until(access: Access, demand: Demand, around: Around) -> int | Non
     if _unvouched(access, around.vouching):
         return None
     ends = [
-        _end(approval, demand.rule) for approval in around.approvals if not _fault(approval, access, demand, around)
+        _end(approval.created or 0, demand.rule)
+        for approval in around.approvals
+        if not _fault(approval, access, demand, around)
     ]
     return max(ends, default=None)
 
@@ -113,9 +115,8 @@ def _unvouched(access: Access, vouching: Vouching) -> str:
 
 def _fault(approval: Approval, access: Access, demand: Demand, around: Around) -> str:
     """Return why an approval does not satisfy a policy; empty: it does."""
-    spec, created, rule, since = approval.spec, approval.created, demand.rule, around.vouching.since
-    requested = moment(access.created_at)
-    if spec is None or created is None or requested is None:
+    spec, created, rule = approval.spec, approval.created, demand.rule
+    if spec is None or created is None:
         return f"it cannot be read ({approval.invalid})" if approval.invalid else "it cannot be read"
     by = spec.approved_by
     may = by.username in (rule.by.users or ()) or set(by.groups or ()) & set(rule.by.groups or ())
@@ -126,15 +127,27 @@ def _fault(approval: Approval, access: Access, demand: Demand, around: Around) -
         (spec.generation != access.generation, f"it is about generation {spec.generation}, not {access.generation}"),
         (by.username == access.requested_by, "nobody approves what they request themselves"),
         (not may, "its spec.approvedBy names no user or group that may approve"),
+    )
+    # Times are parsed only for those who may approve: anybody else could create thousands.
+    found = next((text for applies, text in checks if applies), "")
+    return found or _untimely(created, access, rule, around)
+
+
+def _untimely(created: float, access: Access, rule: ApprovalRule, around: Around) -> str:
+    """Return why an approval does not count now; empty: it does."""
+    requested, since, end = moment(access.created_at), around.vouching.since, _end(created, rule)
+    if requested is None:
+        return "it cannot be read"
+    checks = (
         (rule.within is not None and created > requested + seconds(rule.within or ""), "it came too late"),
         (around.vouching.known and (since is None or created < since), "its author was not checked at that time"),
-        (around.now >= _end(approval, rule), f"it ended at {shown_time(_end(approval, rule))}"),
+        (around.now >= end, f"it ended at {shown_time(end)}"),
     )
     return next((text for applies, text in checks if applies), "")
 
 
-def _end(approval: Approval, rule: ApprovalRule) -> int:
-    return int((approval.created or 0) + seconds(rule.lasts))
+def _end(created: float, rule: ApprovalRule) -> int:
+    return int(created + seconds(rule.lasts))
 
 
 def _bypassed_until(access: Access, demand: Demand, now: float) -> int | None:
