@@ -13,9 +13,10 @@ from automata.fa.nfa import NFA
 from searchaccess.core.patterns.expressions import Chars, Complement, Concat, Intersection, Repeat, Union
 from searchaccess.core.patterns.parsed import parse_index_pattern
 from searchaccess.core.patterns.written import Kind, Part, Written
+from tests.support.families import SIGNS
 
 _ALIKE: Final = {"3": "3456789", "z": "abcegrtzAZ_", ",": ', /~^$:[]{}`\x00\x7fä€\U0010ffff"'}
-_SYMBOLS: Final = frozenset("dfs-.012") | _ALIKE.keys()
+_SYMBOLS: Final = frozenset(SIGNS) | _ALIKE.keys()
 _NOTHING: Final = NFA(states={0}, input_symbols=_SYMBOLS, transitions={}, initial_state=0, final_states=set())
 _EMPTY: Final = NFA(states={0}, input_symbols=_SYMBOLS, transitions={}, initial_state=0, final_states={0})
 _BACKING: Final = "/[.][df]s-/", "/-[0-9]{4}[.][0-9]{2}[.][0-9]{2}-[0-9]{6}/"

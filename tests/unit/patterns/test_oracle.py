@@ -39,6 +39,7 @@ def test_what_is_contained_is_contained_as_automata() -> None:
             wrong.append((pattern, others, verdict))
 
     assert wrong == []
+    assert seen.total() == 90 * examples(FAMILIES)
     assert seen["undecided"] <= UNDECIDED_CONTAINED * seen.total()
     assert min(seen["yes"], seen["no"]) >= EACH_ANSWER * seen.total()
 
@@ -72,5 +73,6 @@ def test_what_meets_meets_as_automata(monkeypatch: pytest.MonkeyPatch) -> None:
             wrong.append((one, another, answer))
 
     assert wrong == []
+    assert seen.total() == 100 * examples(FAMILIES)
     assert seen["undecided"] <= UNDECIDED_MEETING * seen.total()
     assert min(seen["yes"], seen["no"]) >= EACH_ANSWER * seen.total()
