@@ -107,6 +107,10 @@ ADDED: dict[str, tuple[dict[str, Any], str]] = {
         {"indices": [_entry("logs-1", shoes=1)]}, "rights that the operator does not know"
     ),
     "a pattern that cannot be read": ({"indices": [_entry("/logs-[/")]}, "perhaps read on /logs-[/"),
+    "superuser, on remote clusters too": (
+        SUPERUSER | {"remote_indices": [_entry("*", can=("all", "monitor"), clusters=["*"])]},
+        "all indices, all actions, all cluster privileges, acting as anybody and 3 more",
+    ),
     "superuser": (SUPERUSER, "all indices, all actions, all cluster privileges, acting as anybody and 1 more"),
 }  # fmt: skip
 

@@ -74,7 +74,8 @@ def added_by(role: RoleBody, declared: Declared, budget: Budget) -> str:
     found = _Comparison(declared, budget)
     for entry in role.entries:
         found.compare(entry)
-    parts = [*found.parts(), *_on_cluster(role, declared), *_others(role)]
+    # What is on remote clusters comes last: it is often the longest.
+    parts = [*found.parts(), *_on_cluster(role, declared), *_others(role), *found.on_remote_clusters()]
     return some_of(parts, _PARTS)
 
 
@@ -192,10 +193,16 @@ class _Comparison:
                 what = "documents" if by == "where" else "fields"
                 shown = some_of([bounded_text(name, NAMED) for name in hidden])
                 found.append(f"{what} of {shown} that `{by}` hides")
-        found += [*self.remote]
         if self.applications:
             found.append(f"{some_of(sorted(self.applications))} in Kibana")
-        return [f"perhaps {part}" for part in found] if self.perhaps else found
+        return self._marked(found)
+
+    def on_remote_clusters(self) -> list[str]:
+        """Return what was found on remote clusters, for messages."""
+        return self._marked(self.remote)
+
+    def _marked(self, parts: Iterable[str]) -> list[str]:
+        return [f"perhaps {part}" for part in parts] if self.perhaps else list(parts)
 
 
 def _includes(has: str, privilege: str) -> bool:
