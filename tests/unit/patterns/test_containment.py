@@ -32,6 +32,7 @@ UNDECIDED = Verdict(contained=False, undecided=True)
         pytest.param("/orders-[0-9]{1,3}/", ("/orders-[0-9]+/",), id="fewer repetitions"),
         pytest.param("/.+/", ("a*", "/[^a].*/"), id="a wildcard and its rest"),
         pytest.param(r"a\*b", ("a?b",), id="a literal star"),
+        pytest.param("/()/", ("orders",), id="no name at all, only the empty one"),
     ],
 )
 def test_contained(pattern: str, others: tuple[str, ...]) -> None:

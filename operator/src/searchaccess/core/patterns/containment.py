@@ -254,7 +254,8 @@ def _follow(name: str, targets: _Targets) -> tuple[Verdict, int]:
         if steps > STEPS:
             return _UNDECIDED, STEPS
         reached = targets.after(reached, ord(sign))
-    return _CONTAINED if targets.accepts(reached) else Verdict(contained=False, example=name), max(steps, 1)
+    is_contained = not name or targets.accepts(reached)
+    return _CONTAINED if is_contained else Verdict(contained=False, example=name), max(steps, 1)
 
 
 def _search(source: _Source[Place], targets: _Targets) -> tuple[Verdict, int]:
