@@ -32,7 +32,7 @@ from searchaccess.operator.telemetry.families import families
 from searchaccess.operator.telemetry.metrics import LABELS, Metrics
 
 _YAML_WIDTH: Final = 110
-_WITHOUT_EVENT: Final = {Reason.POLICY_INVALID}
+WITHOUT_EVENT: Final = {Reason.POLICY_INVALID}
 """Terminal reasons of SearchAccessPolicies, which have no events."""
 
 
@@ -67,7 +67,7 @@ def reasons_page() -> str:
         [f"`{reason.value}`", doc.meaning, doc.next_step, doc.who.value, _yes(doc.terminal)]
         for reason, doc in REASON_DOCS.items()
     ]
-    stalling = (reason for reason in Reason if doc_of(reason).terminal and reason not in _WITHOUT_EVENT)
+    stalling = (reason for reason in Reason if doc_of(reason).terminal and reason not in WITHOUT_EVENT)
     terminal = ", ".join(f"`{reason.value}`" for reason in stalling)
     events = [
         [name, "Warning" if doc.warning else "Normal", doc.when]

@@ -9,7 +9,7 @@ from searchaccess.core.model.intake.bounds import excess
 from searchaccess.core.model.intake.reading import DEPTH, mapping
 from searchaccess.core.ownership.installations import installation_of
 from searchaccess.core.rights.foreign.rules import NOBODY, User, applies, literals, steps_of
-from searchaccess.core.rights.foreign.templates import prefix_of, rendered
+from searchaccess.core.rights.foreign.templates import prefix_of, rendered, source_of
 from searchaccess.core.rights.mapping import RoleMapping
 
 MOST: Final = 2000
@@ -63,7 +63,7 @@ class ForeignMapping:
             found = {rendered(template, user) for user in users}
             roles = found.pop() if len(found) == 1 else None
             if roles is None:
-                unseen.append(str(mapping(template.get("template")).get("source", "a stored script")))
+                unseen.append(source_of(template))
             else:
                 names |= dict.fromkeys(roles)
         return tuple(names), tuple(unseen)
