@@ -1,5 +1,5 @@
--- Health of a SearchAccess or SearchCluster for Argo CD: as kstatus, and Suspended if it is suspended, only observed, or
--- outside of the time in which it is valid, or not approved.
+-- Health of a SearchAccess, SearchCluster or SearchAccessPolicy for Argo CD: as kstatus, and Suspended if it is suspended,
+-- only observed, outside of the time in which it is valid, or not approved.
 -- https://argo-cd.readthedocs.io/en/stable/operator-manual/health/
 local health = { status = "Progressing", message = "The operator has not reconciled it yet" }
 

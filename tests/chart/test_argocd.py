@@ -4,6 +4,7 @@ import json
 
 import yaml
 
+from searchaccess.api.crd import custom_resource_definitions
 from searchaccess.cli.pages.argo import customizations
 from tests.stack.kubernetes import KubernetesServers
 from tests.support.operatorprocess import ROOT
@@ -19,6 +20,17 @@ def test_the_patch_adds_our_keys_and_leaves_the_others(kubernetes_servers: Kuber
     data = json.loads(kubectl("get", "configmap", "argocd-cm", "-n", "argocd", "-o", "json").stdout)["data"]
     assert data == {"url": "https://argocd.example"} | customizations(ROOT)
     kubectl("delete", "namespace", "argocd", "--wait=false")
+
+
+def test_each_kind_with_conditions_has_a_health_check() -> None:
+    kinds = set()
+    for crd in custom_resource_definitions().values():
+        [version] = crd["spec"]["versions"]
+        status = version["schema"]["openAPIV3Schema"]["properties"].get("status", {})
+        if "conditions" in status.get("properties", {}):
+            kinds.add(crd["spec"]["names"]["kind"])
+    assert {f"resource.customizations.health.searchaccess.dev_{kind}" for kind in kinds} <= customizations(ROOT).keys()
+    assert len(kinds) == 3
 
 
 def test_the_values_for_its_chart_say_the_same_and_actions_are_whole() -> None:

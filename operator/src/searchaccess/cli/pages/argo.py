@@ -8,7 +8,7 @@ import yaml
 from searchaccess.api.constants import GROUP
 
 FOLDER: Final = Path("deploy/argocd")
-KINDS: Final = ("SearchAccess", "SearchCluster")
+KINDS: Final = ("SearchAccess", "SearchCluster", "SearchAccessPolicy")
 ACTIONS: Final = ("refresh", "rotate", "suspend", "resume")
 
 
