@@ -9,6 +9,7 @@ from searchaccess.core.model.intake.reading import readable
 from searchaccess.core.rights.mapping import mapping_of, seen_mapping
 from searchaccess.core.rights.ownership import Operator, Role
 from searchaccess.core.rights.plan import seen_role
+from searchaccess.ports.kubernetes import Page, Plural
 from tests.support.faults import Call
 from tests.support.memory_elasticsearch import MemoryElasticsearch
 from tests.support.stage import CLUSTER_KEY, OPERATOR, Stage, search_cluster
@@ -30,6 +31,22 @@ async def begin(stage: Stage, *objects: dict[str, Any], **spec: Any) -> None:
     """Apply a SearchCluster and other objects, and wait until all is quiet."""
     stage.apply(search_cluster(**spec), *objects)
     await stage.quiet()
+
+
+def refuse_lists(stage: Stage, refused: Plural, error: Exception) -> Callable[[], None]:
+    """Have the API server refuse lists of a kind; return what has it answer again."""
+    listed = stage.kubernetes.list_page
+
+    async def answer(plural: Plural, following: str = "") -> Page:
+        if plural is refused:
+            raise error
+        return await listed(plural, following)
+
+    def heal() -> None:
+        stage.kubernetes.list_page = listed  # type: ignore[method-assign]
+
+    stage.kubernetes.list_page = answer  # type: ignore[method-assign]
+    return heal
 
 
 def granted(stage: Stage, principal: str = ORDERS) -> set[str]:

@@ -9,7 +9,7 @@ from searchaccess.api.vouching import APPROVERS, BINDINGS, AdmissionObject
 from searchaccess.engine.inventory.consent.vouching import READ_EVERY
 from searchaccess.ports.errors import NotFound, PermissionDenied
 from searchaccess.ports.kubernetes import Plural
-from tests.component.common import ORPHANS, begin, granted
+from tests.component.common import ORPHANS, begin, granted, refuse_lists
 from tests.component.credentials.common import STORES, live, with_key
 from tests.component.policies.test_policies import policy, policy_key
 from tests.support.memory_kubernetes import Key
@@ -284,19 +284,12 @@ def test_where_the_kind_is_not_served_nothing_is_granted_and_nothing_revoked(giv
         await stage.stop()
         if not given:
             stage.apply(people())
-        listed = stage.kubernetes.list_page
-
-        async def answer(plural: Plural, following: str = "") -> Any:
-            if plural is Plural.APPROVALS:
-                raise NotFound("the API server answered 404: page not found")
-            return await listed(plural, following)
-
-        stage.kubernetes.list_page = answer  # type: ignore[method-assign]
+        heal = refuse_lists(stage, Plural.APPROVALS, NotFound("the API server answered 404: page not found"))
         stage.start()
         await stage.sleep(60)
         assert granted(stage)
         assert stage.ready("orders") == ("False", "Pending")
-        stage.kubernetes.list_page = listed  # type: ignore[method-assign]
+        heal()
         await stage.sleep(600)
         assert stage.ready("orders") == (IN_SYNC if given else PENDING)
         assert bool(granted(stage)) is given

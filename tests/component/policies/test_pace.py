@@ -37,6 +37,16 @@ def declared(name: str) -> dict[str, Any]:
     return raw
 
 
+def until_an_exception_ends(after: timedelta) -> tuple[SetClock, Inventory]:
+    """Give a clock, and an inventory with a policy whose exception for the SearchAccess orders ends after a time."""
+    clock = SetClock()
+    inventory = Inventory(clock=clock)
+    exception = {"namespace": "shop", "name": "orders", "reason": "late", "until": (NOW + after).isoformat()}
+    inventory.policies.see(policy("limits", deny=[{"indices": ["orders-*"]}], exceptions=[exception]))
+    inventory.policies.keep({"limits"}, frozenset())
+    return clock, inventory
+
+
 def test_an_exception_that_ends_while_all_are_judged_is_not_missed() -> None:
     async def play() -> None:
         clock = SetClock()
@@ -62,12 +72,7 @@ def test_an_exception_that_ends_while_all_are_judged_is_not_missed() -> None:
 
 def test_an_exception_that_ends_as_another_policy_changes_is_not_missed() -> None:
     async def play() -> None:
-        clock = SetClock()
-        inventory = Inventory(clock=clock)
-        until = (NOW + timedelta(seconds=1)).isoformat()
-        exception = {"namespace": "shop", "name": "orders", "reason": "late", "until": until}
-        inventory.policies.see(policy("limits", deny=[{"indices": ["orders-*"]}], exceptions=[exception]))
-        inventory.policies.keep({"limits"}, frozenset())
+        clock, inventory = until_an_exception_ends(timedelta(seconds=1))
         inventory.see_access(declared("orders"))
         await inventory.policies.due()
         await inventory.judge_all()
@@ -85,12 +90,7 @@ def test_an_exception_that_ends_as_another_policy_changes_is_not_missed() -> Non
 
 def test_an_exception_ends_by_the_clock_though_the_process_was_suspended() -> None:
     async def play() -> None:
-        clock = SetClock()
-        inventory = Inventory(clock=clock)
-        until = (NOW + timedelta(hours=20)).isoformat()
-        exception = {"namespace": "shop", "name": "orders", "reason": "late", "until": until}
-        inventory.policies.see(policy("limits", deny=[{"indices": ["orders-*"]}], exceptions=[exception]))
-        inventory.policies.keep({"limits"}, frozenset())
+        clock, inventory = until_an_exception_ends(timedelta(hours=20))
         await inventory.policies.due()
         waiting = asyncio.create_task(inventory.policies.due())
         await asyncio.sleep(1)

@@ -9,7 +9,7 @@ from searchaccess.api.constants import FINALIZER
 from searchaccess.engine.inventory.namespaces import READ_EVERY
 from searchaccess.ports.errors import NotFound, PermissionDenied, Unreachable
 from searchaccess.ports.kubernetes import Plural
-from tests.component.common import ORPHANS, ROLE, begin, granted
+from tests.component.common import ORPHANS, ROLE, begin, granted, refuse_lists
 from tests.component.credentials.common import STORES, with_key
 from tests.component.identities.common import SERVICE, declared
 from tests.support.clocks import EPOCH
@@ -264,14 +264,7 @@ async def test_policies_that_cannot_be_read_from_kubernetes_change_nothing(stage
 
 def without_the_kind(stage: Stage) -> None:
     """Answer as an API server that has no such kind."""
-    listed = stage.kubernetes.list_page
-
-    async def answer(plural: Plural, following: str = "") -> Any:
-        if plural is Plural.POLICIES:
-            raise NotFound("the API server answered 404: page not found")
-        return await listed(plural, following)
-
-    stage.kubernetes.list_page = answer  # type: ignore[method-assign]
+    refuse_lists(stage, Plural.POLICIES, NotFound("the API server answered 404: page not found"))
 
 
 @on_stage

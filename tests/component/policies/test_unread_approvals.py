@@ -1,12 +1,10 @@
 """State in, state out: approvals that cannot be listed, and ends that concern nobody's rights."""
 
-from typing import Any
-
 from searchaccess.core.model.watched import Watched
 from searchaccess.engine.lister import RESYNC_PERIOD
 from searchaccess.ports.errors import PermissionDenied
 from searchaccess.ports.kubernetes import Plural
-from tests.component.common import begin, granted
+from tests.component.common import begin, granted, refuse_lists
 from tests.component.policies.test_approvals import HOUR, RULE, SOON, approval, approval_key, orders, people
 from tests.support.stage import Stage, on_stage
 
@@ -16,18 +14,11 @@ async def test_what_has_no_approval_ends_once_approvals_can_be_listed(stage: Sta
     await begin(stage, orders())
     await stage.stop()
     stage.apply(people())
-    listed = stage.kubernetes.list_page
-
-    async def answer(plural: Plural, following: str = "") -> Any:
-        if plural is Plural.APPROVALS:
-            raise PermissionDenied("may not")
-        return await listed(plural, following)
-
-    stage.kubernetes.list_page = answer  # type: ignore[method-assign]
+    heal = refuse_lists(stage, Plural.APPROVALS, PermissionDenied("may not"))
     stage.start()
     await stage.sleep(60)
     assert granted(stage), "nothing is revoked on a guess"
-    stage.kubernetes.list_page = listed  # type: ignore[method-assign]
+    heal()
     await stage.sleep(RESYNC_PERIOD + SOON)
     assert not granted(stage)
 

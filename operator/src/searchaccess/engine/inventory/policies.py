@@ -10,7 +10,7 @@ from typing import Any, Final
 import structlog
 
 from searchaccess.core.model.access import Access
-from searchaccess.core.model.intake.metadata import metadata_of, version_of
+from searchaccess.core.model.intake.metadata import metadata_of
 from searchaccess.core.model.verdict import PolicyVerdict
 from searchaccess.core.policy.consent.decision import Demand
 from searchaccess.core.policy.guardrails.aliases import Aliases
@@ -19,6 +19,7 @@ from searchaccess.core.policy.guardrails.verdicts import Guardrails, may_apply_i
 from searchaccess.engine.barrier import caught
 from searchaccess.engine.concurrency.chunks import CHUNK
 from searchaccess.engine.inventory.intake import read_status
+from searchaccess.engine.inventory.newest import Newest
 from searchaccess.ports.clock import Clock
 from searchaccess.ports.meter import Meter
 
@@ -43,10 +44,9 @@ class Policies:
     def __init__(self, meter: Meter, clock: Clock | None) -> None:
         self._meter = meter
         self._clock = clock
-        self._known: dict[str, Policy] = {}
+        self._newest: Newest[Policy] = Newest()
         self._statuses: dict[str, str] = {}
         """By uid, the status as JSON."""
-        self._gone: set[str] = set()
         self._listed = False
         self._guardrails = Guardrails(None)
         self._judged_since = datetime.min.replace(tzinfo=UTC)
@@ -64,11 +64,11 @@ class Policies:
 
     def uids(self) -> frozenset[str]:
         """Return the uids of the policies that are known."""
-        return frozenset(self._known)
+        return self._newest.uids()
 
     def known(self) -> tuple[Policy, ...]:
         """Return all policies by name; none while they were not listed."""
-        return tuple(sorted(self._known.values(), key=lambda policy: policy.name)) if self._listed else ()
+        return tuple(sorted(self._newest, key=lambda policy: policy.name)) if self._listed else ()
 
     def stored_status(self, uid: str) -> str:
         """Return the status of a policy as JSON, as last seen; empty: it has none."""
@@ -87,7 +87,7 @@ class Policies:
     @property
     def chunk(self) -> int:
         """How many SearchAccesses may be judged before other tasks run."""
-        return max(1, min(CHUNK, _AT_ONCE // max(1, len(self._known))))
+        return max(1, min(CHUNK, _AT_ONCE // max(1, len(self._newest))))
 
     @property
     def needs_approvals(self) -> bool:
@@ -97,11 +97,9 @@ class Policies:
     def see(self, raw: Mapping[str, Any]) -> None:
         """Take in a policy from an event or a list; an older version than the known one is ignored. Never raises."""
         meta = metadata_of(raw)
-        known = self._known.get(meta.uid)
-        if not meta.uid or meta.uid in self._gone:
+        if not self._newest.expects(meta):
             return
-        if known and version_of(meta.resource_version) <= version_of(known.resource_version):
-            return
+        known = self._newest.get(meta.uid)
         try:
             policy = policy_from_object(raw)
         except Exception as error:  # noqa: BLE001 - the barrier between one policy and all others
@@ -109,16 +107,15 @@ class Policies:
             policy = Policy(meta.uid, meta.name, meta.generation, meta.resource_version, None, invalid)
         if policy.invalid:
             log.warning("a policy cannot be read: it refuses everything", policy=policy.name, error=policy.invalid)
-        self._known[meta.uid] = policy
+        self._newest.put(meta.uid, policy)
         self._statuses[meta.uid] = read_status(raw)
         if known is None or (known.generation, known.spec) != (policy.generation, policy.spec):
             self._renew(known, policy)
 
     def forget(self, uid: str) -> None:
         """Take in that a policy is gone."""
-        self._gone.add(uid)
         self._statuses.pop(uid, None)
-        if known := self._known.pop(uid, None):
+        if known := self._newest.remove(uid):
             self._renew(known)
 
     def keep(self, present: set[str], known_before: frozenset[str]) -> None:
@@ -130,7 +127,7 @@ class Policies:
         """
         for uid in known_before - present:
             self.forget(uid)
-        self._gone &= present
+        self._newest.forget_gone(present)
         if not self._listed:
             self._listed = self._all_due = True
             self._renew()
@@ -174,7 +171,7 @@ class Policies:
     def _renew(self, *changed: Policy | None) -> None:
         self._changed_ones += [policy for policy in changed if policy is not None]
         needed = self.needs_approvals
-        self._guardrails = Guardrails(self._known.values() if self._listed else None)
+        self._guardrails = Guardrails(self._newest if self._listed else None)
         if self.needs_approvals or needed:
             self.approvals_wanted.set()
         self.changed.set()

@@ -45,21 +45,15 @@ class Guardrails:
         """By namespace and cluster, the policies that may apply there."""
         self.needs_approvals = any(_approval(policy) for policy in self._policies)
         """Whether any policy requires an approval."""
-
-    @property
-    def needs_labels(self) -> bool:
+        self.needs_labels = any(policy.namespaces and policy.namespaces.selector for policy in self._policies)
         """Whether labels of namespaces must be known."""
-        return any(policy.namespaces and policy.namespaces.selector for policy in self._policies)
+        self.deny = any(policy.spec and policy.spec.deny for policy in self._policies)
+        """Whether any policy denies indices."""
 
     def next_end(self, now: datetime) -> datetime | None:
         """Return when an exception ends next; None: none does."""
         ends = (end_of(exception) for policy in self._policies for exception in _exceptions(policy))
         return min((end for end in ends if end and end > now), default=None)
-
-    @property
-    def deny(self) -> bool:
-        """Whether any policy denies indices."""
-        return any(policy.spec and policy.spec.deny for policy in self._policies)
 
     def judge(
         self,

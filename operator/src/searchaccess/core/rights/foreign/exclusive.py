@@ -25,11 +25,12 @@ _MOST: Final = 300
 """Roles and API keys that are compared for one principal."""
 ORDER: Final = (
     Reason.BROADER_THAN_DECLARED,
+    Reason.WIDENED_BY,
     Reason.ROLE_GIVEN_TO_OTHERS,
     Reason.CANNOT_BE_SEEN,
     Reason.NOT_BROADER,
 )
-"""The most important first."""
+"""Reasons of the condition Exclusive, the most important first. Others in Elasticsearch never give WidenedBy."""
 
 
 @dataclass(frozen=True, slots=True)

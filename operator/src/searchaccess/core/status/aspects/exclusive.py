@@ -8,7 +8,7 @@ from searchaccess.api.conditions.reasons import Reason
 from searchaccess.api.conditions.types import ConditionType
 from searchaccess.api.status import SearchAccessStatus, Truth, condition_of
 from searchaccess.core.model.access import Access
-from searchaccess.core.rights.foreign.exclusive import Exclusivity
+from searchaccess.core.rights.foreign.exclusive import ORDER, Exclusivity
 from searchaccess.core.rights.widened import Widened
 from searchaccess.core.status.conditions import FALSE, TRUE, UNKNOWN, Conditions
 from searchaccess.core.status.events import Note, note
@@ -20,14 +20,6 @@ _STATUS: Final[dict[Reason, Truth]] = {
     Reason.ROLE_GIVEN_TO_OTHERS: FALSE,
     Reason.CANNOT_BE_SEEN: UNKNOWN,
 }
-_ORDER: Final = (
-    Reason.BROADER_THAN_DECLARED,
-    Reason.WIDENED_BY,
-    Reason.ROLE_GIVEN_TO_OTHERS,
-    Reason.CANNOT_BE_SEEN,
-    Reason.NOT_BROADER,
-)
-"""The most important first: its reason is the condition's."""
 _EVENTS: Final = (EventReason.BROADER_THAN_DECLARED, EventReason.ROLE_GIVEN_TO_OTHERS)
 
 
@@ -49,7 +41,7 @@ def mark_exclusive(conditions: Conditions, access: Access, found: Exclusivity | 
         *(_of_widened(widened) if widened else ()),
     ]
     if parts:
-        parts.sort(key=lambda part: _ORDER.index(part[0]))
+        parts.sort(key=lambda part: ORDER.index(part[0]))
         reason = parts[0][0]
         # What adds nothing is left out beside what adds something.
         messages = [message for each, message in parts if each is reason or each is not Reason.NOT_BROADER]

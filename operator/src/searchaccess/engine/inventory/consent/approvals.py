@@ -5,10 +5,11 @@ from typing import Any
 
 import structlog
 
-from searchaccess.core.model.intake.metadata import metadata_of, part, text_in, version_of
+from searchaccess.core.model.intake.metadata import metadata_of, part, text_in
 from searchaccess.core.policy.consent.approval import Approval, approval_from_object
 from searchaccess.core.policy.consent.vouching import NOT_READ, Vouching
 from searchaccess.engine.barrier import caught
+from searchaccess.engine.inventory.newest import Newest
 from searchaccess.ports.meter import Meter
 
 log = structlog.get_logger(__name__)
@@ -25,10 +26,9 @@ class Approvals:
     def __init__(self, meter: Meter, changed: Callable[[str], None]) -> None:
         self._meter = meter
         self._changed = changed
-        self._known: dict[str, Approval] = {}
+        self._newest: Newest[Approval] = Newest()
         self._of: dict[str, dict[str, Approval]] = {}
         """By the uid of a SearchAccess: its approvals, by their own uids."""
-        self._gone: set[str] = set()
         self._unlisted: Collection[str] | None = None
         """Namespaces of which they were never listed; None: those of no namespace were."""
         self.vouching: Vouching = NOT_READ
@@ -36,7 +36,7 @@ class Approvals:
 
     def uids(self) -> frozenset[str]:
         """Return the uids of the approvals that are known."""
-        return frozenset(self._known)
+        return self._newest.uids()
 
     def of(self, access: str) -> tuple[Approval, ...]:
         """Return the approvals that name the uid of a SearchAccess."""
@@ -49,10 +49,7 @@ class Approvals:
     def see(self, raw: Mapping[str, Any]) -> None:
         """Take in an approval from an event or a list; an older version than the known one is ignored. Never raises."""
         meta = metadata_of(raw)
-        known = self._known.get(meta.uid)
-        if not meta.uid or meta.uid in self._gone:
-            return
-        if known and version_of(meta.resource_version) <= version_of(known.resource_version):
+        if not self._newest.expects(meta):
             return
         try:
             approval = approval_from_object(raw)
@@ -62,22 +59,20 @@ class Approvals:
             approval = Approval(
                 meta.uid, meta.namespace, meta.name, meta.resource_version, access, None, None, invalid=invalid
             )
-        self._drop(meta.uid)
-        self._known[meta.uid] = approval
+        self._unlink(self._newest.get(meta.uid))
+        self._newest.put(meta.uid, approval)
         self._of.setdefault(approval.access_uid, {})[meta.uid] = approval
         self._changed(approval.access_uid)
 
     def forget(self, uid: str) -> None:
         """Take in that an approval is gone."""
-        self._gone.add(uid)
-        self._drop(uid)
+        self._unlink(self._newest.remove(uid))
 
-    def _drop(self, uid: str) -> None:
-        known = self._known.pop(uid, None)
+    def _unlink(self, known: Approval | None) -> None:
         if known is None:
             return
         others = self._of[known.access_uid]
-        del others[uid]
+        del others[known.uid]
         if not others:
             del self._of[known.access_uid]
         self._changed(known.access_uid)
@@ -94,9 +89,9 @@ class Approvals:
             Whether some namespace was listed for the first time.
         """
         for uid in known_before - present:
-            if uid in self._known and self._known[uid].namespace not in unlisted:
+            if (known := self._newest.get(uid)) and known.namespace not in unlisted:
                 self.forget(uid)
-        self._gone &= present
+        self._newest.forget_gone(present)
         before = self._unlisted
         self._unlisted = frozenset(unlisted if before is None else set(before).intersection(unlisted))
         return before != self._unlisted
