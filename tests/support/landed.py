@@ -8,7 +8,7 @@ from typing import Final
 
 from tests.support.operatorprocess import ROOT
 
-LANDED: Final = "c824e1f2123e481116d6e01371d0ee37ac41cf91"
+LANDED: Final = "37b1ad8b573f6e9fc1d086fd6f19b65787017477"
 """The last landed version before this one: change it with each release."""
 
 
