@@ -35,3 +35,12 @@ ROLE_PREFIX: Final = "searchaccess"
 
 CLUSTER_NAME_LIMIT: Final = 63
 """Longest name of a SearchCluster."""
+
+GOOGLE_ISSUER: Final = "https://accounts.google.com"
+"""Issuer of Google's identity tokens."""
+
+GOOGLE_JWKS_URL: Final = "https://www.googleapis.com/oauth2/v3/certs"
+"""Where Google publishes the keys of its identity tokens.
+
+https://accounts.google.com/.well-known/openid-configuration (``jwks_uri``)
+"""

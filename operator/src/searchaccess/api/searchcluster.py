@@ -6,16 +6,15 @@ from typing import Annotated
 from pydantic import Field, model_validator
 
 from searchaccess.api.base import ApiModel, Narrows, cel, matches, rules
+from searchaccess.api.clusters.gateway import Gateway
 from searchaccess.api.clusters.namespaces import AllowedNamespaces
 from searchaccess.api.clusters.orphans import Orphans
 from searchaccess.api.clusters.ownership import Adoption, TakeOver
-from searchaccess.api.constants import CLUSTER_NAME_LIMIT
+from searchaccess.api.constants import CLUSTER_NAME_LIMIT, GOOGLE_ISSUER
 from searchaccess.api.credentials import SecretStoreSpec
 from searchaccess.api.references import Certificates, SecretReference, Url
 from searchaccess.api.status import SearchClusterStatus
 from searchaccess.api.times.durations import Duration, between
-
-GOOGLE_ISSUER = "https://accounts.google.com"
 
 
 class Exposure(StrEnum):
@@ -157,15 +156,31 @@ class CloudRunSettings(ApiModel):
     """How long rights stay when a workload no longer exists."""
 
 
-class ClusterIdentity(ApiModel):
-    """How callers' identity is verified."""
+_ONE_VERIFIER = "set exactly one of jwtRealm and gateway"
 
-    jwt_realm: JwtRealm
-    """The JWT realm that verifies callers' identity tokens. The operator compares it with the settings of every
-    node."""
+
+class ClusterIdentity(ApiModel):
+    """How callers' identity is verified: by exactly one of `jwtRealm` and `gateway`."""
+
+    model_config = ApiModel.model_config | {
+        "json_schema_extra": rules(cel("has(self.jwtRealm) != has(self.gateway)", _ONE_VERIFIER))
+    }
+
+    jwt_realm: JwtRealm | None = None
+    """The JWT realm of Elasticsearch that verifies callers' identity tokens. The operator compares it with the settings
+    of every node."""
+
+    gateway: Gateway | None = None
+    """The gateway in front of Elasticsearch that verifies callers' identity tokens, on every license."""
 
     cloud_run: CloudRunSettings = CloudRunSettings()
     """How the operator tracks Cloud Run workloads."""
+
+    @model_validator(mode="after")
+    def _verified_in_one_way(self) -> "ClusterIdentity":
+        if (self.jwt_realm is None) == (self.gateway is None):
+            raise ValueError(_ONE_VERIFIER)
+        return self
 
 
 class DriftSettings(ApiModel):
@@ -189,6 +204,7 @@ _PLAIN_HTTP = (
 _NOTHING_TO_VERIFY = (
     "with allowExposure: [InsecureSkipVerify] no certificate is verified: remove ca or, better, InsecureSkipVerify"
 )
+GOOGLE_IDENTITY_NEEDS_REALM = "login.googleIdentity needs identity.jwtRealm: with a gateway, set login.secretRef"
 _NO_LOGIN = "set login.secretRef or login.googleIdentity (only eck provides its own user)"
 
 
@@ -204,6 +220,10 @@ class SearchClusterSpec(ApiModel):
             cel("has(self.urls) || has(self.cloudId) || has(self.eck)", _NO_ADDRESS),
             cel("!has(self.cloudId) || !(has(self.urls) || has(self.eck))", _TWO_ADDRESSES),
             cel("has(self.login) || has(self.eck)", _NO_LOGIN),
+            cel(
+                "!has(self.identity.gateway) || !has(self.login) || !has(self.login.googleIdentity)",
+                GOOGLE_IDENTITY_NEEDS_REALM,
+            ),
             cel(
                 f"!has(self.urls) || {_allows(Exposure.PLAIN_HTTP)} || self.urls.all(u, u.startsWith('https://'))",
                 _PLAIN_HTTP,
@@ -294,6 +314,8 @@ class SearchClusterSpec(ApiModel):
             raise ValueError(_TWO_ADDRESSES)
         if not (self.login or self.eck):
             raise ValueError(_NO_LOGIN)
+        if self.identity.gateway and self.login and self.login.google_identity:
+            raise ValueError(GOOGLE_IDENTITY_NEEDS_REALM)
         if Exposure.PLAIN_HTTP not in self.allow_exposure and not all(
             url.startswith("https://") for url in self.urls or ()
         ):

@@ -183,8 +183,8 @@ def _place_of(spec: SearchClusterSpec) -> tuple[Any, ...]:
 
 def _login_of(spec: SearchClusterSpec) -> tuple[Any, ...]:
     """Return which login a SearchCluster declares; for an identity token, that includes the audience."""
-    is_token = spec.login is not None and spec.login.google_identity is not None
-    return spec.login, spec.identity.jwt_realm.audience if is_token else ""
+    is_token, realm = spec.login is not None and spec.login.google_identity is not None, spec.identity.jwt_realm
+    return spec.login, realm.audience if realm and is_token else ""
 
 
 def _vaults(spec: SearchClusterSpec) -> set[str]:

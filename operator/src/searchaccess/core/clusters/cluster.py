@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
+from searchaccess.api.clusters.gateway import Gateway
 from searchaccess.api.clusters.namespaces import AllowedNamespaces
 from searchaccess.api.clusters.orphans import Orphans
 from searchaccess.api.clusters.ownership import TakeOver
@@ -62,11 +63,16 @@ class Cluster:
 
     @property
     def wanted_realm(self) -> WantedRealm | None:
-        """The declared realm."""
-        if self.spec is None:
+        """The declared realm; None: a gateway verifies callers' tokens instead, or the spec cannot be read."""
+        realm = self.spec.identity.jwt_realm if self.spec else None
+        if realm is None:
             return None
-        realm = self.spec.identity.jwt_realm
         return WantedRealm(realm.name, realm.audience, realm.issuer, realm.principal, realm.client_authentication)
+
+    @property
+    def gateway(self) -> Gateway | None:
+        """The declared gateway; None: a realm verifies callers' tokens instead, or the spec cannot be read."""
+        return self.spec.identity.gateway if self.spec else None
 
     @property
     def allowed_namespaces(self) -> AllowedNamespaces | None:
@@ -107,7 +113,8 @@ def _problems(spec: SearchClusterSpec) -> str:
         if not _HOST.fullmatch(url):
             return "spec.urls: write https://host:port, without user, password or query; a login belongs in a Secret"
     # In the rules of a role mapping * and / have a meaning: any realm would match.
-    if not re.fullmatch(r"[A-Za-z0-9_-]+", spec.identity.jwt_realm.name):
+    realm = spec.identity.jwt_realm
+    if realm and not re.fullmatch(r"[A-Za-z0-9_-]+", realm.name):
         return "spec.identity.jwtRealm.name: write the realm's name alone, such as google"
     if spec.ca and spec.ca.inline is not None and not holds_certificates(spec.ca.inline):
         return f"spec.ca.inline {NO_CERTIFICATE}"

@@ -6,7 +6,12 @@ import re
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from searchaccess.api.searchcluster import ClientAuthentication, Exposure, SearchClusterSpec
+from searchaccess.api.searchcluster import (
+    GOOGLE_IDENTITY_NEEDS_REALM,
+    ClientAuthentication,
+    Exposure,
+    SearchClusterSpec,
+)
 from searchaccess.core.clusters.sources import (
     Contents,
     Incomplete,
@@ -128,6 +133,8 @@ def _login(spec: SearchClusterSpec, read: Contents) -> dict[str, Any]:
 
 def _google_login(spec: SearchClusterSpec, read: Contents) -> dict[str, str]:
     realm, source = spec.identity.jwt_realm, _client_secret_source(spec)
+    if realm is None:
+        raise Incomplete(GOOGLE_IDENTITY_NEEDS_REALM)
     given = spec.login.google_identity if spec.login else None
     login = {"google_audience": (given.audience if given else None) or realm.audience}
     if source:

@@ -1,0 +1,1 @@
+"""The identity-aware gateway: its settings, its configuration, and what its pods run."""
