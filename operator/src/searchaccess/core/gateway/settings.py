@@ -2,28 +2,8 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from enum import StrEnum
 
-
-class ApiGroup(StrEnum):
-    """A part of Elasticsearch's API that a caller may be limited to."""
-
-    DOCUMENTS = "Documents"
-    """Single documents: ``_doc``, ``_create``, ``_update``, ``_source``, ``_mget``, ``_termvectors``."""
-    SEARCH = "Search"
-    """``_search``, ``_msearch``, ``_count``, ``_field_caps``, ``_explain``, ``_validate``, ``_terms_enum``."""
-    BULK = "Bulk"
-    """``_bulk``, ``_delete_by_query``, ``_update_by_query``, ``_reindex``."""
-    STATEFUL = "Stateful"
-    """What keeps a state in Elasticsearch: scrolls, points in time, asynchronous searches."""
-    SQL = "Sql"
-    """Other query languages: ``_sql``, ``_esql``, ``_query``, ``_eql``."""
-    SCRIPTS = "Scripts"
-    """Stored scripts and search templates: ``_scripts``, ``_render``, ``_search/template``."""
-    INDICES = "Indices"
-    """Metadata and management of indices: mappings, settings, aliases, templates, refresh, data streams."""
-    CLUSTER = "Cluster"
-    """All other APIs, such as ``_cluster``, ``_cat``, ``_nodes``, ``_ingest``."""
+from searchaccess.api.vocabulary.apigroups import ApiGroup
 
 
 @dataclass(frozen=True, slots=True)

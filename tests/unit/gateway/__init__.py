@@ -1,0 +1,1 @@
+"""The gateway: its limits and the parts of the API."""
