@@ -20,8 +20,8 @@ REQUESTS = sorted(requests_of_the_client(), key=lambda request: (request.endpoin
 
 ENDPOINTS = {
     DOCUMENTS: "create delete exists exists_source get get_source index mget mtermvectors termvectors update",
-    SEARCH: "count explain field_caps fleet.msearch fleet.search graph.explore indices.validate_query knn_search msearch"
-    " rank_eval rollup.rollup_search search search_mvt search_shards terms_enum",
+    SEARCH: "count explain field_caps fleet.msearch fleet.search graph.explore indices.validate_query knn_search"
+    " msearch rank_eval rollup.rollup_search search search_mvt search_shards terms_enum",
     BULK: "bulk delete_by_query delete_by_query_rethrottle reindex reindex_rethrottle update_by_query"
     " update_by_query_rethrottle",
     STATEFUL: "async_search.delete async_search.get async_search.status async_search.submit clear_scroll"

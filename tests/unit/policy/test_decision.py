@@ -33,9 +33,11 @@ ONLY_OTHERS = Gate(
 NO_FIELD_SECURITY = Gate(field_security=False, license="gold")
 ONLY_READS = Gate(login=LoginRights("observer"))
 NO_ORPHANS = Gate(orphans=False)
+REALM_ALONE = Gate(gateway=False)
 OLD, NEW = Gate(version=(8, 18)), Gate(version=(9, 1))
 Spec = dict[str, Any]
 DELETED: Spec = {"deleted_at": NOW}
+LIMITED: Spec = {"limits": {"requestsPerSecond": 5}}
 ORPHAN: Spec = {"deletionPolicy": "Orphan"}
 OBSERVED: Spec = {"mode": "Observe"}
 SUSPENDED: Spec = {"suspend": True}
@@ -227,6 +229,12 @@ DECISIONS: dict[str, Row] = {
     "what is disabled does not stay": (
         case(DELETED, {"deletionPolicy": "Disable"}, gate=NO_ORPHANS), Do.DISABLE, None,
     ),
+    # limits of callers
+    "limits are enforced by a gateway": (case(LIMITED), Do.ENFORCE, None),
+    "without one they are refused": (case(LIMITED, gate=REALM_ALONE), Do.HOLD, Reason.LIMITS_NOT_SUPPORTED),
+    "observed ones too": (case(LIMITED, OBSERVED, gate=REALM_ALONE), Do.HOLD, Reason.LIMITS_NOT_SUPPORTED),
+    "no limits need no gateway": (case(gate=REALM_ALONE), Do.ENFORCE, None),
+    "deleted, rights with limits end": (case(DELETED, LIMITED, gate=REALM_ALONE), Do.REMOVE, None),
     # the end
     "Delete removes": (case(DELETED), Do.REMOVE, None),
     "Orphan releases": (case(DELETED, {"deletionPolicy": "Orphan"}), Do.RELEASE, None),
@@ -343,8 +351,13 @@ ORDER: dict[str, tuple[Check, Check, Case]] = {
     "suspension is said before what may stay": (
         policy.suspension, policy.orphan_not_allowed, case(SUSPENDED, ORPHAN, gate=NO_ORPHANS),
     ),
-    "what may stay is said before whom it is for": (
-        policy.orphan_not_allowed, policy.subject_unknown, case(ORPHAN, gate=NO_ORPHANS, **nobody(State.MISSING)),
+    "what may stay is said before limits": (
+        policy.orphan_not_allowed, policy.limits_not_supported,
+        case(ORPHAN, LIMITED, gate=replace(NO_ORPHANS, gateway=False)),
+    ),
+    "limits are said before whom they are for": (
+        policy.limits_not_supported, policy.subject_unknown,
+        case(LIMITED, gate=REALM_ALONE, **nobody(State.MISSING)),
     ),
     "of what is suspended nobody is looked for": (
         policy.suspension, policy.subject_unknown, case(SUSPENDED, **nobody(State.MISSING)),

@@ -27,6 +27,12 @@ ANNOTATION_REQUESTED_BY: Final = f"{GROUP}/requested-by"
 ANNOTATION_BREAK_GLASS: Final = f"{GROUP}/break-glass"
 """On a SearchAccess: why it needs its rights before anybody can approve them."""
 
+LABEL_WORKLOAD: Final = f"{GROUP}/workload"
+"""On a SearchAccess: what kind of workload it is for."""
+
+AI_AGENT: Final = "ai-agent"
+"""Value of that label for AI agents, which may call fewer parts of the API through a gateway unless declared."""
+
 MANAGED_BY: Final = GROUP
 """Value of ``metadata.managed_by`` in every Elasticsearch object of the operator."""
 

@@ -8,6 +8,7 @@ from pydantic import AfterValidator, Field, model_validator
 from searchaccess.api.base import ApiModel, Narrows, cel, matches, rules
 from searchaccess.api.constants import CLUSTER_NAME_LIMIT
 from searchaccess.api.credentials import Auth, CredentialSpec, Rollout
+from searchaccess.api.limits import AccessLimits
 from searchaccess.api.status import SearchAccessStatus
 from searchaccess.api.subjects import Subject
 from searchaccess.api.times.moments import ENDS_BEFORE_IT_BEGINS, Moment, moment
@@ -214,6 +215,7 @@ _NO_WINDOWS = (
     "each window would need another credential, and consumers would have to wait for it: with schedule use "
     "auth: IdentityToken"
 )
+_NO_GATEWAY = "only a gateway limits requests, and it takes identity tokens: with limits use auth: IdentityToken"
 _NO_REVISION = "a service account has no revisions: with rollout: NewRevision set a Cloud Run workload as the subject"
 
 
@@ -241,6 +243,7 @@ class SearchAccessSpec(ApiModel):
                 _NO_ORPHANS_OF_TIME,
             ),
             cel("!has(self.schedule) || self.auth == 'IdentityToken'", _NO_WINDOWS),
+            cel("!has(self.limits) || self.auth == 'IdentityToken'", _NO_GATEWAY),
         )
     }
 
@@ -284,6 +287,10 @@ class SearchAccessSpec(ApiModel):
     schedule: Annotated[ScheduleSpec | None, Narrows("then it is valid all the time")] = None
     """Windows in which the rights are in force, such as working hours. Outside of them there are none. Only with
     `auth: IdentityToken`."""
+
+    limits: Annotated[AccessLimits | None, Narrows("then the SearchCluster's limits apply")] = None
+    """What the caller may send through the gateway. Only on a SearchCluster with `identity.gateway`, and with
+    `auth: IdentityToken`. See docs/limits.md."""
 
     mode: Annotated[Mode, Narrows("then differences are corrected")] = Mode.ENFORCE
     """`Enforce`: differences are corrected. `Observe`: they are reported in the status, and nothing is changed."""
@@ -331,6 +338,8 @@ class SearchAccessSpec(ApiModel):
             raise ValueError(_NO_ORPHANS_OF_TIME)
         if self.schedule and self.auth is not Auth.IDENTITY_TOKEN:
             raise ValueError(_NO_WINDOWS)
+        if self.limits and self.auth is not Auth.IDENTITY_TOKEN:
+            raise ValueError(_NO_GATEWAY)
         return self
 
 

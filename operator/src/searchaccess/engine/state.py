@@ -268,7 +268,9 @@ class Session:
     @property
     def verdict(self) -> Gate:
         """What the state of the cluster, and its SearchCluster, allow."""
-        return replace(self.state.verdict, orphans=self.cluster.orphans.allowed)
+        return replace(
+            self.state.verdict, orphans=self.cluster.orphans.allowed, gateway=self.cluster.gateway is not None
+        )
 
     @property
     def taken_over(self) -> Sequence[TakeOver]:

@@ -9,6 +9,7 @@ from searchaccess.core.policy.decision import Do
 from tests.unit.builders import a_search_access
 from tests.unit.policy.escapes.cases import KEY, NARROW, PRIVATE, SANDBOX, WITHIN, Escape
 from tests.unit.policy.escapes.judging import decided
+from tests.unit.policy.escapes.limits import LIMITED, SLOW
 from tests.unit.policy.escapes.table import ALL
 
 
@@ -27,6 +28,7 @@ def test_an_escape_gets_no_rights(escape: Escape) -> None:
         pytest.param(SANDBOX, {"grants": [NARROW]}, id="some documents of it"),
         pytest.param(SANDBOX, KEY, id="with a key"),
         pytest.param(PRIVATE, {"grants": [NARROW]}, id="no personal data"),
+        pytest.param(LIMITED, {"limits": SLOW}, id="a slow caller"),
     ],
 )
 def test_what_escapes_differ_from_is_accepted(policy: Mapping[str, Any], spec: Mapping[str, Any]) -> None:

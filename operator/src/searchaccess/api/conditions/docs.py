@@ -159,6 +159,13 @@ REASON_DOCS: dict[Reason, ReasonDoc] = {
         Who.TEAM,
         terminal=True,
     ),
+    Reason.LIMITS_NOT_SUPPORTED: ReasonDoc(
+        "`limits` are declared, but the SearchCluster has no gateway that could enforce them. Nothing new is granted. "
+        "Existing rights stay as they are.",
+        "Remove `limits`, or name a SearchCluster with `identity.gateway` ([limits](limits.md)).",
+        Who.TEAM,
+        terminal=True,
+    ),
     Reason.POLICY_VIOLATION: ReasonDoc(
         "A SearchAccessPolicy refuses it: the message names the policy and each violation. It gets no rights. What it "
         "had is revoked, whatever the object says (`suspend` and `Observe` too), unless the policy has "

@@ -31,6 +31,7 @@ class Reason(StrEnum):
     VERSION_UNSUPPORTED = "VersionUnsupported"
     NAMESPACE_NOT_ALLOWED = "NamespaceNotAllowed"
     ORPHAN_NOT_ALLOWED = "OrphanNotAllowed"
+    LIMITS_NOT_SUPPORTED = "LimitsNotSupported"
     POLICY_VIOLATION = "PolicyViolation"
     POLICIES_ACCEPT = "PoliciesAccept"
     POLICY_WOULD_DENY = "PolicyWouldDeny"

@@ -7,6 +7,7 @@ from pydantic import Field, model_validator
 from searchaccess.api.base import ApiModel, Narrows, cel, matches, rules
 from searchaccess.api.credentials import STORE_PATTERN, Auth
 from searchaccess.api.policies.approval import ApprovalRule
+from searchaccess.api.policies.limits import RequiredLimits
 from searchaccess.api.policies.match import AccountPattern
 from searchaccess.api.searchaccess import (
     ClusterPrivilegeName,
@@ -120,6 +121,10 @@ class Requirements(ApiModel):
 
     approval: Annotated[ApprovalRule | None, Narrows("then no approval is required")] = None
     """An approval by another person, without which it gets no rights."""
+
+    limits: Annotated[RequiredLimits | None, Narrows("then no limits are required")] = None
+    """`limits` that it must declare, so that a gateway limits the caller. Where there is none, they are refused: select
+    the SearchClusters with `match.clusters`."""
 
     @model_validator(mode="after")
     def _requires_something(self) -> "Requirements":

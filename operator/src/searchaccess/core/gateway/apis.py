@@ -1,9 +1,9 @@
 """Which requests belong to which part of Elasticsearch's API, as regular expressions for the gateway.
 
-``PATHS`` has the shape ``Mapping[ApiGroup, tuple[str, ...]]``: RE2 expressions, which Python reads alike. Each must match
-the **whole raw path** (RE2's FullMatch, as Envoy's ``safe_regex`` does): as the caller sent it, percent-encoding
-included, without the query. ``CLUSTER`` has no expressions: it is the rest. So each path is in a group, and in one alone,
-but for the ambiguous ones below, which need all their groups.
+``PATHS`` has the shape ``Mapping[ApiGroup, tuple[str, ...]]``: RE2 expressions, which Python reads alike. Each must
+match the **whole raw path** (RE2's FullMatch, as Envoy's ``safe_regex`` does): as the caller sent it, percent-encoding
+included, without the query. ``CLUSTER`` has no expressions: it is the rest. So each path is in a group, and in one
+alone, but for the ambiguous ones below, which need all their groups.
 
 A renderer needs nothing but ``rule_of``, which says what a caller with some of the groups may send:
 
@@ -22,8 +22,8 @@ How Elasticsearch reads a path (its classes ``PathTrie`` and ``RestController``)
 - The name of an index does not start with ``_``, except ``_all``.
 - With ``compatible-with=7`` in ``Accept`` and ``Content-Type``, 8.x also accepts a type after the index, and prefers
   this reading: ``/i/_doc/_search`` is then a search, and otherwise the document ``_search``. So it needs both groups.
-- Paths with an empty part in between (``//``), or with anything but printable ASCII, are refused to callers whose groups
-  are limited.
+- Paths with an empty part in between (``//``), or with anything but printable ASCII, are refused to callers whose
+  groups are limited.
 """
 
 import re
@@ -136,8 +136,8 @@ def _encoded(name: str) -> str:
 
 
 SCROLLS = f"[!-~]*/_search(?:/template)?/*[?](?:[!-~]*[&;])?{_encoded('scroll')}(?:[=&;][!-~]*)?"
-"""Paths with a query that opens a scroll, which needs ``STATEFUL`` besides the path's own group. Elasticsearch separates
-parameters by ``&`` and ``;``, and decodes their names after that."""
+"""Paths with a query that opens a scroll, which needs ``STATEFUL`` besides the path's own group. Elasticsearch
+separates parameters by ``&`` and ``;``, and decodes their names after that."""
 
 
 @dataclass(frozen=True, slots=True)

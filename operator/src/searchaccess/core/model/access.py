@@ -15,15 +15,8 @@ from searchaccess.api.constants import (
     CLUSTER_NAME_LIMIT,
     FINALIZER,
 )
-from searchaccess.api.credentials import (
-    Auth,
-    CredentialSpec,
-)
-from searchaccess.api.searchaccess import (
-    DeletionPolicy,
-    Mode,
-    SearchAccessSpec,
-)
+from searchaccess.api.credentials import Auth, CredentialSpec
+from searchaccess.api.searchaccess import DeletionPolicy, Mode, SearchAccessSpec
 from searchaccess.api.searchcluster import PrincipalClaim
 from searchaccess.api.vocabulary.actions import Action
 from searchaccess.core.model.actions import confined_privileges, privileges_of
@@ -51,6 +44,7 @@ from searchaccess.core.model.intake.metadata import (
 )
 from searchaccess.core.model.intake.validation import MESSAGE_LIMIT, validated
 from searchaccess.core.model.kibana import kibana_entries
+from searchaccess.core.model.limits import NO_LIMITS, DeclaredLimits, limits_in
 from searchaccess.core.model.problems import problem_of, reference_problem
 from searchaccess.core.model.remote import REMOTELY
 from searchaccess.core.model.restrictions.fields import ALL, where_limited, with_all_below
@@ -185,6 +179,8 @@ class Access:
     """Why it needs its rights before anybody can approve them; empty: it does not."""
     consent: Consent = NOT_NEEDED
     """Whether it has the approvals that policies require."""
+    limits: DeclaredLimits = NO_LIMITS
+    """What its caller may send through a gateway."""
 
     @property
     def is_unreadable(self) -> bool:
@@ -313,7 +309,7 @@ def access_from_object(raw: Mapping[str, Any]) -> Access:
     spec, invalid = validated(SearchAccessSpec, raw.get("spec"), last_applied(raw))
     if spec is None:
         return replace(outline, invalid=invalid)
-    invalid = bounded_text(outline.time_box.problem or problem_of(spec), MESSAGE_LIMIT)
+    invalid = bounded_text(outline.time_box.problem or problem_of(spec) or outline.limits.problem, MESSAGE_LIMIT)
     share = Share() if invalid else build_share(spec)
     found = conflict_within(share.entries, [f"spec.grants[{number}]" for number in range(len(share.entries))])
     subject = outline.subject
@@ -375,6 +371,7 @@ def access_outline(raw: Any, fault: str = "") -> Access:
         requested_by=meta.annotation(ANNOTATION_REQUESTED_BY, NAME_LIMIT),
         break_glass=meta.annotation(ANNOTATION_BREAK_GLASS, NAME_LIMIT).strip(),
         validity=NOT_COMPARED if box.is_limited else ALWAYS,
+        limits=limits_in(given),
     )
 
 

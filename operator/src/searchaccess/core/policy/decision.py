@@ -24,6 +24,7 @@ from searchaccess.core.model.identity import State, missing_message, unknown_mes
 from searchaccess.core.model.timeboxes.timebox import ALWAYS, Term
 from searchaccess.core.policy.callers import Limit, shut_out
 from searchaccess.core.policy.guardrails.messages import refusal_message
+from searchaccess.core.policy.limits import without_gateway
 from searchaccess.core.policy.login import LoginRights, beyond
 from searchaccess.core.policy.timebox import not_in_force
 
@@ -95,6 +96,8 @@ class Gate:
     """Whether each principal has a role mapping of its own."""
     orphans: bool = True
     """Whether rights may stay when their SearchAccess is deleted."""
+    gateway: bool = True
+    """Whether a gateway verifies callers, which can limit what they send."""
 
 
 OPEN = Gate()
@@ -278,6 +281,12 @@ def orphan_not_allowed(inputs: Inputs) -> AccessDecision | None:
     return AccessDecision(Do.HOLD, Reason.ORPHAN_NOT_ALLOWED, message)
 
 
+def limits_not_supported(inputs: Inputs) -> AccessDecision | None:
+    """Hold the rights of what declares limits where nothing can enforce them; existing rights stay."""
+    message = "" if inputs.gate.gateway else without_gateway(inputs.access)
+    return AccessDecision(Do.HOLD, Reason.LIMITS_NOT_SUPPORTED, message) if message else None
+
+
 def subject_unknown(inputs: Inputs) -> AccessDecision | None:
     """Hold the rights while it is not known which account gets them."""
     access = inputs.access
@@ -365,6 +374,7 @@ CHECKS: Final[tuple[Check, ...]] = (
     suspension,
     # These are not allowed by the platform.
     orphan_not_allowed,
+    limits_not_supported,
     # These keep declared rights from being granted. They come before checks that depend on the cluster.
     subject_unknown,
     policy_unknown,

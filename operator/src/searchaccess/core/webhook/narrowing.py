@@ -3,6 +3,7 @@
 from searchaccess.core.model.access import Access
 from searchaccess.core.model.canonical import Entry
 from searchaccess.core.model.claims import Claim
+from searchaccess.core.model.limits import is_within
 from searchaccess.core.model.timeboxes.timebox import is_during
 from searchaccess.core.patterns.containment import measured
 from searchaccess.core.policy.guardrails.budget import Budget, OutOfStepsError
@@ -17,7 +18,7 @@ def narrows(new: Access, old: Access) -> bool:
         return False
     if not set(new.share.cluster) <= set(old.share.cluster) or not _kibana(new) <= _kibana(old):
         return False
-    if not is_during(new.time_box, old.time_box):
+    if not (is_during(new.time_box, old.time_box) and is_within(new.limits, old.limits)):
         return False
     budget, before = Budget(), list(zip(old.claims, old.share.entries, strict=False))
     try:

@@ -21,6 +21,7 @@ from searchaccess.core.webhook.smells import smells
 REFUSED: Final = frozenset(
     {
         Reason.INVALID_SPEC,
+        Reason.LIMITS_NOT_SUPPORTED,
         Reason.NAMESPACE_NOT_ALLOWED,
         Reason.ORPHAN_NOT_ALLOWED,
         Reason.POLICY_VIOLATION,

@@ -29,4 +29,6 @@ def preview(inventory: Inventory, raw: Mapping[str, Any], meter: Meter) -> Acces
 def open_gate(inventory: Inventory, cluster: str) -> Gate:
     """Return what may be done on a SearchCluster if only its spec restricts it."""
     record = inventory.clusters.get(cluster)
-    return replace(OPEN, orphans=record.cluster.orphans.allowed) if record and record.cluster.spec else OPEN
+    if record is None or record.cluster.spec is None:
+        return OPEN
+    return replace(OPEN, orphans=record.cluster.orphans.allowed, gateway=record.cluster.gateway is not None)

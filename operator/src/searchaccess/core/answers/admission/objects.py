@@ -11,7 +11,8 @@ from searchaccess.api.constants import GROUP, VERSION
 from searchaccess.api.policies.match import Match
 from searchaccess.api.searchaccesspolicy import SearchAccessPolicySpec
 from searchaccess.core.answers.admission import cel
-from searchaccess.core.answers.admission.rules import Left, Rule, rules_of
+from searchaccess.core.answers.admission.rule import Rule
+from searchaccess.core.answers.admission.rules import Left, rules_of
 from searchaccess.core.answers.admission.subjects import matched
 from searchaccess.core.model.intake.metadata import bounded_text
 from searchaccess.core.policy.guardrails.policy import Policy

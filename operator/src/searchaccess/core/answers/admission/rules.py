@@ -4,7 +4,7 @@ What CEL cannot decide passes: the operator decides it.
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
@@ -16,6 +16,8 @@ from searchaccess.api.searchaccess import DeletionPolicy, Mode
 from searchaccess.api.searchaccesspolicy import SearchAccessPolicySpec
 from searchaccess.api.vocabulary.actions import Action
 from searchaccess.core.answers.admission import cel
+from searchaccess.core.answers.admission.limits import limiting
+from searchaccess.core.answers.admission.rule import Rule
 from searchaccess.core.answers.admission.subjects import matchable
 from searchaccess.core.messages import some_of
 from searchaccess.core.policy.guardrails.grants import INCLUDES, Bounds, bounds_of, raw
@@ -32,7 +34,7 @@ _PARTS: Final = frozenset(
     {"match", "mode", "onViolation", "allow", "deny", "subjects", "require", "limits", "exceptions"}
 )
 _REQUIREMENTS: Final = frozenset(
-    {"fields", "hiddenFields", "where", "auth", "rotateEvery", "annotations", "mode", "validUntil"}
+    {"fields", "hiddenFields", "where", "auth", "rotateEvery", "annotations", "mode", "validUntil", "limits"}
 )
 _LIMITS: Final = frozenset(
     {
@@ -40,19 +42,6 @@ _LIMITS: Final = frozenset(
         "kibana", "deletionPolicies", "adopt", "secretStores", "secretNames",
     }
 )  # fmt: skip
-
-
-@dataclass(frozen=True, slots=True)
-class Rule:
-    """One rule.
-
-    Args:
-        holds: returns the expression, given the variable that has the SearchAccess.
-        message: what to write instead.
-    """
-
-    holds: Callable[[str], str]
-    message: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,6 +177,8 @@ def _required(require: Requirements) -> Found:
     yield from (_annotated(name) for name in require.annotations or ())
     if require.mode is not None:
         yield _one_of("mode", "mode", Mode.ENFORCE, [str(require.mode)])
+    if require.limits is not None:
+        yield from limiting(require.limits)
     if (within := require.valid_until) is not None:
         yield Rule(
             lambda root: (

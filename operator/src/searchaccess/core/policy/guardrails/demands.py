@@ -14,6 +14,7 @@ from searchaccess.core.patterns.containment import contained, measured
 from searchaccess.core.patterns.meeting import meet
 from searchaccess.core.patterns.wildcards import matches
 from searchaccess.core.policy.guardrails.budget import Budget, OutOfStepsError
+from searchaccess.core.policy.guardrails.callerlimits import unlimited
 from searchaccess.core.policy.guardrails.ends import too_late
 from searchaccess.core.policy.guardrails.subjects import placed
 
@@ -45,6 +46,8 @@ def unmet(require: Requirements, access: Access, whole: Budget) -> Iterator[str]
             yield f"metadata.annotations: {name} is required"
     if require.mode is not None and access.mode is not require.mode:
         yield f"mode: {access.mode} is not accepted: write {require.mode}"
+    if require.limits is not None:
+        yield from unlimited(require.limits, access)
     if require.valid_until is not None:
         yield from too_late(require.valid_until, access)
 

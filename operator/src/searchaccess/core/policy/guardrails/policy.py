@@ -10,6 +10,7 @@ from searchaccess.api.policies.match import NAMESPACE
 from searchaccess.api.searchaccesspolicy import OnViolation, PolicyMode, SearchAccessPolicySpec
 from searchaccess.core.model.intake.metadata import bounded_text, last_applied, metadata_of
 from searchaccess.core.model.intake.validation import MESSAGE_LIMIT, validated
+from searchaccess.core.model.limits import SIZE, is_size
 from searchaccess.core.patterns.parsed import MAX_LENGTH, PatternError, parse_index_pattern
 from searchaccess.core.policy.guardrails.ends import end_of
 
@@ -85,6 +86,9 @@ def _problem(spec: SearchAccessPolicySpec) -> str:
                 return f"spec.{place}.indices: {pattern!r}: it is too long for namespaces of {_LONGEST} characters"
             if _is_misplaced(pattern):
                 return f"spec.{place}.indices: {pattern!r}: {_STANDS_ALONE}"
+    limits = spec.require.limits if spec.require else None
+    if limits and limits.max_body is not None and not is_size(limits.max_body):
+        return f"spec.require.limits: write {SIZE}"
     for position, exception in enumerate(spec.exceptions or ()):
         if end_of(exception) is None:
             return (

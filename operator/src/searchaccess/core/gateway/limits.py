@@ -1,0 +1,167 @@
+"""Which limits each caller of a gateway has: the strictest of all its SearchAccesses (docs/adr/0061-limits.md).
+
+The engine keeps ``callers_limits`` of all callers, and ``with_caller`` of one that changed: both are pure. Pass all
+SearchAccesses of a principal, whatever is decided about them: those that give it no rights are left out here. As long
+as no limit of the caller changes, ``with_caller`` returns the very object that it was given.
+"""
+
+from collections.abc import Iterable, Mapping
+from typing import Final
+
+from searchaccess.api.clusters.gateway import GatewayLimits
+from searchaccess.api.vocabulary.actions import Action
+from searchaccess.api.vocabulary.apigroups import ApiGroup
+from searchaccess.core.gateway.settings import CallerLimits, Rate
+from searchaccess.core.model.access import Access
+from searchaccess.core.model.admission import Admission
+from searchaccess.core.model.labels import is_agent
+from searchaccess.core.model.limits import BURST, bytes_of
+
+AGENTS: Final = frozenset({ApiGroup.DOCUMENTS, ApiGroup.SEARCH})
+"""What an AI agent may call unless it is declared; also ``BULK`` if its principal may write."""
+UNREAD: Final = CallerLimits(max_body=2**20, rate=Rate(10, 20), groups=AGENTS)
+"""Of a caller of whose limits something cannot be read, as long as it is not known which it had before."""
+_MOST_REQUESTS: Final = 100_000
+_WRITING: Final = frozenset({Action.APPEND, Action.WRITE, Action.DELETE})
+
+
+def default_limits(declared: GatewayLimits) -> CallerLimits:
+    """Return the limits of callers whose SearchAccesses declare none, from the SearchCluster's declaration."""
+    rate = declared.requests_per_second
+    body = bytes_of(declared.max_body)
+    if rate is None:
+        return CallerLimits(body)
+    burst = min(rate * BURST, _MOST_REQUESTS) if declared.burst is None else declared.burst
+    return CallerLimits(body, Rate(rate, max(rate, burst)))
+
+
+def strictest(one: CallerLimits, other: CallerLimits) -> CallerLimits:
+    """Return what both limits allow: commutative, associative, and never looser than either."""
+    return CallerLimits(
+        max_body=min(one.max_body, other.max_body),
+        rate=_slower(one.rate, other.rate),
+        groups=_both(one.groups, other.groups),
+    )
+
+
+def _slower(one: Rate | None, other: Rate | None) -> Rate | None:
+    if one is None or other is None:
+        return one or other
+    return Rate(min(one.per_second, other.per_second), min(one.burst, other.burst))
+
+
+def _both(one: frozenset[ApiGroup] | None, other: frozenset[ApiGroup] | None) -> frozenset[ApiGroup] | None:
+    if one is None or other is None:
+        return other if one is None else one
+    return one & other
+
+
+def takes_part(access: Access) -> bool:
+    """Return whether the limits of a SearchAccess apply to its caller: it has rights, or may have some left.
+
+    Not of one that is certainly refused, so that nobody limits a caller that he may give no rights. ``suspend`` and
+    ``mode: Observe`` lift no limit, as rights stay with them.
+    """
+    refused = access.admission is Admission.REFUSED or access.verdict.revokes
+    return not (refused or access.is_over or access.has_credential)
+
+
+def may_write(access: Access) -> bool:
+    """Return whether a SearchAccess may change documents; raw privileges may."""
+    return any(claim.privileges or not _WRITING.isdisjoint(claim.actions) for claim in access.claims)
+
+
+def limits_of(members: Iterable[Access], default: CallerLimits, before: CallerLimits | None = None) -> CallerLimits:
+    """Return the limits of one caller.
+
+    Args:
+        members: all SearchAccesses of its principal on the cluster, in any order.
+        default: for what a SearchAccess does not declare.
+        before: the limits that the gateway has for it now; None: not known. They stay, at the least, as long as the
+            limits of a member cannot be read.
+    """
+    taking_part = [access for access in members if takes_part(access)]
+    return _together(taking_part, default, before)
+
+
+def _together(members: list[Access], default: CallerLimits, before: CallerLimits | None) -> CallerLimits:
+    agents = AGENTS | {ApiGroup.BULK} if any(map(may_write, members)) else AGENTS
+    limits = [_own(access, default, agents) for access in members]
+    if any(access.limits.unreadable for access in members):
+        limits.append(before or UNREAD)
+    if not limits:
+        return default
+    found = limits[0]
+    for each in limits[1:]:
+        found = strictest(found, each)
+    return found
+
+
+def _own(access: Access, default: CallerLimits, agents: frozenset[ApiGroup]) -> CallerLimits:
+    """Return the limits of one SearchAccess."""
+    declared = access.limits
+    rate = default.rate
+    if declared.per_second is not None and declared.burst is not None:
+        rate = Rate(declared.per_second, declared.burst)
+    groups = default.groups
+    if declared.apis is not None:
+        groups = declared.apis
+    elif is_agent(access):
+        groups = _both(agents, default.groups)
+    return CallerLimits(default.max_body if declared.max_body is None else declared.max_body, rate, groups)
+
+
+def callers_limits(
+    callers: Mapping[str, Iterable[Access]],
+    default: CallerLimits,
+    before: Mapping[str, CallerLimits] | None = None,
+) -> Mapping[str, CallerLimits]:
+    """Return the limits of all callers that differ from the default, for ``GatewaySettings.callers``.
+
+    Args:
+        callers: by e-mail address, all SearchAccesses of the principal on the cluster.
+        default: of callers whose SearchAccesses declare none, see ``default_limits``.
+        before: what was returned before; None: not known.
+    """
+    limits = {
+        email: limits_of(members, default, None if before is None else before.get(email, default))
+        for email, members in callers.items()
+    }
+    return {email: each for email, each in limits.items() if each != default}
+
+
+def with_caller(
+    limits: Mapping[str, CallerLimits], email: str, members: Iterable[Access], default: CallerLimits
+) -> Mapping[str, CallerLimits]:
+    """Return the limits of all callers after the SearchAccesses of one changed: the same object if no limit did.
+
+    Args:
+        limits: of all callers, as returned by ``callers_limits`` or by this.
+        email: of the caller.
+        members: all its SearchAccesses; none: it is no caller any more.
+        default: as for ``callers_limits``.
+    """
+    was = limits.get(email, default)
+    found = limits_of(members, default, was)
+    if found == was:
+        return limits
+    others = {other: each for other, each in limits.items() if other != email}
+    return others if found == default else others | {email: found}
+
+
+def stricter_than_own(access: Access, members: Iterable[Access], default: CallerLimits) -> tuple[Access, ...]:
+    """Return which other SearchAccesses limit a caller more than one of them does by itself.
+
+    Args:
+        access: the one.
+        members: all SearchAccesses of its principal, itself too.
+        default: as for ``limits_of``.
+    """
+    if not takes_part(access):
+        return ()
+    taking_part = [each for each in members if takes_part(each)]
+    agents = AGENTS | {ApiGroup.BULK} if any(map(may_write, taking_part)) else AGENTS
+    own = _own(access, default, agents)
+    return tuple(
+        each for each in taking_part if each.uid != access.uid and strictest(own, _own(each, default, agents)) != own
+    )

@@ -1,0 +1,278 @@
+"""Which limits a caller of a gateway has."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from itertools import permutations
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from searchaccess.api.clusters.gateway import GatewayLimits
+from searchaccess.api.vocabulary.apigroups import ApiGroup
+from searchaccess.core.clusters.cluster import cluster_from_object
+from searchaccess.core.gateway.limits import (
+    UNREAD,
+    callers_limits,
+    default_limits,
+    limits_of,
+    stricter_than_own,
+    strictest,
+    with_caller,
+)
+from searchaccess.core.gateway.settings import CallerLimits, Rate
+from searchaccess.core.model.access import Access
+from searchaccess.core.model.admission import Admission
+from searchaccess.core.model.limits import SIZE, DeclaredLimits, bytes_of, is_within, limits_in, shown_bytes
+from searchaccess.core.model.timeboxes.timebox import Term, Validity
+from searchaccess.core.model.verdict import Outcome, PolicyOutcome, PolicyVerdict
+from searchaccess.core.policy.guardrails.policy import policy_from_object
+from tests.support.effort import examples
+from tests.unit.builders import PRINCIPAL, a_grant, a_search_cluster, an_access
+
+MIB = 2**20
+DEFAULT = CallerLimits(100 * MIB, Rate(50, 100))
+FREE = CallerLimits(100 * MIB)
+DOCUMENTS, SEARCH, BULK, SQL = ApiGroup.DOCUMENTS, ApiGroup.SEARCH, ApiGroup.BULK, ApiGroup.SQL
+AGENT = (("searchaccess.dev/workload", "ai-agent"),)
+READS, WRITES = [a_grant()], [a_grant(can=["read", "append"])]
+GATEWAY = {"audience": "https://es", "url": "https://gateway.example.com", "namespace": "search"}
+DENIED = PolicyVerdict((PolicyOutcome("p", Outcome.DENIED, ("no",)),))
+
+limits_st = st.builds(
+    CallerLimits,
+    max_body=st.integers(1, 5),
+    rate=st.none() | st.tuples(st.integers(1, 5), st.integers(0, 5)).map(lambda pair: Rate(pair[0], sum(pair))),
+    groups=st.none() | st.frozensets(st.sampled_from(ApiGroup)),
+)
+
+
+def no_looser(one: CallerLimits, other: CallerLimits) -> bool:
+    slower = other.rate is None or (
+        one.rate is not None and one.rate.per_second <= other.rate.per_second and one.rate.burst <= other.rate.burst
+    )
+    fewer = other.groups is None or (one.groups is not None and one.groups <= other.groups)
+    return one.max_body <= other.max_body and slower and fewer
+
+
+def limited(name: str = "orders", *, grants: Any = READS, agent: bool = False, **limits: Any) -> Access:
+    access = an_access(name, grants=grants, **({"limits": limits} if limits else {}))
+    assert not access.invalid
+    return replace(access, labels=AGENT) if agent else access
+
+
+@given(one=limits_st, two=limits_st, three=limits_st)
+@settings(max_examples=examples(1000))
+def test_limits_combine_in_any_order_and_are_never_looser_than_a_part(
+    one: CallerLimits, two: CallerLimits, three: CallerLimits
+) -> None:
+    both = strictest(one, two)
+    assert both == strictest(two, one)
+    assert strictest(both, three) == strictest(one, strictest(two, three))
+    assert strictest(one, one) == one
+    assert no_looser(both, one)
+    assert no_looser(both, two)
+    assert both.rate is None or both.rate.burst >= both.rate.per_second
+
+
+@given(
+    declared=st.lists(
+        st.fixed_dictionaries(
+            {},
+            optional={
+                "requestsPerSecond": st.integers(1, 200),
+                "maxBody": st.sampled_from(["1Ki", "3Mi", "1Gi"]),
+                "apis": st.lists(st.sampled_from([str(group) for group in ApiGroup]), min_size=1, unique=True),
+            },
+        ),
+        min_size=1,
+        max_size=4,
+    ),
+    agents=st.lists(st.booleans(), min_size=4, max_size=4),
+)
+@settings(max_examples=examples(300))
+def test_no_further_search_access_lifts_a_limit(declared: list[Mapping[str, Any]], agents: list[bool]) -> None:
+    members = [
+        limited(f"access-{number}", agent=agent, **limits)
+        for number, (limits, agent) in enumerate(zip(declared, agents, strict=False))
+    ]
+    together = limits_of(members, DEFAULT)
+    assert all(no_looser(together, limits_of([member], DEFAULT)) for member in members)
+    assert {limits_of(order, DEFAULT) for order in permutations(members)} == {together}
+
+
+def test_what_is_not_declared_is_the_clusters_default() -> None:
+    assert limits_of([limited()], DEFAULT) == DEFAULT
+    assert limits_of([limited(maxBody="1Mi")], DEFAULT) == CallerLimits(MIB, DEFAULT.rate)
+    assert limits_of([], DEFAULT) == DEFAULT
+
+
+def test_one_search_access_may_declare_more_than_the_default() -> None:
+    assert limits_of([limited(requestsPerSecond=500)], DEFAULT).rate == Rate(500, 1000)
+
+
+def test_another_without_limits_keeps_the_default() -> None:
+    fast, plain = limited("fast", requestsPerSecond=500), limited("plain")
+    assert limits_of([fast, plain], DEFAULT) == DEFAULT
+    assert stricter_than_own(fast, [fast, plain], DEFAULT) == (plain,)
+    assert stricter_than_own(plain, [fast, plain], DEFAULT) == ()
+
+
+def test_several_declare_what_is_allowed_together() -> None:
+    one = limited("one", requestsPerSecond=10, burst=100, maxBody="1Mi", apis=["Search", "Sql"])
+    two = limited("two", requestsPerSecond=20, burst=20, maxBody="2Mi", apis=["Search", "Documents"])
+    assert limits_of([one, two], FREE) == CallerLimits(MIB, Rate(10, 20), frozenset({SEARCH}))
+    assert stricter_than_own(one, [one, two], FREE) == (two,)
+    assert stricter_than_own(two, [one, two], FREE) == (one,)
+
+
+def test_those_that_share_no_part_of_the_api_allow_none() -> None:
+    both = [limited("one", apis=["Sql"]), limited("two", apis=["Search"])]
+    assert limits_of(both, FREE).groups == frozenset()
+
+
+@pytest.mark.parametrize(
+    ("members", "groups"),
+    [
+        ([limited(agent=True)], {DOCUMENTS, SEARCH}),
+        ([limited(agent=True, grants=WRITES)], {DOCUMENTS, SEARCH, BULK}),
+        ([limited(agent=True, grants=[a_grant(can=[], privileges=["maintenance"])])], {DOCUMENTS, SEARCH, BULK}),
+        ([limited(agent=True, grants=[a_grant(can=["read", "monitor", "manage"])])], {DOCUMENTS, SEARCH}),
+        ([limited(agent=True), limited("writes", grants=WRITES)], {DOCUMENTS, SEARCH, BULK}),
+        ([limited(agent=True, apis=["Search", "Sql"])], {SEARCH, SQL}),
+        ([limited(agent=True), limited("sql", apis=["Search", "Sql"])], {SEARCH}),
+        ([limited("plain"), limited(agent=True)], {DOCUMENTS, SEARCH}),
+    ],
+)
+def test_an_ai_agent_may_call_few_parts_of_the_api_unless_declared(
+    members: list[Access], groups: set[ApiGroup]
+) -> None:
+    assert limits_of(members, DEFAULT) == replace(DEFAULT, groups=frozenset(groups))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"admission": Admission.REFUSED},
+        {"verdict": DENIED},
+        {"validity": Validity(Term.EXPIRED)},
+        {"validity": Validity(Term.NOT_YET)},
+    ],
+    ids=["its namespace", "a policy", "its end", "its beginning"],
+)
+def test_what_gets_no_rights_limits_nobody(change: Mapping[str, Any]) -> None:
+    strict = replace(limited("strict", requestsPerSecond=1), **change)
+    assert limits_of([strict, limited()], DEFAULT) == DEFAULT
+    assert stricter_than_own(limited(), [strict, limited()], DEFAULT) == ()
+
+
+@pytest.mark.parametrize("spec", [{"suspend": True}, {"mode": "Observe"}], ids=["suspended", "observed"])
+def test_rights_that_stay_keep_their_limits(spec: Mapping[str, Any]) -> None:
+    access = an_access(limits={"requestsPerSecond": 1}, **spec)
+    assert limits_of([access], DEFAULT).rate == Rate(1, 2)
+
+
+def test_an_error_elsewhere_in_the_spec_lifts_no_limit() -> None:
+    access = an_access(limits={"requestsPerSecond": 1, "apis": ["Search"]}, mode="Sometimes")
+    assert access.invalid
+    assert limits_of([access], DEFAULT) == CallerLimits(DEFAULT.max_body, Rate(1, 2), frozenset({SEARCH}))
+
+
+@pytest.mark.parametrize(
+    "limits",
+    [
+        None,
+        {},
+        [],
+        "none",
+        {"requestsPerSecond": None},
+        {"requestsPerSecond": 0},
+        {"requestsPerSecond": True},
+        {"requestsPerSecond": 100_001},
+        {"requestsPerSecond": 5, "burst": 4},
+        {"requestsPerSecond": 5, "burst": None},
+        {"burst": 5},
+        {"maxBody": "0"},
+        {"maxBody": "0Mi"},
+        {"maxBody": 0},
+        {"maxBody": "1Ti"},
+        {"apis": []},
+        {"apis": ["All"]},
+        {"apis": ["Search", None]},
+        {"apis": "Search"},
+        {"requestPerSecond": 5},
+    ],
+)
+def test_limits_that_cannot_be_read_leave_those_that_the_gateway_has(limits: Any) -> None:
+    access = an_access(limits=limits)
+    before = CallerLimits(MIB, Rate(1, 2), frozenset({SEARCH}))
+    assert access.invalid
+    assert access.limits.unreadable
+    assert limits_of([access], FREE, before) == before
+    assert limits_of([access], FREE) == UNREAD
+    assert with_caller({PRINCIPAL: before}, PRINCIPAL, [access], FREE) == {PRINCIPAL: before}
+    # It is no news either for a caller that had the default.
+    assert with_caller({}, PRINCIPAL, [access], FREE) == {}
+
+
+def test_only_callers_that_differ_from_the_default_are_listed() -> None:
+    callers = {"a@x": [limited()], "b@x": [limited(requestsPerSecond=1)], "c@x": [limited(requestsPerSecond=50)]}
+    assert callers_limits(callers, DEFAULT) == {"b@x": CallerLimits(DEFAULT.max_body, Rate(1, 2))}
+
+
+def test_a_grant_changes_no_limits_and_the_same_object_is_kept() -> None:
+    before = callers_limits({PRINCIPAL: [limited(maxBody="1Mi")], "b@x": [limited(maxBody="2Mi")]}, DEFAULT)
+    for members in ([limited(maxBody="1Mi", grants=WRITES)], [limited(maxBody="1Mi"), limited("more")]):
+        assert with_caller(before, PRINCIPAL, members, DEFAULT) is before
+    assert with_caller(before, "c@x", [limited()], DEFAULT) is before
+
+
+def test_one_caller_changes_as_if_all_were_computed_again() -> None:
+    callers = {PRINCIPAL: [limited(maxBody="1Mi")], "b@x": [limited(maxBody="2Mi")]}
+    before = callers_limits(callers, DEFAULT)
+    for members in ([limited(maxBody="3Mi")], [limited()], []):
+        changed = with_caller(before, PRINCIPAL, members, DEFAULT)
+        assert changed == callers_limits(callers | {PRINCIPAL: members}, DEFAULT)
+    assert callers_limits(callers, DEFAULT) == before
+
+
+@pytest.mark.parametrize(
+    ("declared", "limits"),
+    [
+        ({}, CallerLimits(100 * MIB)),
+        ({"requestsPerSecond": 50}, CallerLimits(100 * MIB, Rate(50, 100))),
+        ({"requestsPerSecond": 50, "burst": 70, "maxBody": "1Ki"}, CallerLimits(1024, Rate(50, 70))),
+        ({"requestsPerSecond": 50, "burst": 7}, CallerLimits(100 * MIB, Rate(50, 50))),
+        ({"burst": 7}, CallerLimits(100 * MIB)),
+        ({"requestsPerSecond": 100_000}, CallerLimits(100 * MIB, Rate(100_000, 100_000))),
+    ],
+)
+def test_the_default_is_what_the_search_cluster_declares(declared: Mapping[str, Any], limits: CallerLimits) -> None:
+    assert default_limits(GatewayLimits.model_validate(declared)) == limits
+
+
+@pytest.mark.parametrize(("text", "number"), [("512Ki", 2**19), ("100Mi", 100 * MIB), ("1Gi", 2**30)])
+def test_sizes(text: str, number: int) -> None:
+    assert bytes_of(text) == number
+    assert shown_bytes(number) == text
+
+
+def test_a_size_that_the_api_server_would_refuse_is_named() -> None:
+    cluster = cluster_from_object(a_search_cluster(identity={"gateway": GATEWAY | {"limits": {"maxBody": "1Mi\n"}}}))
+    assert cluster.invalid == f"spec.identity.gateway.limits: write {SIZE}"
+    policy = policy_from_object({"spec": {"require": {"limits": {"maxBody": "0Mi"}}}})
+    assert policy.invalid == f"spec.require.limits: write {SIZE}"
+
+
+def test_limits_are_within_others_only_if_each_part_is() -> None:
+    wide = limits_in({"limits": {"requestsPerSecond": 10, "apis": ["Search", "Sql"], "maxBody": "1Mi"}})
+    assert is_within(wide, wide)
+    assert is_within(wide, DeclaredLimits())
+    assert not is_within(DeclaredLimits(), wide)
+    for change in ({"per_second": 11}, {"burst": 21}, {"max_body": 2 * MIB}, {"apis": frozenset({BULK})}):
+        assert not is_within(replace(wide, **change), wide)
+        assert not is_within(replace(wide, **dict.fromkeys(change)), wide)
+    for change in ({"per_second": 1}, {"burst": 10}, {"max_body": 1}, {"apis": frozenset({SEARCH})}):
+        assert is_within(replace(wide, **change), wide)
+    assert not is_within(replace(wide, unreadable=True), wide)
