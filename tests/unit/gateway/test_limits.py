@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 
 from searchaccess.api.clusters.gateway import GatewayLimits
 from searchaccess.api.vocabulary.apigroups import ApiGroup
-from searchaccess.core.clusters.cluster import cluster_from_object
 from searchaccess.core.gateway.limits import (
     UNREAD,
     callers_limits,
@@ -29,7 +28,7 @@ from searchaccess.core.model.timeboxes.timebox import Term, Validity
 from searchaccess.core.model.verdict import Outcome, PolicyOutcome, PolicyVerdict
 from searchaccess.core.policy.guardrails.policy import policy_from_object
 from tests.support.effort import examples
-from tests.unit.builders import PRINCIPAL, a_grant, a_search_cluster, an_access
+from tests.unit.builders import PRINCIPAL, a_grant, an_access
 
 MIB = 2**20
 DEFAULT = CallerLimits(100 * MIB, Rate(50, 100))
@@ -37,7 +36,6 @@ FREE = CallerLimits(100 * MIB)
 DOCUMENTS, SEARCH, BULK, SQL = ApiGroup.DOCUMENTS, ApiGroup.SEARCH, ApiGroup.BULK, ApiGroup.SQL
 AGENT = (("searchaccess.dev/workload", "ai-agent"),)
 READS, WRITES = [a_grant()], [a_grant(can=["read", "append"])]
-GATEWAY = {"audience": "https://es", "url": "https://gateway.example.com", "namespace": "search"}
 DENIED = PolicyVerdict((PolicyOutcome("p", Outcome.DENIED, ("no",)),))
 
 limits_st = st.builds(
@@ -259,8 +257,6 @@ def test_sizes(text: str, number: int) -> None:
 
 
 def test_a_size_that_the_api_server_would_refuse_is_named() -> None:
-    cluster = cluster_from_object(a_search_cluster(identity={"gateway": GATEWAY | {"limits": {"maxBody": "1Mi\n"}}}))
-    assert cluster.invalid == f"spec.identity.gateway.limits: write {SIZE}"
     policy = policy_from_object({"spec": {"require": {"limits": {"maxBody": "0Mi"}}}})
     assert policy.invalid == f"spec.require.limits: write {SIZE}"
 

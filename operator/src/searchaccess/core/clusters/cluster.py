@@ -17,7 +17,6 @@ from searchaccess.core.clusters.realm import Mismatch, RealmFindings, WantedReal
 from searchaccess.core.clusters.sources import NO_CERTIFICATE, holds_certificates
 from searchaccess.core.model.intake.metadata import NAME_LIMIT, bounded_text, last_applied, metadata_of
 from searchaccess.core.model.intake.validation import MESSAGE_LIMIT, validated
-from searchaccess.core.model.limits import SIZE, is_size
 from searchaccess.core.policy.callers import Limit
 from searchaccess.core.policy.decision import Gate
 
@@ -117,9 +116,6 @@ def _problems(spec: SearchClusterSpec) -> str:
     realm = spec.identity.jwt_realm
     if realm and not re.fullmatch(r"[A-Za-z0-9_-]+", realm.name):
         return "spec.identity.jwtRealm.name: write the realm's name alone, such as google"
-    gateway = spec.identity.gateway
-    if gateway and not is_size(gateway.limits.max_body):
-        return f"spec.identity.gateway.limits: write {SIZE}"
     if spec.ca and spec.ca.inline is not None and not holds_certificates(spec.ca.inline):
         return f"spec.ca.inline {NO_CERTIFICATE}"
     for position, store in enumerate(spec.secret_stores):
