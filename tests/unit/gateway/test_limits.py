@@ -12,11 +12,12 @@ from hypothesis import strategies as st
 from searchaccess.api.clusters.gateway import GatewayLimits
 from searchaccess.api.vocabulary.apigroups import ApiGroup
 from searchaccess.core.gateway.limits import (
+    UNLIMITED,
     UNREAD,
     callers_limits,
     default_limits,
+    in_force,
     limits_of,
-    stricter_than_own,
     strictest,
     with_caller,
 )
@@ -58,6 +59,21 @@ def limited(name: str = "orders", *, grants: Any = READS, agent: bool = False, *
     access = an_access(name, grants=grants, **({"limits": limits} if limits else {}))
     assert not access.invalid
     return replace(access, labels=AGENT) if agent else access
+
+
+def stricter(access: Access, members: list[Access], default: CallerLimits) -> tuple[Access, ...]:
+    found = in_force(access, members, default)
+    assert found is not None
+    assert found.limits == limits_of(members, default)
+    assert {each.uid for each in found.limiting} == {
+        each.uid for each in members if access in stricter_for(each, members, default)
+    }
+    return found.limited_by
+
+
+def stricter_for(access: Access, members: list[Access], default: CallerLimits) -> tuple[Access, ...]:
+    found = in_force(access, members, default)
+    return found.limited_by if found else ()
 
 
 @given(one=limits_st, two=limits_st, three=limits_st)
@@ -113,16 +129,16 @@ def test_one_search_access_may_declare_more_than_the_default() -> None:
 def test_another_without_limits_keeps_the_default() -> None:
     fast, plain = limited("fast", requestsPerSecond=500), limited("plain")
     assert limits_of([fast, plain], DEFAULT) == DEFAULT
-    assert stricter_than_own(fast, [fast, plain], DEFAULT) == (plain,)
-    assert stricter_than_own(plain, [fast, plain], DEFAULT) == ()
+    assert stricter(fast, [fast, plain], DEFAULT) == (plain,)
+    assert stricter(plain, [fast, plain], DEFAULT) == ()
 
 
 def test_several_declare_what_is_allowed_together() -> None:
     one = limited("one", requestsPerSecond=10, burst=100, maxBody="1Mi", apis=["Search", "Sql"])
     two = limited("two", requestsPerSecond=20, burst=20, maxBody="2Mi", apis=["Search", "Documents"])
     assert limits_of([one, two], FREE) == CallerLimits(MIB, Rate(10, 20), frozenset({SEARCH}))
-    assert stricter_than_own(one, [one, two], FREE) == (two,)
-    assert stricter_than_own(two, [one, two], FREE) == (one,)
+    assert stricter(one, [one, two], FREE) == (two,)
+    assert stricter(two, [one, two], FREE) == (one,)
 
 
 def test_those_that_share_no_part_of_the_api_allow_none() -> None:
@@ -162,13 +178,20 @@ def test_an_ai_agent_may_call_few_parts_of_the_api_unless_declared(
 def test_what_gets_no_rights_limits_nobody(change: Mapping[str, Any]) -> None:
     strict = replace(limited("strict", requestsPerSecond=1), **change)
     assert limits_of([strict, limited()], DEFAULT) == DEFAULT
-    assert stricter_than_own(limited(), [strict, limited()], DEFAULT) == ()
+    assert stricter(limited(), [strict, limited()], DEFAULT) == ()
 
 
 @pytest.mark.parametrize("spec", [{"suspend": True}, {"mode": "Observe"}], ids=["suspended", "observed"])
 def test_rights_that_stay_keep_their_limits(spec: Mapping[str, Any]) -> None:
     access = an_access(limits={"requestsPerSecond": 1}, **spec)
     assert limits_of([access], DEFAULT).rate == Rate(1, 2)
+
+
+def test_what_has_no_rights_shows_no_limits_and_nothing_is_shown_of_what_cannot_be_read() -> None:
+    refused = replace(limited(), verdict=DENIED)
+    unreadable = an_access("other", limits={"requestsPerSecond": None})
+    assert in_force(refused, [refused, limited("other")], DEFAULT) == UNLIMITED
+    assert in_force(limited(), [limited(), unreadable], DEFAULT) is None
 
 
 def test_an_error_elsewhere_in_the_spec_lifts_no_limit() -> None:
@@ -266,9 +289,12 @@ def test_limits_are_within_others_only_if_each_part_is() -> None:
     assert is_within(wide, wide)
     assert is_within(wide, DeclaredLimits())
     assert not is_within(DeclaredLimits(), wide)
-    for change in ({"per_second": 11}, {"burst": 21}, {"max_body": 2 * MIB}, {"apis": frozenset({BULK})}):
+    more: list[dict[str, Any]] = [{"per_second": 11}, {"burst": 21}, {"max_body": 2 * MIB}, {"apis": frozenset({BULK})}]
+    for change in more:
         assert not is_within(replace(wide, **change), wide)
-        assert not is_within(replace(wide, **dict.fromkeys(change)), wide)
-    for change in ({"per_second": 1}, {"burst": 10}, {"max_body": 1}, {"apis": frozenset({SEARCH})}):
+        absent: dict[str, Any] = dict.fromkeys(change)
+        assert not is_within(replace(wide, **absent), wide)
+    less: list[dict[str, Any]] = [{"per_second": 1}, {"burst": 10}, {"max_body": 1}, {"apis": frozenset({SEARCH})}]
+    for change in less:
         assert is_within(replace(wide, **change), wide)
     assert not is_within(replace(wide, unreadable=True), wide)

@@ -21,6 +21,7 @@ from searchaccess.api.clusters.status import (
     ReleasedRights,
 )
 from searchaccess.api.conditions.types import ConditionType, described
+from searchaccess.api.limitsstatus import LimitsStatus
 from searchaccess.api.policies.status import PolicyCounts
 from searchaccess.api.times.moments import NEVER, DateTime
 
@@ -258,6 +259,8 @@ class SearchAccessStatus(_Status):
     """What each SearchAccessPolicy says that applies to this object, at most 20: first those that refuse it."""
     validity: ValidityStatus | None = None
     """Whether `validFrom`, `validUntil` and `schedule` allow the rights now; absent where none is declared."""
+    limits: LimitsStatus | None = None
+    """What the caller may send through the gateway; absent where there is none."""
     drift: Drift | None = None
     """Differences that somebody made in Elasticsearch."""
     last_sync_time: DateTime | None = None

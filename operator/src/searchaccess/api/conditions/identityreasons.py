@@ -51,4 +51,10 @@ IDENTITY_REASONS: Final = {
         "may grant access.",
         Who.SECURITY,
     ),
+    Reason.LIMITED_ELSEWHERE: ReasonDoc(
+        "Other SearchAccesses name the same principal on this cluster, and limit its requests more than this object "
+        "does. The strictest limits apply to all requests of the principal ([limits](limits.md)).",
+        "Agree on limits with the owners of those that the message names, or use a service account of its own.",
+        Who.TEAM,
+    ),
 }

@@ -68,6 +68,7 @@ class Reason(StrEnum):
     DEFAULT_SERVICE_ACCOUNT = "DefaultServiceAccount"
     SHARED_IDENTITY = "SharedIdentity"
     GRANTED_ELSEWHERE = "GrantedElsewhere"
+    LIMITED_ELSEWHERE = "LimitedElsewhere"
     CREDENTIAL_ACTIVE = "CredentialActive"
     CREDENTIAL_OVERLAP = "CredentialOverlap"
     REVOKE_DEFERRED = "RevokeDeferred"

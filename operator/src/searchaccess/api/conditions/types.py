@@ -24,6 +24,7 @@ class ConditionType(StrEnum):
     INEFFECTIVE = "Ineffective"
     BYPASSABLE = "Bypassable"
     GRANTED_ELSEWHERE = "GrantedElsewhere"
+    LIMITED_ELSEWHERE = "LimitedElsewhere"
     EXCLUSIVE = "Exclusive"
     PRIVATE = "Private"
     REACHABLE = "Reachable"
@@ -43,6 +44,7 @@ WHILE_TRUE = (
     ConditionType.INEFFECTIVE,
     ConditionType.BYPASSABLE,
     ConditionType.GRANTED_ELSEWHERE,
+    ConditionType.LIMITED_ELSEWHERE,
     ConditionType.STORE_MISSING,
     ConditionType.DELEGATION_OPEN,
     ConditionType.OTHERS_PRESENT,
@@ -140,6 +142,11 @@ CONDITION_DOCS: dict[ConditionType, ConditionDoc] = {
         "A warning: SearchAccesses in other namespaces grant rights to the same principal on this cluster. The caller "
         "may do more than this object declares. Nothing else depends on this condition. `Exclusive` is about what "
         "others give it in Elasticsearch.",
+    ),
+    ConditionType.LIMITED_ELSEWHERE: ConditionDoc(
+        _ACCESS,
+        "Other SearchAccesses of the same principal limit its requests more than this object does. The message names "
+        "them, and the limits in force. `Ready` does not depend on this condition.",
     ),
     ConditionType.EXCLUSIVE: ConditionDoc(
         _ACCESS,

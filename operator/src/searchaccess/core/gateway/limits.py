@@ -6,6 +6,7 @@ as no limit of the caller changes, ``with_caller`` returns the very object that 
 """
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import Final
 
 from searchaccess.api.clusters.gateway import GatewayLimits
@@ -85,7 +86,7 @@ def limits_of(members: Iterable[Access], default: CallerLimits, before: CallerLi
 
 
 def _together(members: list[Access], default: CallerLimits, before: CallerLimits | None) -> CallerLimits:
-    agents = AGENTS | {ApiGroup.BULK} if any(map(may_write, members)) else AGENTS
+    agents = _of_agents(members)
     limits = [_own(access, default, agents) for access in members]
     if any(access.limits.unreadable for access in members):
         limits.append(before or UNREAD)
@@ -95,6 +96,10 @@ def _together(members: list[Access], default: CallerLimits, before: CallerLimits
     for each in limits[1:]:
         found = strictest(found, each)
     return found
+
+
+def _of_agents(members: Iterable[Access]) -> frozenset[ApiGroup]:
+    return AGENTS | {ApiGroup.BULK} if any(map(may_write, members)) else AGENTS
 
 
 def _own(access: Access, default: CallerLimits, agents: frozenset[ApiGroup]) -> CallerLimits:
@@ -149,19 +154,40 @@ def with_caller(
     return others if found == default else others | {email: found}
 
 
-def stricter_than_own(access: Access, members: Iterable[Access], default: CallerLimits) -> tuple[Access, ...]:
-    """Return which other SearchAccesses limit a caller more than one of them does by itself.
+@dataclass(frozen=True, slots=True)
+class InForce:
+    """What limits the caller of one SearchAccess."""
+
+    limits: CallerLimits | None
+    """None: no gateway does, or it has no rights."""
+    limited_by: tuple[Access, ...] = ()
+    """Other SearchAccesses that limit the caller more than this one does."""
+    limiting: tuple[Access, ...] = ()
+    """Other SearchAccesses whose caller this one limits more than they do."""
+
+
+UNLIMITED: Final = InForce(None)
+
+
+def in_force(access: Access, members: Iterable[Access], default: CallerLimits) -> InForce | None:
+    """Return what limits the caller of a SearchAccess, and whose limits these are; None: some cannot be read.
 
     Args:
-        access: the one.
-        members: all SearchAccesses of its principal, itself too.
+        access: the SearchAccess.
+        members: all of its principal on the cluster, itself too.
         default: as for ``limits_of``.
     """
     if not takes_part(access):
-        return ()
-    taking_part = [each for each in members if takes_part(each)]
-    agents = AGENTS | {ApiGroup.BULK} if any(map(may_write, taking_part)) else AGENTS
+        return UNLIMITED
+    taking_part = sorted((each for each in members if takes_part(each)), key=lambda each: each.seniority)
+    if any(each.limits.unreadable for each in taking_part):
+        return None
+    limits = _together(taking_part, default, None)
+    agents = _of_agents(taking_part)
     own = _own(access, default, agents)
-    return tuple(
-        each for each in taking_part if each.uid != access.uid and strictest(own, _own(each, default, agents)) != own
+    others = [(each, _own(each, default, agents)) for each in taking_part if each.uid != access.uid]
+    return InForce(
+        limits,
+        limited_by=tuple(each for each, theirs in others if strictest(own, theirs) != own),
+        limiting=tuple(each for each, theirs in others if strictest(own, theirs) != theirs),
     )

@@ -18,6 +18,7 @@ from searchaccess.api.status import (
     Truth,
     condition_of,
 )
+from searchaccess.core.gateway.limits import InForce
 from searchaccess.core.model.access import Access, Share
 from searchaccess.core.model.summaries import shown_subject
 from searchaccess.core.policy.bypass import bypasses
@@ -31,6 +32,7 @@ from searchaccess.core.status.aspects.consent import break_glass_notes, mark_bre
 from searchaccess.core.status.aspects.exclusive import exclusive_notes, mark_exclusive
 from searchaccess.core.status.aspects.hints import mark_hints
 from searchaccess.core.status.aspects.identity import build_identity, identity_notes, mark_identity
+from searchaccess.core.status.aspects.limits import build_limits, mark_limits
 from searchaccess.core.status.aspects.policy import build_effective_policy, mark_policy
 from searchaccess.core.status.aspects.proofs import mark_proof, ready_with
 from searchaccess.core.status.conditions import FALSE, TRUE, UNKNOWN, Conditions
@@ -97,6 +99,8 @@ class AccessFacts:
     """Who in Elasticsearch also gives its principal rights; None: not known yet."""
     released: bool = False
     """It was deleted and has no rights left in Elasticsearch; only the failure blocks its deletion."""
+    limits: InForce | None = None
+    """What limits its caller; None: it was not found out."""
     stays: str = ""
     """Which previous rights stay although they are no longer declared, in words; empty: none."""
 
@@ -298,6 +302,7 @@ def build_access_status(facts: AccessFacts, previous: SearchAccessStatus, now: s
     _mark_held(conditions, facts)
     mark_proof(conditions, access, facts.proof)
     _mark_elsewhere(conditions, facts)
+    mark_limits(conditions, access, facts.limits)
     mark_exclusive(conditions, access, facts.exclusive, facts.widened)
     identity = build_identity(access, previous.identity, now)
     mark_identity(conditions, access, identity, now)
@@ -324,6 +329,7 @@ def build_access_status(facts: AccessFacts, previous: SearchAccessStatus, now: s
         elasticsearch=objects,
         credential=credential,
         validity=build_validity(access),
+        limits=build_limits(facts.limits, previous.limits),
         effective_policy=build_effective_policy(access)
         or (previous.effective_policy if access.verdict.unknown else None),
         drift=drift,

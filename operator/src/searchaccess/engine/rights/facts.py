@@ -3,8 +3,10 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from searchaccess.api.clusters.gateway import Gateway
 from searchaccess.api.conditions.reasons import Reason
 from searchaccess.core.clusters.realm import WantedRealm
+from searchaccess.core.gateway.limits import UNLIMITED, InForce, default_limits, in_force
 from searchaccess.core.model.access import Access, Share
 from searchaccess.core.model.identity import State
 from searchaccess.core.policy.bypass import depends_on_others
@@ -46,6 +48,7 @@ class FactsBuilder:
         per_principal: whether each principal has a role mapping of its own.
         realm: the realm of the callers; None: not known.
         others: what others have in Elasticsearch; None: not read yet.
+        gateway: which limits the callers' requests; None: there is none.
     """
 
     operator: Operator
@@ -55,6 +58,7 @@ class FactsBuilder:
     per_principal: bool
     realm: WantedRealm | None = None
     others: Others | None = None
+    gateway: Gateway | None = None
 
     def build(self, work: Work, late: Iterable[str]) -> list[AccessFacts]:
         """Return the facts of a principal's SearchAccesses; an internal error fails only this work.
@@ -113,7 +117,14 @@ class FactsBuilder:
             widened=_widened(work, member.access.uid),
             elsewhere=granted_elsewhere(member.access, work.members, _owners(work)),
             exclusive=exclusive,
+            limits=self._limits(work, member.access),
         )
+
+    def _limits(self, work: Work, access: Access) -> InForce | None:
+        if self.gateway is None or not access.principal:
+            return UNLIMITED
+        members = [each.access for each in work.members if each.access.cluster == self.cluster]
+        return in_force(access, members, default_limits(self.gateway.limits))
 
 
 def _other_name(work: Work) -> str:

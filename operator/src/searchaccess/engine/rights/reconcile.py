@@ -354,6 +354,7 @@ class RightsReconciler:
             is_per_principal(session),
             session.cluster.wanted_realm,
             self._others.found,
+            session.cluster.gateway,
         )
         facts: list[AccessFacts] = []
         stuck: dict[str, Failure] = {}
