@@ -8,6 +8,7 @@ from tests.integration.cases import READER, Case, Cases, numbered
 from tests.integration.cluster_cases import accept_clusters, reject_clusters
 from tests.integration.credential_cases import accept_credentials, reject_credentials
 from tests.integration.kibana_cases import accept_kibana, reject_kibana
+from tests.integration.limit_cases import accept_limits, reject_limits
 from tests.integration.policy_cases import accept_policies, reject_policies
 from tests.integration.remote_cases import accept_remote, reject_remote
 
@@ -31,6 +32,7 @@ def rejected() -> list[Case]:
     _reject_accesses(cases)
     _reject_grants(cases)
     reject_remote(cases)
+    reject_limits(cases)
     reject_kibana(cases)
     reject_credentials(cases)
     reject_clusters(cases)
@@ -218,6 +220,7 @@ def accepted() -> list[Case]:
     full = {"include": numbered(200, 255), "exclude": numbered(200, 255)}
     cases.grant("200 fields of 255 characters in and out", {"fields": full})
     accept_remote(cases)
+    accept_limits(cases)
     accept_kibana(cases)
     accept_credentials(cases)
     accept_clusters(cases)

@@ -46,6 +46,7 @@ EVERYTHING: dict[str, Any] = {
             "for": "8h",
             "breakGlass": {"for": "1h"},
         },
+        "limits": {"requestsPerSecond": 10, "burst": 20, "maxBody": "1Mi", "apis": ["Search"]},
     },
     "limits": {
         "grants": 10,

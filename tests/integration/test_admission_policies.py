@@ -127,7 +127,20 @@ class Made:
             "annotations": lambda: ["example.com/ticket"],
             "mode": lambda: self.one("Enforce", "Observe"),
             "validUntil": lambda: self.one("8h", "720h"),
+            "limits": lambda: self.some_limits(apis=["Search", "Sql"]),
         }
+
+    def some_limits(self, apis: list[str]) -> dict[str, Any]:
+        found = self._parts(
+            {
+                "requestsPerSecond": lambda: self.one(5, 10),
+                "burst": lambda: self.one(10, 20),
+                "maxBody": lambda: self.one("1Mi", "1024Ki", "1025Ki", "512Ki", "1Gi"),
+                "apis": lambda: apis,
+            },
+            0.6,
+        )
+        return found or {"maxBody": "1Mi"}
 
     def _limits(self) -> dict[str, Any]:
         return {
@@ -166,7 +179,12 @@ class Made:
         )
         if "validUntil" in spec and self.maybe(0.7):
             spec["validFrom"] = "2030-01-01T00:00:00Z"
-        if self.maybe():
+        if self.maybe(0.5):
+            spec["limits"] = self.some_limits(apis=self.some(("Search", "Sql", "Bulk")))
+            if "requestsPerSecond" not in spec["limits"]:
+                spec["limits"].pop("burst", None)
+                spec["limits"] = spec["limits"] or {"requestsPerSecond": 10}
+        elif self.maybe():
             spec["auth"] = "ApiKey"
             name = self.one("orders", f"{namespace}-key", "a.b")
             spec["credential"] = {"store": self.one("main", "other"), "name": name}

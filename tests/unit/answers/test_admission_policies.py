@@ -121,7 +121,7 @@ def test_the_command_prints_the_examples_and_says_what_it_leaves_out() -> None:
     output = refused("generate-admission-policy", "-f", str(ROOT / "examples" / "policies"), code=0)
     printed = [line for line in output.splitlines() if "searchaccess: " not in line and " [info " not in line]
     kinds = [raw["kind"] for raw in yaml.safe_load_all("\n".join(printed)) if raw]
-    assert kinds == ["ValidatingAdmissionPolicy", "ValidatingAdmissionPolicyBinding"] * 4
+    assert kinds == ["ValidatingAdmissionPolicy", "ValidatingAdmissionPolicyBinding"] * 5
     assert "# only the operator checks require.hiddenFields" in output
     assert "searchaccess: SearchAccessPolicy ai-agents: only the operator checks require.hiddenFields" in output
 

@@ -57,6 +57,12 @@ REFUSED: dict[str, tuple[list[dict[str, Any]], dict[str, Any], dict[str, Any], s
         reads("shop-1"),
         "SearchCluster prod does not allow the namespace shop",
     ),
+    "for limits that nothing enforces": (
+        [],
+        {},
+        reads("shop-1", limits={"requestsPerSecond": 5}),
+        "limits need identity.gateway, which SearchCluster prod does not have: nothing would limit the caller. Remove",
+    ),
     "for rights that stay": (
         [],
         {},
@@ -104,6 +110,44 @@ WARNED: dict[str, tuple[list[dict[str, Any]], dict[str, Any], str]] = {
     "a wildcard that is written twice": ([], reads("**"), "spec.grants[0].indices: ** matches every index"),
     "an expression for everything": ([], reads("/.+/"), "spec.grants[0].indices: /.+/ matches every index"),
 }
+
+
+BEHIND_GATEWAY: dict[str, Any] = {
+    "identity": {"gateway": {"audience": "https://es", "url": "https://gateway.example.com", "namespace": "search"}}
+}
+
+
+@pytest.mark.parametrize(
+    ("limits", "says"),
+    [
+        (
+            {"requestsPerSecond": 5, "burst": 51},
+            "spec.limits.burst: the caller may send 51 requests at once, and 5 in a second: write at most 50",
+        ),
+        (
+            {"apis": ["Search", "Sql", "Cluster"]},
+            "spec.limits.apis: AI agents seldom need Sql, Cluster: write Documents, Search or Bulk alone",
+        ),
+        ({"requestsPerSecond": 5, "burst": 50, "apis": ["Documents", "Search", "Bulk"]}, ""),
+    ],
+)
+def test_limits_that_hardly_limit_are_allowed_with_a_warning(limits: dict[str, Any], says: str) -> None:
+    new = reads("shop-1", limits=limits)
+    new["metadata"]["labels"] = {"searchaccess.dev/workload": "ai-agent"}
+    found = ruled(knowing(cluster=BEHIND_GATEWAY), new)
+    assert (found.allowed, found.warnings) == (True, (says,) if says else ())
+
+
+def test_other_workloads_may_use_each_part_of_the_api_without_a_warning() -> None:
+    assert ruled(knowing(cluster=BEHIND_GATEWAY), reads("shop-1", limits={"apis": ["Cluster"]})).warnings == ()
+
+
+def test_a_violation_is_narrowed_only_if_its_limits_are_not_looser() -> None:
+    known = knowing(a_policy(**ONLY_SHOP), cluster=BEHIND_GATEWAY)
+    slow, fast = ({"limits": {"requestsPerSecond": number}} for number in (5, 10))
+    assert ruled(known, reads("a-1", **slow), reads("a-*", **fast)).allowed
+    assert not ruled(known, reads("a-1", **fast), reads("a-*", **slow)).allowed
+    assert not ruled(known, reads("a-1"), reads("a-*", **slow)).allowed
 
 
 @pytest.mark.parametrize(("policies", "new", "says"), WARNED.values(), ids=WARNED)

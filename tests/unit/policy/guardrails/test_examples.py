@@ -21,6 +21,7 @@ AGENT = (("searchaccess.dev/workload", "ai-agent"),)
 SOME_FIELDS = {"fields": {"include": ["region", "amount"]}}
 HIDING = {"fields": {"exclude": ["email", "phone", "customer", "ssn"]}}
 OWN_KEY = KEY | {"credential": {"store": "main", "name": "shop-key"}}
+LIMITED: dict[str, Any] = {"limits": {"requestsPerSecond": 10, "maxBody": "1Mi", "apis": ["Search"]}}
 EIGHT_HOURS = {"validFrom": "2026-06-01T00:00:00Z", "validUntil": "2026-06-01T08:00:00Z"}
 WORKLOAD = {"cloudRunService": {"project": "acme-shop", "location": "europe-west1", "name": "orders"}}
 OF_BANK = {"cloudRunService": {"project": "acme-bank", "location": "europe-west1", "name": "orders"}}
@@ -90,6 +91,27 @@ CASES: dict[str, tuple[str, dict[str, Any], str]] = {
         "ai-agents",
         grants("orders-1", **SOME_FIELDS) | EIGHT_HOURS | {"validUntil": "2026-06-01T08:00:01Z"},
         "validUntil: 2026-06-01T08:00:01Z is too late",
+    ),
+    "an agent behind a gateway": ("ai-agents-behind-gateway", grants("orders-1") | EIGHT_HOURS | LIMITED, ""),
+    "an agent that appends": (
+        "ai-agents-behind-gateway",
+        grants("orders-1", can=["read", "append"]) | EIGHT_HOURS | LIMITED,
+        "",
+    ),
+    "an agent that nothing limits": (
+        "ai-agents-behind-gateway",
+        grants("orders-1") | EIGHT_HOURS,
+        "limits.requestsPerSecond is required: write at most 10",
+    ),
+    "an agent with SQL": (
+        "ai-agents-behind-gateway",
+        grants("orders-1") | EIGHT_HOURS | {"limits": LIMITED["limits"] | {"apis": ["Sql"]}},
+        "limits.apis: Sql is not accepted: write some of Documents, Search, Bulk",
+    ),
+    "an agent that deletes": (
+        "ai-agents-behind-gateway",
+        grants("orders-1", can=["read", "delete"]) | EIGHT_HOURS | LIMITED,
+        "grants[0]: delete on orders-1 is denied",
     ),
     "an agent with a key": (
         "ai-agents",
