@@ -23,6 +23,8 @@ def reject_limits(cases: Cases) -> None:
         cases.access(f"the body {size!r}", {"limits": {"maxBody": size}}, _SIZE)
     cases.access("a body of many digits", {"limits": {"maxBody": "1234567Mi"}}, "may not be more than 8")
     cases.access("no part of the API", {"limits": {"apis": []}}, "should have at least 1 items")
+    every = [*map(str, ApiGroup), "Sql"]
+    cases.access("more parts of the API than there are", {"limits": {"apis": every}}, f"at most {len(ApiGroup)} items")
     cases.access("a part of the API twice", {"limits": {"apis": ["Sql", "Sql"]}}, 'Duplicate value: "Sql"')
     for group in ("sql", "*", "All", ""):
         cases.access(f"the part {group!r} of the API", {"limits": {"apis": [group]}}, "Unsupported value")

@@ -22,6 +22,7 @@ from searchaccess.api.vouching import vouching_objects
 from searchaccess.cli.completeness import missing_parts
 from searchaccess.cli.pages import actions as actionspage
 from searchaccess.cli.pages.api import api_page
+from searchaccess.cli.pages.apigroups import api_groups_page
 from searchaccess.cli.pages.argo import argo_files
 from searchaccess.cli.pages.chart import CHART, chart_page
 from searchaccess.cli.pages.dashboard import dashboard
@@ -277,6 +278,7 @@ def metrics_page() -> str:
 _PAGES: Final[dict[str, Callable[[], str]]] = {
     "docs/reasons.md": reasons_page,
     "docs/actions.md": actions_page,
+    "docs/api-groups.md": api_groups_page,
     "docs/api.md": api_page,
     "docs/metrics.md": metrics_page,
 }

@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 
 from searchaccess.api.vocabulary.apigroups import ApiGroup
 
+__all__ = ["ApiGroup", "CallerLimits", "GatewaySettings", "Rate", "Upstream"]
+
 
 @dataclass(frozen=True, slots=True)
 class Rate:
