@@ -9,8 +9,8 @@ def api_groups_page() -> str:
     groups = [[f"`{group}`", group.contains, as_code(group.examples)] for group in ApiGroup]
     return page(
         "API groups",
-        "The parts of Elasticsearch's API that `limits.apis` names. A [gateway](limits.md) tells them apart by the path "
-        "of a request.",
+        "The parts of Elasticsearch's API that `limits.apis` names. A [gateway](limits.md) tells them apart by the "
+        "path of a request.",
         *table(["Group", "Contains", "Such as"], groups),
         "Each path is in exactly one group, which a test checks for every request of the official client 8.19, with "
         "and without an index, and however it is written. The method plays no part: what a caller may read, write or "
@@ -23,6 +23,6 @@ def api_groups_page() -> str:
         "needs both groups.",
         "- `/_security` and `/_xpack` are refused to every caller, except `/_security/_authenticate`, "
         "`/_security/user/_has_privileges` and `/_security/user/_privileges`. These three are in `Cluster`.",
-        "- A path with an empty part (`//`), or with other characters than printable ASCII, is refused to a caller with "
-        "`apis`: percent-encode them.",
+        "- A path with an empty part (`//`), or with other characters than printable ASCII, is refused to a caller "
+        "with `apis`: percent-encode them.",
     )
