@@ -30,6 +30,7 @@ def reject_limits(cases: Cases) -> None:
         cases.access(f"the part {group!r} of the API", {"limits": {"apis": [group]}}, "Unsupported value")
     key = {"auth": "ApiKey", "credential": {"store": "main", "name": "orders"}}
     cases.access("limits with a key", {"limits": SLOW} | key, "only a gateway limits requests")
+    cases.access("limits of rights that stay", {"limits": SLOW, "deletionPolicy": "Orphan"}, "nobody would limit orph")
     for size in ("0Mi", "1M"):
         cases.policy(f"a policy with the body {size}", {"require": {"limits": {"maxBody": size}}}, _SIZE)
 

@@ -92,3 +92,19 @@ def _status(stage: Stage, namespace: str) -> dict[str, Any]:
     [raw] = [raw for key, raw in stage.kubernetes.objects.items() if key[1:] == (namespace, "orders")]
     status: dict[str, Any] = raw["status"]
     return status
+
+
+@on_stage
+async def test_a_label_alone_limits_an_agent_and_the_other_one_sees_it(stage: Stage) -> None:
+    theirs = access("orders", grant("x-*"), principal=ORDERS, namespace="evil")
+    await begin(stage, access("orders", grant("orders-*")), theirs, identity=GATEWAY)
+    assert "apis" not in _status(stage, "shop")["limits"]
+    [key] = [key for key in stage.kubernetes.objects if key[1:] == ("evil", "orders")]
+    stage.kubernetes.change(key, lambda raw: raw["metadata"].update(labels={"searchaccess.dev/workload": "ai-agent"}))
+    await stage.quiet()
+    shown = _status(stage, "shop")["limits"]
+    assert (shown["apis"], shown["limitedBy"]) == (["Documents", "Search"], ["evil/orders"])
+
+    stage.kubernetes.delete(key)
+    await stage.quiet()
+    assert "apis" not in _status(stage, "shop")["limits"]

@@ -3,13 +3,14 @@
 import asyncio
 
 from searchaccess.engine.inventory.former import KEYS, FormerPlace, FormerRights
+from searchaccess.engine.inventory.indexes.callers import ChangedCallers
 from searchaccess.engine.inventory.indexes.contested import Contested
 from searchaccess.engine.inventory.marks import Marks
 
 
 def made() -> tuple[FormerRights, Marks, list[str]]:
     changed: list[str] = []
-    marks = Marks({"old", "new"}, asyncio.Event())
+    marks = Marks({"old", "new"}, asyncio.Event(), ChangedCallers())
     return FormerRights(marks, changed.append), marks, changed
 
 

@@ -19,7 +19,7 @@ from searchaccess.core.gateway.limits import (
     in_force,
     limits_of,
     strictest,
-    with_caller,
+    with_callers,
 )
 from searchaccess.core.gateway.settings import CallerLimits, Rate
 from searchaccess.core.model.access import Access
@@ -61,17 +61,15 @@ def limited(name: str = "orders", *, grants: Any = READS, agent: bool = False, *
     return replace(access, labels=AGENT) if agent else access
 
 
-def stricter(access: Access, members: list[Access], default: CallerLimits) -> tuple[Access, ...]:
+def stricter(access: Access, members: list[Access], default: CallerLimits) -> tuple[str, ...]:
     found = in_force(access, members, default)
     assert found is not None
     assert found.limits == limits_of(members, default)
-    assert {each.uid for each in found.limiting} == {
-        each.uid for each in members if access in stricter_for(each, members, default)
-    }
+    assert set(found.limiting) == {each.ref for each in members if access.ref in limited_by(each, members, default)}
     return found.limited_by
 
 
-def stricter_for(access: Access, members: list[Access], default: CallerLimits) -> tuple[Access, ...]:
+def limited_by(access: Access, members: list[Access], default: CallerLimits) -> tuple[str, ...]:
     found = in_force(access, members, default)
     return found.limited_by if found else ()
 
@@ -129,7 +127,7 @@ def test_one_search_access_may_declare_more_than_the_default() -> None:
 def test_another_without_limits_keeps_the_default() -> None:
     fast, plain = limited("fast", requestsPerSecond=500), limited("plain")
     assert limits_of([fast, plain], DEFAULT) == DEFAULT
-    assert stricter(fast, [fast, plain], DEFAULT) == (plain,)
+    assert stricter(fast, [fast, plain], DEFAULT) == (plain.ref,)
     assert stricter(plain, [fast, plain], DEFAULT) == ()
 
 
@@ -137,8 +135,8 @@ def test_several_declare_what_is_allowed_together() -> None:
     one = limited("one", requestsPerSecond=10, burst=100, maxBody="1Mi", apis=["Search", "Sql"])
     two = limited("two", requestsPerSecond=20, burst=20, maxBody="2Mi", apis=["Search", "Documents"])
     assert limits_of([one, two], FREE) == CallerLimits(MIB, Rate(10, 20), frozenset({SEARCH}))
-    assert stricter(one, [one, two], FREE) == (two,)
-    assert stricter(two, [one, two], FREE) == (one,)
+    assert stricter(one, [one, two], FREE) == (two.ref,)
+    assert stricter(two, [one, two], FREE) == (one.ref,)
 
 
 def test_those_that_share_no_part_of_the_api_allow_none() -> None:
@@ -232,9 +230,9 @@ def test_limits_that_cannot_be_read_leave_those_that_the_gateway_has(limits: Any
     assert access.limits.unreadable
     assert limits_of([access], FREE, before) == before
     assert limits_of([access], FREE) == UNREAD
-    assert with_caller({PRINCIPAL: before}, PRINCIPAL, [access], FREE) == {PRINCIPAL: before}
+    assert with_callers({PRINCIPAL: before}, {PRINCIPAL: [access]}, FREE) == {PRINCIPAL: before}
     # It is no news either for a caller that had the default.
-    assert with_caller({}, PRINCIPAL, [access], FREE) == {}
+    assert with_callers({}, {PRINCIPAL: [access]}, FREE) == {}
 
 
 def test_only_callers_that_differ_from_the_default_are_listed() -> None:
@@ -245,15 +243,15 @@ def test_only_callers_that_differ_from_the_default_are_listed() -> None:
 def test_a_grant_changes_no_limits_and_the_same_object_is_kept() -> None:
     before = callers_limits({PRINCIPAL: [limited(maxBody="1Mi")], "b@x": [limited(maxBody="2Mi")]}, DEFAULT)
     for members in ([limited(maxBody="1Mi", grants=WRITES)], [limited(maxBody="1Mi"), limited("more")]):
-        assert with_caller(before, PRINCIPAL, members, DEFAULT) is before
-    assert with_caller(before, "c@x", [limited()], DEFAULT) is before
+        assert with_callers(before, {PRINCIPAL: members}, DEFAULT) is before
+    assert with_callers(before, {"c@x": [limited()]}, DEFAULT) is before
 
 
 def test_one_caller_changes_as_if_all_were_computed_again() -> None:
     callers = {PRINCIPAL: [limited(maxBody="1Mi")], "b@x": [limited(maxBody="2Mi")]}
     before = callers_limits(callers, DEFAULT)
     for members in ([limited(maxBody="3Mi")], [limited()], []):
-        changed = with_caller(before, PRINCIPAL, members, DEFAULT)
+        changed = with_callers(before, {PRINCIPAL: members}, DEFAULT)
         assert changed == callers_limits(callers | {PRINCIPAL: members}, DEFAULT)
     assert callers_limits(callers, DEFAULT) == before
 

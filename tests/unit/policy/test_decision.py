@@ -13,6 +13,7 @@ from searchaccess.core.model.access import Access
 from searchaccess.core.model.admission import Admission
 from searchaccess.core.model.consent import Consent, ConsentState
 from searchaccess.core.model.identity import Identity, State
+from searchaccess.core.model.limits import DeclaredLimits
 from searchaccess.core.model.timeboxes.timebox import NOT_COMPARED, Term, TimeBox, Validity
 from searchaccess.core.model.timeboxes.windows import Schedule
 from searchaccess.core.model.verdict import Outcome, PolicyOutcome, PolicyVerdict
@@ -235,6 +236,8 @@ DECISIONS: dict[str, Row] = {
     "observed ones too": (case(LIMITED, OBSERVED, gate=REALM_ALONE), Do.HOLD, Reason.LIMITS_NOT_SUPPORTED),
     "no limits need no gateway": (case(gate=REALM_ALONE), Do.ENFORCE, None),
     "deleted, rights with limits end": (case(DELETED, LIMITED, gate=REALM_ALONE), Do.REMOVE, None),
+    "observed, then deleted: nobody would limit what stays": (case(DELETED, OBSERVED, LIMITED), Do.REMOVE, None),
+    "nothing with limits may stay": (case(ORPHAN, LIMITED), Do.HOLD, Reason.INVALID_SPEC),
     # the end
     "Delete removes": (case(DELETED), Do.REMOVE, None),
     "Orphan releases": (case(DELETED, {"deletionPolicy": "Orphan"}), Do.RELEASE, None),
@@ -353,7 +356,7 @@ ORDER: dict[str, tuple[Check, Check, Case]] = {
     ),
     "what may stay is said before limits": (
         policy.orphan_not_allowed, policy.limits_not_supported,
-        case(ORPHAN, LIMITED, gate=replace(NO_ORPHANS, gateway=False)),
+        case(ORPHAN, gate=replace(NO_ORPHANS, gateway=False), limits=DeclaredLimits(max_body=1)),
     ),
     "limits are said before whom they are for": (
         policy.limits_not_supported, policy.subject_unknown,

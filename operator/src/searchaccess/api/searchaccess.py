@@ -216,6 +216,7 @@ _NO_WINDOWS = (
     "auth: IdentityToken"
 )
 _NO_GATEWAY = "only a gateway limits requests, and it takes identity tokens: with limits use auth: IdentityToken"
+_NO_ORPHANS_OF_LIMITS = "nobody would limit orphaned rights: with limits use deletionPolicy: Delete or Disable"
 _NO_REVISION = "a service account has no revisions: with rollout: NewRevision set a Cloud Run workload as the subject"
 
 
@@ -244,6 +245,7 @@ class SearchAccessSpec(ApiModel):
             ),
             cel("!has(self.schedule) || self.auth == 'IdentityToken'", _NO_WINDOWS),
             cel("!has(self.limits) || self.auth == 'IdentityToken'", _NO_GATEWAY),
+            cel("!has(self.limits) || self.deletionPolicy != 'Orphan'", _NO_ORPHANS_OF_LIMITS),
         )
     }
 
@@ -340,6 +342,8 @@ class SearchAccessSpec(ApiModel):
             raise ValueError(_NO_WINDOWS)
         if self.limits and self.auth is not Auth.IDENTITY_TOKEN:
             raise ValueError(_NO_GATEWAY)
+        if self.limits and self.deletion_policy is DeletionPolicy.ORPHAN:
+            raise ValueError(_NO_ORPHANS_OF_LIMITS)
         return self
 
 

@@ -1,8 +1,8 @@
 """Which limits each caller of a gateway has: the strictest of all its SearchAccesses (docs/adr/0061-limits.md).
 
-The engine keeps ``callers_limits`` of all callers, and ``with_caller`` of one that changed: both are pure. Pass all
-SearchAccesses of a principal, whatever is decided about them: those that give it no rights are left out here. As long
-as no limit of the caller changes, ``with_caller`` returns the very object that it was given.
+``callers_limits`` is of all callers, ``with_callers`` of those that changed: both are pure. They take all SearchAccesses
+of a principal, whatever is decided about them: those that give it no rights are left out here. As long as no limit
+changes, ``with_callers`` returns the very object that it was given.
 """
 
 from collections.abc import Iterable, Mapping
@@ -60,11 +60,11 @@ def _both(one: frozenset[ApiGroup] | None, other: frozenset[ApiGroup] | None) ->
 def takes_part(access: Access) -> bool:
     """Return whether the limits of a SearchAccess apply to its caller: it has rights, or may have some left.
 
-    Not of one that is certainly refused, so that nobody limits a caller that he may give no rights. ``suspend`` and
-    ``mode: Observe`` lift no limit, as rights stay with them.
+    Not of one that is certainly refused, so that nobody limits a caller that he may give no rights; nor of one that is
+    being deleted, because its rights end. ``suspend`` and ``mode: Observe`` lift no limit, as rights stay with them.
     """
     refused = access.admission is Admission.REFUSED or access.verdict.revokes
-    return not (refused or access.is_over or access.has_credential)
+    return not (refused or access.is_over or access.has_credential or access.deleted_at)
 
 
 def may_write(access: Access) -> bool:
@@ -135,23 +135,25 @@ def callers_limits(
     return {email: each for email, each in limits.items() if each != default}
 
 
-def with_caller(
-    limits: Mapping[str, CallerLimits], email: str, members: Iterable[Access], default: CallerLimits
+def with_callers(
+    limits: Mapping[str, CallerLimits], changed: Mapping[str, Iterable[Access]], default: CallerLimits
 ) -> Mapping[str, CallerLimits]:
-    """Return the limits of all callers after the SearchAccesses of one changed: the same object if no limit did.
+    """Return the limits of all callers after the SearchAccesses of some changed: the same object if no limit did.
 
     Args:
         limits: of all callers, as returned by ``callers_limits`` or by this.
-        email: of the caller.
-        members: all its SearchAccesses; none: it is no caller any more.
+        changed: by e-mail address, all SearchAccesses of the principal; none: it is no caller any more.
         default: as for ``callers_limits``.
     """
-    was = limits.get(email, default)
-    found = limits_of(members, default, was)
-    if found == was:
+    news: dict[str, CallerLimits] = {}
+    for email, members in changed.items():
+        was = limits.get(email, default)
+        found = limits_of(members, default, was)
+        if found != was:
+            news[email] = found
+    if not news:
         return limits
-    others = {other: each for other, each in limits.items() if other != email}
-    return others if found == default else others | {email: found}
+    return {email: each for email, each in (dict(limits) | news).items() if each != default}
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,10 +162,10 @@ class InForce:
 
     limits: CallerLimits | None
     """None: no gateway does, or it has no rights."""
-    limited_by: tuple[Access, ...] = ()
-    """Other SearchAccesses that limit the caller more than this one does."""
-    limiting: tuple[Access, ...] = ()
-    """Other SearchAccesses whose caller this one limits more than they do."""
+    limited_by: tuple[str, ...] = ()
+    """Other SearchAccesses that limit the caller more than this one does, as ``namespace/name``."""
+    limiting: tuple[str, ...] = ()
+    """Other SearchAccesses whose caller this one limits more than they do, as ``namespace/name``."""
 
 
 UNLIMITED: Final = InForce(None)
@@ -185,7 +187,7 @@ def in_force(access: Access, members: Iterable[Access], default: CallerLimits) -
     limits = _together(taking_part, default, None)
     agents = _of_agents(taking_part)
     own = _own(access, default, agents)
-    others = [(each, _own(each, default, agents)) for each in taking_part if each.uid != access.uid]
+    others = [(each.ref, _own(each, default, agents)) for each in taking_part if each.uid != access.uid]
     return InForce(
         limits,
         limited_by=tuple(each for each, theirs in others if strictest(own, theirs) != own),

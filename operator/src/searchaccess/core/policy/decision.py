@@ -148,9 +148,9 @@ def deletion(inputs: Inputs) -> AccessDecision | None:
         return AccessDecision(Do.REMOVE)
     # Observe changes nothing, not even at deletion: the rights stay, as with Orphan (docs/adr/0005).
     do = Do.RELEASE if access.mode is Mode.OBSERVE else _AT_DELETION[access.deletion_policy]
-    approves = access.consent.state is not ConsentState.NOT_NEEDED
-    if do is Do.RELEASE and (access.bounded_box.has_end or access.is_over or approves):
-        # Nobody would end them. It need not be known yet whether there is an approval, and until when.
+    approves, limited = access.consent.state is not ConsentState.NOT_NEEDED, access.limits.are_declared
+    if do is Do.RELEASE and (access.bounded_box.has_end or access.is_over or approves or limited):
+        # Nobody would end or limit them. It need not be known yet whether there is an approval, and until when.
         return AccessDecision(Do.REMOVE)
     if do is Do.RELEASE and access.verdict.unknown and not access.verdict.refused and not access.is_unreadable:
         # Rights that stay are never judged again. Of a workload that is gone they need not stay.

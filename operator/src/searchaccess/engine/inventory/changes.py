@@ -13,6 +13,7 @@ from searchaccess.core.clusters.cluster import Cluster
 from searchaccess.core.model.access import Access
 from searchaccess.core.model.identity import State
 from searchaccess.core.model.intake.metadata import NAME_LIMIT, Metadata, version_of
+from searchaccess.core.model.labels import is_agent
 
 
 def reconcile_key(access: Access) -> tuple[object, ...]:
@@ -27,6 +28,7 @@ def reconcile_key(access: Access) -> tuple[object, ...]:
         access.verdict,
         access.validity,
         access.consent,
+        is_agent(access),
     )
 
 

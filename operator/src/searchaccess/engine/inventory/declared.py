@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 from searchaccess.api.searchcluster import PrincipalClaim
 from searchaccess.engine.inventory.allowed import AllowedNamespaces
+from searchaccess.engine.inventory.indexes.callers import ChangedCallers
 from searchaccess.engine.inventory.indexes.principals import Index
 from searchaccess.engine.inventory.policies import Policies
 from searchaccess.engine.inventory.records import AccessRecord, ClusterRecord
@@ -22,7 +23,9 @@ class Declared:
         self.clusters: dict[str, ClusterRecord] = {}
         self.namespaces = AllowedNamespaces(self.clusters, policies)
         """Which namespaces the SearchClusters allow."""
-        self._index = Index()
+        self.callers = ChangedCallers()
+        """Whose SearchAccesses changed, for the limits of callers."""
+        self._index = Index(self.callers)
         self._recalled: Counter[str] = Counter()
         """By cluster, how many SearchAccesses have accounts that are known only from their status."""
 

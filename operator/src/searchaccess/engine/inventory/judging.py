@@ -50,7 +50,7 @@ class Judged(Declared):
         """Clusters that want policies since just now, or no longer: their SearchAccesses were not judged since."""
         self.changed = asyncio.Event()
         """Set when a SearchCluster is added or removed, or a SearchAccess names an unknown one."""
-        self.marks = Marks(self.clusters, self.changed)
+        self.marks = Marks(self.clusters, self.changed, self.callers)
         self.former = FormerRights(self.marks, self._mark_access_of)
         """Rights that are no longer declared where they are."""
 

@@ -6,6 +6,7 @@ from collections.abc import Container
 from dataclasses import dataclass, field
 
 from searchaccess.core.model.access import Access
+from searchaccess.engine.inventory.indexes.callers import ChangedCallers
 
 
 @dataclass(slots=True)
@@ -30,9 +31,11 @@ class Marks:
     Args:
         clusters: names of the SearchClusters that exist.
         unknown: set when something is marked on any other.
+        callers: is told which principals are marked.
     """
 
-    def __init__(self, clusters: Container[str], unknown: asyncio.Event) -> None:
+    def __init__(self, clusters: Container[str], unknown: asyncio.Event, callers: ChangedCallers) -> None:
+        self._callers = callers
         self._clusters = clusters
         self._unknown = unknown
         self._dirty: dict[str, Dirty] = defaultdict(Dirty)
@@ -61,6 +64,7 @@ class Marks:
     def mark(self, cluster: str, principal: str) -> None:
         """Request a reconcile of a principal."""
         self._dirty[cluster].principals.add(principal)
+        self._callers.note(cluster, principal)
         self._notify(cluster)
 
     def mark_credential(self, cluster: str, uid: str) -> None:

@@ -41,7 +41,7 @@ def mark_limits(conditions: Conditions, access: Access, found: InForce | None) -
     if found is None:
         conditions.keep(ConditionType.LIMITED_ELSEWHERE)
     elif found.limits is not None and found.limited_by:
-        others = some_of([other.ref for other in found.limited_by])
+        others = some_of(list(found.limited_by))
         text = f"{others} limits {access.principal} more than this object does: {described(found.limits)}"
         conditions.mark(ConditionType.LIMITED_ELSEWHERE, TRUE, Reason.LIMITED_ELSEWHERE, text)
 
@@ -58,5 +58,5 @@ def _names(limits: CallerLimits) -> list[str] | None:
     return None if limits.groups is None else [str(group) for group in ApiGroup if group in limits.groups]
 
 
-def _refs(others: Sequence[Access]) -> list[str] | None:
-    return [other.ref for other in others[:LIMITING_LIMIT]] or None
+def _refs(others: Sequence[str]) -> list[str] | None:
+    return list(others[:LIMITING_LIMIT]) or None

@@ -4,12 +4,18 @@ from collections import Counter, defaultdict
 from collections.abc import Collection
 
 from searchaccess.core.model.access import Access
+from searchaccess.engine.inventory.indexes.callers import ChangedCallers
 
 
 class Index:
-    """Uids of SearchAccesses by cluster and principal; an empty principal stands for unknown ones."""
+    """Uids of SearchAccesses by cluster and principal; an empty principal stands for unknown ones.
 
-    def __init__(self) -> None:
+    Args:
+        callers: is told whose SearchAccesses are added and removed.
+    """
+
+    def __init__(self, callers: ChangedCallers) -> None:
+        self._callers = callers
         self._by_principal: dict[str, dict[str, set[str]]] = defaultdict(lambda: defaultdict(set))
         self._keyed: dict[str, set[str]] = defaultdict(set)
         """By cluster, the uids of SearchAccesses with API keys or users."""
@@ -39,6 +45,7 @@ class Index:
             return
         for principal in access.principals or ("",):
             self._by_principal[access.cluster][principal].add(access.uid)
+            self._callers.note(access.cluster, principal)
 
     def remove(self, access: Access) -> None:
         """Remove a SearchAccess, as it was added."""
@@ -49,5 +56,6 @@ class Index:
         for principal in access.principals or ("",):
             uids = self._by_principal[access.cluster][principal]
             uids.discard(access.uid)
+            self._callers.note(access.cluster, principal)
             if not uids:
                 del self._by_principal[access.cluster][principal]
