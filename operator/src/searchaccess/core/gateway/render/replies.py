@@ -38,9 +38,10 @@ def local_replies() -> Json:
     return {
         "mappers": [
             _reply(_status(401), "gateway_authentication_exception", "%LOCAL_REPLY_BODY%", formatted(_SEND)),
+            _reply(_both(_status(403), _unless(":method", METHODS)), _AUTHORIZATION, _METHOD),
+            _reply(_both(_status(403), _if("upgrade", ".*")), _AUTHORIZATION, "the gateway speaks HTTP alone"),
             {**_reply(_refused_after("groups"), *body), "status_code": 413},
             _reply(_refused_after("rules"), _AUTHORIZATION, apis, f"to use others, {_CHANGE}"),
-            _reply(_refused_after("who", _unless(":method", METHODS)), _AUTHORIZATION, _METHOD),
             _reply(_refused_after("who", _if(":path", f"{SECURITY}([?].*)?")), _AUTHORIZATION, _SECURITY_API),
             _reply(_refused_after("who"), _AUTHORIZATION, _PATH),
             _reply(_status(403), _AUTHORIZATION, formatted(_CALLER)),
@@ -78,7 +79,11 @@ def _refused_after(name: str, *more: Json) -> Json:
     """Requests that a filter let pass, and that the next one refuses."""
     matcher = {**DECISIONS, "path": [{"key": f"{name}_enforced_engine_result"}]}
     passed = {"matcher": {**matcher, "value": {"string_match": {"exact": "allowed"}}}, "match_if_key_not_found": False}
-    return {"and_filter": {"filters": [_status(403), {"metadata_filter": passed}, *more]}}
+    return _both(_status(403), {"metadata_filter": passed}, *more)
+
+
+def _both(*conditions: Json) -> Json:
+    return {"and_filter": {"filters": list(conditions)}}
 
 
 def _if(name: str, pattern: str) -> Json:
