@@ -5,7 +5,7 @@ import time
 
 import jwt
 
-from tests.contract.gateway.attacks.row import CALLER, VICTIM, Row, row, raw, with_token
+from tests.contract.gateway.attacks.row import CALLER, VICTIM, Row, raw, row, with_token
 from tests.contract.gateway.tokens import Forger, changed, encoded
 
 _NOT = "no token of Google"
