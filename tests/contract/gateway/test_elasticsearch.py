@@ -31,7 +31,7 @@ _RUN_AS = r"/searchaccess\.prod\.[a-z0-9\-\.]+\@([a-z0-9\-]+\.)+gserviceaccount\
 
 
 @pytest.fixture(scope="module")
-def basic(built_elasticsearch: None) -> Iterator[LocalElasticsearch]:
+def basic(built_elasticsearch: None) -> Iterator[LocalElasticsearch]:  # noqa: ARG001 - it has to be built.
     with LocalElasticsearch(license="basic") as server, server.client() as admin:
         _put(admin, "/_security/role/searchaccess-gateway", {"run_as": [_RUN_AS]})
         _put(admin, f"/_security/user/{_LOGIN}", {"password": _PASSWORD, "roles": ["searchaccess-gateway"]})
@@ -49,7 +49,7 @@ def _put(client: httpx.Client, path: str, body: object) -> None:
 
 
 @pytest.fixture(scope="module")
-def real(basic: LocalElasticsearch, forger: Forger, keys: KeyPublisher) -> Iterator[Gateway]:
+def real(basic: LocalElasticsearch, keys: KeyPublisher) -> Iterator[Gateway]:
     upstream = Upstream("127.0.0.1", int(basic.url.rpartition(":")[2]))
     settings = settings_for(basic.ca_file, f"{keys.url}/certs", upstream)
     with Gateway(replace(settings, jwks_ca=keys_authority(keys)), _LOGIN, _PASSWORD) as server:

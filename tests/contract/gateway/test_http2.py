@@ -68,7 +68,12 @@ ROWS = [
     Row("path without a slash", _with(":path", "_security/user"), _RESET, "no path"),
     Row("path an address", _with(":path", "http://x/_security/user"), _RESET, "no path"),
     Row("path with a space", _with(":path", "/a HTTP/1.1"), _RESET, "would be another request in HTTP/1.1"),
-    Row("path with a line", _with(":path", f"/a HTTP/1.1\r\nes-security-runas-user: {_RUN_AS}\r\n\r\n"), _RESET, "the same"),
+    Row(
+        "path with a line",
+        _with(":path", f"/a HTTP/1.1\r\nes-security-runas-user: {_RUN_AS}\r\n\r\n"),
+        _RESET,
+        "the same",
+    ),
     Row("no path", _without(":path"), _RESET, "no request"),
     Row("two paths", _first((":path", "/_security/user")), _RESET, "no request"),
     Row("no method", _without(":method"), _RESET, "no request"),
@@ -141,9 +146,7 @@ def _ask(gateway: Gateway, headers: Headers, body: bytes, trailers: Sequence[tup
 
 
 @pytest.mark.parametrize("attack", ROWS, ids=str)
-def test_each_attack_ends_as_the_table_says(
-    attack: Row, gateway: Gateway, recorder: Recorder, forger: Forger
-) -> None:
+def test_each_attack_ends_as_the_table_says(attack: Row, gateway: Gateway, recorder: Recorder, forger: Forger) -> None:
     recorder.arrived.clear()
     good = [
         (":method", "POST" if attack.body else "GET"),

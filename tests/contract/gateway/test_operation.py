@@ -231,7 +231,7 @@ def test_draining_fails_no_request(short: Gateway, settings: GatewaySettings, fo
         class Balanced(httpx.Client):
             """Sends each request to a gateway that is ready, as a Service does with new connections."""
 
-            def get(self, url: httpx.URL | str, **more: object) -> httpx.Response:  # type: ignore[override]
+            def get(self, url: httpx.URL | str, **_more: object) -> httpx.Response:  # type: ignore[override]
                 with serving[0].client(forger.mint(CALLER)) as client:
                     return client.get(url)
 
@@ -266,9 +266,7 @@ def test_a_silent_elasticsearch_does_not_block_other_callers(
         assert client.get("/orders/_search").status_code == 200
 
 
-def test_certificates_of_another_authority_or_name_are_refused(
-    settings: GatewaySettings, forger: Forger, recorder: Recorder
-) -> None:
+def test_certificates_of_another_authority_or_name_are_refused(settings: GatewaySettings, forger: Forger) -> None:
     other = Gateway(replace(settings, ca=""))
     with other:
         assert _status(other, forger.mint(CALLER)) == 503

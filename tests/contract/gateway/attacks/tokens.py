@@ -2,6 +2,7 @@
 
 import json
 import time
+from collections.abc import Callable
 
 import jwt
 
@@ -19,6 +20,10 @@ def _duplicate(forger: Forger, first: str, second: str) -> str:
 def _flipped(token: str) -> str:
     head, payload, signature = token.split(".")
     return f"{head}.{payload}.{'B' if signature[0] == 'A' else 'A'}{signature[1:]}"
+
+
+def _saying(claims: dict[str, object]) -> Callable[[Forger], str]:
+    return lambda forger: forger.saying(**claims)
 
 
 TOKENS: list[Row] = [
@@ -87,7 +92,9 @@ TOKENS: list[Row] = [
     with_token("payload a list", lambda f: f.signed([f.claims()]), 401, _NOT),
     with_token("payload null", lambda f: f.signed("null"), 401, _NOT),
     with_token("payload no JSON", lambda f: f.signed("{"), 401, _NOT),
-    with_token("two e-mail addresses", lambda f: _duplicate(f, CALLER, VICTIM), 401, "no JSON that two readers agree on"),
+    with_token(
+        "two e-mail addresses", lambda f: _duplicate(f, CALLER, VICTIM), 401, "no JSON that two readers agree on"
+    ),
     with_token("padded", lambda f: f.mint(CALLER) + "==", 200, "the same signature"),
     with_token("a space inside", lambda f: f.mint(CALLER).replace(".", ". ", 1), 401, _NOT),
     with_token("a space before", lambda f: " " + f.mint(CALLER), 200, "skipped"),
@@ -98,7 +105,7 @@ TOKENS: list[Row] = [
 ]
 
 CLAIMS: list[Row] = [
-    with_token(f"{name}", (lambda said: lambda f: f.saying(**said))(said), 200 if good else 403, why)
+    with_token(name, _saying(said), 200 if good else 403, why)
     for name, said, good, why in [
         ("another audience", {"aud": "https://other.example.com"}, False, "for somebody else"),
         ("no audience", {"aud": None}, False, "for nobody"),
@@ -140,10 +147,15 @@ CLAIMS: list[Row] = [
         ("command of a format", {"email": "%REQ(es-x)%@acme-shop.iam.gserviceaccount.com"}, False, "a format"),
         ("dot before", {"email": ".x@acme-shop.iam.gserviceaccount.com"}, False, "no address"),
         ("letter of another alphabet", {"email": CALLER.replace("o", "\u043e")}, False, "another user"),
-        ("600 characters", {"email": "a" * 600 + "@acme-shop.iam.gserviceaccount.com"}, True, "Elasticsearch knows no such user"),
+        (
+            "600 characters",
+            {"email": "a" * 600 + "@acme-shop.iam.gserviceaccount.com"},
+            True,
+            "Elasticsearch knows no such user",
+        ),
     ]
 ] + [
-    with_token(f"{name}", (lambda said: lambda f: f.saying(**said))(said), 401, why)
+    with_token(name, _saying(said), 401, why)
     for name, said, why in [
         ("subject a number", {"sub": 1}, "no text"),
         ("audience an object", {"aud": {"a": "https://es.example.com"}}, "no text"),
