@@ -1,1 +1,1 @@
-"""The gateway: its limits and the parts of the API."""
+"""The configuration of the gateway, without a gateway."""
