@@ -231,6 +231,8 @@ class ValidityStatus(ApiModel):
     """`Active`, `NotYetValid`, `Expired`, `OutsideSchedule`, `Unreadable` (nothing is granted), or `Unknown`."""
     next_change: DateTime | None = None
     """When that changes next: when the rights end, or begin. Where windows overlap, the end of the latest."""
+    deleted_after: DateTime | None = None
+    """When the operator may delete this object (`ttlAfterExpired`)."""
 
 
 class SearchAccessStatus(_Status):

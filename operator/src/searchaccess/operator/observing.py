@@ -208,6 +208,13 @@ class ObservedKubernetes:
         """Pretend to replace an object's finalizers."""
         return ""
 
+    async def version_of(self, ref: ObjectRef, generation: int) -> str | None:
+        """Return the resource version of an object."""
+        return await self._real.version_of(ref, generation)
+
+    async def delete_object(self, ref: ObjectRef, version: str, *, dry_run: bool = False) -> None:
+        """Pretend to delete an object."""
+
     async def create_event(self, ref: ObjectRef, note: Note) -> None:
         """Pretend to write an event."""
 

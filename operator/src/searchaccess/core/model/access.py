@@ -345,7 +345,7 @@ def access_outline(raw: Any, fault: str = "") -> Access:
     """
     meta, given = metadata_of(raw), part(raw, "spec")
     subject, auth = _subject(given), _choice(Auth, given, "auth", Auth.IDENTITY_TOKEN)
-    box = time_box_in(given)
+    box = time_box_in(given, meta.created_at)
     return Access(
         uid=meta.uid,
         namespace=meta.namespace,

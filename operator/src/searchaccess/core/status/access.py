@@ -29,6 +29,7 @@ from searchaccess.core.rights.plan import Finding
 from searchaccess.core.rights.widened import Widened, together
 from searchaccess.core.status.aspects.consent import break_glass_notes, mark_break_glass
 from searchaccess.core.status.aspects.exclusive import exclusive_notes, mark_exclusive
+from searchaccess.core.status.aspects.expiry import UNDELETED, is_deletable
 from searchaccess.core.status.aspects.hints import mark_hints
 from searchaccess.core.status.aspects.identity import build_identity, identity_notes, mark_identity
 from searchaccess.core.status.aspects.policy import build_effective_policy, mark_policy
@@ -97,6 +98,8 @@ class AccessFacts:
     """Who in Elasticsearch also gives its principal rights; None: not known yet."""
     released: bool = False
     """It was deleted and has no rights left in Elasticsearch; only the failure blocks its deletion."""
+    undeleted: str = ""
+    """Why the operator could not delete it although its ``ttlAfterExpired`` is over, in words; empty: it could."""
     stays: str = ""
     """Which previous rights stay although they are no longer declared, in words; empty: none."""
 
@@ -162,6 +165,9 @@ def _verdict(facts: AccessFacts) -> tuple[Truth, Reason, str]:
         failure = replace(facts.failure, message=text)
     if access.deleted_at:
         return _deleted_verdict(facts, failure)
+    if failure is not None and facts.undeleted:
+        ended = failure.message.partition(": ")[0]
+        failure = replace(failure, message=f"{ended}: {UNDELETED.format(facts.undeleted)}")
     if failure is not None:
         status: Truth = UNKNOWN if failure.reason in _NOT_KNOWN else FALSE
         return status, failure.reason, failure.message
@@ -187,6 +193,12 @@ def _holder(facts: AccessFacts) -> str:
     """Return who has the rights: a principal, or a key."""
     key = facts.credential.decision.current if facts.credential else None
     return f"key {key.id}" if key else facts.access.principal
+
+
+def is_deletable_now(facts: AccessFacts) -> bool:
+    """Return whether a SearchAccess has expired so long ago that it is deleted, and nothing of it is left."""
+    is_revoked = facts.failure is None and _conflict(facts) is None and not facts.stays
+    return is_deletable(facts, is_revoked=is_revoked)
 
 
 def build_drift(facts: AccessFacts, previous: Drift | None, now: str) -> Drift:
