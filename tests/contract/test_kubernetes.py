@@ -105,6 +105,7 @@ async def test_an_object_is_deleted_as_long_as_nobody_edited_it(objects: Kuberne
     raw = objects.create(_access(objects, FINALIZER))
     ref = ref_to(raw)
     before = await objects.port.version_of(ref, 1)
+    assert before is not None
     assert before == raw["metadata"]["resourceVersion"]
     await objects.port.replace_status(ref, _status_of(raw))
     with pytest.raises(Conflict):

@@ -9,6 +9,7 @@ from searchaccess.ports.kubernetes import Plural
 from tests.component.common import ORPHANS, begin, granted
 from tests.component.credentials.common import PLACE, STORES, live, store, with_key
 from tests.component.timeboxes.common import EXPIRED, IN_SYNC, SOON, at, orders, validity
+from tests.support.faults import Call
 from tests.support.stage import Stage, on_stage
 from tests.support.world import access, condition_in, grant
 
@@ -110,7 +111,12 @@ def test_nothing_is_deleted_that_is_paused_or_invalid(changes: dict[str, Any]) -
 async def test_an_end_that_is_set_later_in_the_last_moment_keeps_it(stage: Stage) -> None:
     await begin(stage, orders(validUntil=at(stage, MINUTE), ttlAfterExpired="1m"))
     later = at(stage, 60 * MINUTE)
-    stage.faults.on_call = lambda call: call.method == "dry_delete" and stage.amend("orders", validUntil=later)
+
+    def edit(call: Call) -> None:
+        if call.method == "dry_delete":
+            stage.amend("orders", validUntil=later)
+
+    stage.faults.on_call = edit
     await stage.sleep(3 * MINUTE)
     await stage.quiet()
     assert asked(stage, "dry_delete") == ["dry_delete"]
@@ -192,7 +198,7 @@ async def test_one_that_a_webhook_refuses_delays_no_other(stage: Stage) -> None:
     ends = at(stage, MINUTE)
     some = [access(name, grant(f"{name}-*"), validUntil=ends, ttlAfterExpired="0s") for name in ("orders", "other")]
 
-    def refuse(call: Any) -> None:
+    def refuse(call: Call) -> None:
         if call.method == "version_of" and call.names == ("orders",):
             raise PermissionDenied('admission webhook "keep" denied the request')
 

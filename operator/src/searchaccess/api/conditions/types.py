@@ -87,7 +87,7 @@ CONDITION_DOCS: dict[ConditionType, ConditionDoc] = {
         _ACCESS,
         "Every SearchAccessPolicy that applies accepts it, excepts it, or only reports: `status.effectivePolicy` has "
         "what each says. Absent where none applies and none is wanted.",
-        "One refuses it, or none applies and the SearchCluster wants one. It gets no rights.",
+        "One refuses it or waits for an approval, or none applies and the SearchCluster wants one. It gets no rights.",
         "It cannot be decided yet. What it has stays.",
     ),
     ConditionType.BREAK_GLASS: ConditionDoc(

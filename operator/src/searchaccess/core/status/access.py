@@ -10,6 +10,7 @@ from searchaccess.api.conditions.meaning import Who
 from searchaccess.api.conditions.reasons import Reason
 from searchaccess.api.conditions.types import ConditionType
 from searchaccess.api.status import (
+    PREMATURE_LIMIT,
     Condition,
     Drift,
     ElasticsearchObjects,
@@ -336,6 +337,7 @@ def build_access_status(facts: AccessFacts, previous: SearchAccessStatus, now: s
         elasticsearch=objects,
         credential=credential,
         validity=build_validity(access),
+        premature_approvals=list(access.consent.premature[:PREMATURE_LIMIT]) or None,
         effective_policy=build_effective_policy(access)
         or (previous.effective_policy if access.verdict.unknown else None),
         drift=drift,
