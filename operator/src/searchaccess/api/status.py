@@ -223,7 +223,7 @@ class EffectivePolicy(ApiModel):
     name: str
     """Name of the SearchAccessPolicy."""
     outcome: str
-    """`Accepted`, `Denied`, `PendingApproval` (only an approval is missing), `WouldDeny` (`mode: Audit`), or `Exempt`."""
+    """`Accepted`, `Denied`, `PendingApproval` (an approval is missing), `WouldDeny` (`mode: Audit`), or `Exempt`."""
     reasons: Annotated[list[str], Field(max_length=POLICY_REASONS_LIMIT)] = []
     """The violations, or the reason of the exception and when it ends."""
 

@@ -306,7 +306,7 @@ def test_a_policy_says_that_it_waits_for_an_approval_unless_it_refuses_anyway() 
     [
         (
             {"premature": ("uid-yes",)},
-            "it was given in advance, when there was no generation 2 yet, so it never counts",
+            "it was given in advance, when there was no generation 2 yet, and never counts: delete it",
         ),
         ({"suspects": ("uid-yes",)}, "it is being checked whether it was given in advance"),
     ],

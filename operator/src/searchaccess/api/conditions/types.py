@@ -33,6 +33,7 @@ class ConditionType(StrEnum):
     STORE_MISSING = "StoreMissing"
     DELEGATION_OPEN = "DelegationOpen"
     OTHERS_PRESENT = "OthersPresent"
+    OTHERS_UNSEEN = "OthersUnseen"
 
 
 WHILE_TRUE = (
@@ -46,6 +47,7 @@ WHILE_TRUE = (
     ConditionType.STORE_MISSING,
     ConditionType.DELEGATION_OPEN,
     ConditionType.OTHERS_PRESENT,
+    ConditionType.OTHERS_UNSEEN,
 )
 """Present only while true."""
 
@@ -149,14 +151,6 @@ CONDITION_DOCS: dict[ConditionType, ConditionDoc] = {
         "does not depend on this condition.",
         "Others may give the principal more, and the operator cannot see it. The message says what it cannot see.",
     ),
-    ConditionType.EXCLUSIVE: ConditionDoc(
-        _ACCESS,
-        "Others give the same principal rights, for example by a role mapping, and these add nothing to what is "
-        "declared. The condition is absent if the operator found nobody else who gives it rights.",
-        "A warning: the caller may do more than is declared. The message names who gives it more, and what. `Ready` "
-        "does not depend on this condition.",
-        "Others may give the principal more, and the operator cannot see it. The message says what it cannot see.",
-    ),
     ConditionType.PRIVATE: ConditionDoc(
         _CLUSTER,
         "Every address uses https, is verified, and cannot be reached from the internet.",
@@ -202,6 +196,12 @@ CONDITION_DOCS: dict[ConditionType, ConditionDoc] = {
         _CLUSTER,
         "Another Kubernetes cluster, or another installation of the operator, has roles, role mappings, keys or users "
         "in this Elasticsearch: see `status.others`. They stay in force. `Ready` does not depend on this condition.",
+    ),
+    ConditionType.OTHERS_UNSEEN: ConditionDoc(
+        _CLUSTER,
+        "A warning: the operator cannot see all that others have in this Elasticsearch, so `Exclusive` of its "
+        "SearchAccesses is `Unknown` where nothing worse is known. The message says what, and what to grant. `Ready` "
+        "does not depend on this condition.",
     ),
 }
 

@@ -311,6 +311,7 @@ def publish_cluster(context: Context, state: ClusterState, name: str, probe: Pro
         released=state.released,
         adopted=state.adopted,
         others=None if state.others is None else with_issued(state.others, state.issued_by_others),
+        unseen=state.unseen_others,
         installation=context.operator.installation,
     )
     has_notes = state.mapping_adopted or state.released_notes

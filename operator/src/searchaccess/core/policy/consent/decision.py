@@ -132,7 +132,7 @@ def _fault(approval: Approval, access: Access, demand: Demand, around: Around) -
         (about != (access.namespace, access.name, access.uid), "it is about another SearchAccess"),
         (
             approval.uid in around.premature,
-            f"it was given in advance, when there was no generation {spec.generation} yet, so it never counts: {_AGAIN}",
+            f"it was given in advance, when there was no generation {spec.generation} yet, and never counts: {_AGAIN}",
         ),
         (spec.generation != access.generation, f"it is about generation {spec.generation}, not {access.generation}"),
         (approval.uid in around.suspects, "it is being checked whether it was given in advance"),
