@@ -1,11 +1,12 @@
 """Which names a wildcard matches is what Elasticsearch resolves an index expression to.
 
-Index expressions have other rules beside: a leading ``-`` excludes, ``<...>`` is date math, ``?`` is a character like any
-other, and there are no regular expressions. These are left out.
+Index expressions have other rules beside: a leading ``-`` excludes, ``<...>`` is date math, ``?`` is a character like
+any other, and there are no regular expressions. These are left out.
 """
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from functools import cache
 from random import Random
 from typing import Final
 from urllib.parse import quote
@@ -30,6 +31,7 @@ IN_ONE: Final = 8
 PAIRS: Final = 10_000
 
 
+@cache
 def some_names() -> list[str]:
     """Return names as Elasticsearch accepts them; the same in each run."""
     random, found = Random(7), dict[str, None]()  # noqa: S311 - examples, no secrets
@@ -40,6 +42,7 @@ def some_names() -> list[str]:
     return list(found)
 
 
+@cache
 def some_patterns() -> list[str]:
     """Return wildcards that index expressions have too, of many families, and some names."""
     every = [text for family in families(800) for text in family]

@@ -273,8 +273,9 @@ async def test_while_the_admission_policy_cannot_be_read_nothing_is_granted_and_
     stage.faults.heal("kubernetes")
 
 
+@pytest.mark.parametrize("error", [NotFound("page not found"), PermissionDenied("may not")], ids=["served", "listed"])
 @pytest.mark.parametrize("given", [True, False])
-def test_where_the_kind_is_not_served_nothing_is_granted_and_nothing_revoked(given: bool) -> None:  # noqa: FBT001
+def test_where_the_kind_cannot_be_read_nothing_is_granted_and_nothing_revoked(given: bool, error: Exception) -> None:  # noqa: FBT001
     @on_stage
     async def play(stage: Stage) -> None:
         if given:
@@ -284,7 +285,7 @@ def test_where_the_kind_is_not_served_nothing_is_granted_and_nothing_revoked(giv
         await stage.stop()
         if not given:
             stage.apply(people())
-        heal = refuse_lists(stage, Plural.APPROVALS, NotFound("the API server answered 404: page not found"))
+        heal = refuse_lists(stage, Plural.APPROVALS, error)
         stage.start()
         await stage.sleep(60)
         assert granted(stage)
