@@ -102,6 +102,8 @@ def _reject_times(cases: Cases) -> None:
     for text in ("-1s", "87601h", "a day", "24"):
         wrong = {"validUntil": late, "ttlAfterExpired": text}
         cases.access(f"ttlAfterExpired: {text!r}", wrong, "write a duration between 0s and 87600h, such as 24h")
+    long = {"validUntil": late, "ttlAfterExpired": "1" * 21}
+    cases.access("too long a ttlAfterExpired", long, "may not be more than 20")
     for field in ("validFrom", "validUntil"):
         for text in ("", "tomorrow", "2027-01-31", "2027-01-31T00:00:00", "2027-02-30T00:00:00Z", "9" * 41):
             cases.access(f"{field}: {text!r}", {field: text}, f"spec.{field}")

@@ -17,6 +17,8 @@ AGAIN_AFTER: Final = 600.0
 _NO_RIGHT: Final = "cannot delete resource"
 """In what the API server answers if RBAC does not allow it, unlike an admission webhook that refuses one object:
 https://github.com/kubernetes/apiserver/blob/master/pkg/endpoints/handlers/responsewriters/errors.go"""
+_GRANT: Final = "Set rbac.deleteExpired: true in the chart"
+_ALLOW: Final = "Have that allowed"
 
 log = structlog.get_logger(__name__)
 
@@ -87,6 +89,7 @@ class Deletions:
         try:
             version = await self._kubernetes.version_of(ref, deletion.generation)
             if version is None:
+                self._announced.discard(ref.uid)
                 return
             await self._kubernetes.delete_object(ref, version, dry_run=True)
             await self._announce(ref, deletion)
@@ -121,7 +124,7 @@ class Deletions:
         key = ref.namespace if lacks_right else ref.uid
         if key not in self._refused:
             log.warning("an expired SearchAccess cannot be deleted", object=ref.name, error=error.message)
-            self._refused[key] = _Refused(error.message)
+            self._refused[key] = _Refused(f"{error.message}. {_GRANT if lacks_right else _ALLOW}")
             asyncio.get_running_loop().call_later(AGAIN_AFTER, self._try_again, key)
         elif self._refused[key].trying == ref.uid:
             self._refused[key].trying = ""

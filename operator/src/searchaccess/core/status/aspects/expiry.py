@@ -13,8 +13,8 @@ from searchaccess.core.status.events import Note, note
 _ENDED: Final = frozenset({Reason.EXPIRED, Reason.PENDING_APPROVAL})
 """Reasons of what has ended: by its time, or by that of its approval before."""
 UNDELETED: Final = (
-    "the operator could not delete it (spec.ttlAfterExpired): {}. Set rbac.deleteExpired: true in the chart, or delete "
-    "it yourself. It is tried again every ten minutes"
+    "the operator could not delete it (spec.ttlAfterExpired): {}. Or delete it yourself. It is tried again every ten "
+    "minutes"
 )
 
 
