@@ -195,6 +195,10 @@ def test_it_grants_what_the_tests_run_with_and_nothing_more(tool: Helm) -> None:
     assert rules(tool.render({"rbac": {"credentialNamespaces": ["shop"]}})) == rules([*plain, *store])
     without = tool.render({"rbac": {"namespaceLabels": False}})
     assert len(rules(tool.render({})) - rules(without)) == 1
+    deleting = rules(tool.render({"rbac": {"deleteExpired": True}})) - rules(tool.render({}))
+    [(kind, _, rule)] = map(json.loads, deleting)
+    assert kind == "ClusterRole"
+    assert rule == {"apiGroups": ["searchaccess.dev"], "resources": ["searchaccesses"], "verbs": ["delete"]}
     for binding in [*of_kind(tool.render(FULL), "RoleBinding"), *of_kind(tool.render(FULL), "ClusterRoleBinding")]:
         assert [subject["namespace"] for subject in binding["subjects"]] == [NAMESPACE]
 

@@ -106,6 +106,13 @@ def test_labels_are_read_only_where_they_may_be(tool: Helm) -> None:
     ]
 
 
+def test_what_expired_is_deleted_only_where_that_is_allowed(tool: Helm) -> None:
+    with_right, without = (tool.render(VALUES | {"rbac": {"deleteExpired": given}}) for given in (True, False))
+    more = [json.loads(text) for text in rules(with_right) - rules(without)]
+    expected = [("Role", place, ["searchaccesses"], ["delete"]) for place in ("billing", "shop")]
+    assert sorted((kind, place, rule["resources"], rule["verbs"]) for kind, place, rule in more) == expected
+
+
 @pytest.mark.parametrize("names", [["Shop"], ["shop", "shop"], "shop"])
 def test_what_is_no_list_of_namespaces_is_refused(tool: Helm, names: Any) -> None:
     values = {"watchNamespaces": names}

@@ -44,6 +44,10 @@ class KubernetesSide(ABC):
         """Ask for an object to be deleted."""
 
     @abstractmethod
+    def allow_deletion(self) -> None:
+        """Give the operator the right to delete SearchAccesses, as the chart's ``rbac.deleteExpired`` does."""
+
+    @abstractmethod
     def write_source(self, source: Source, data: Mapping[str, str]) -> None:
         """Create a Secret or ConfigMap."""
 
@@ -65,6 +69,7 @@ class MemoryObjects(KubernetesSide):
 
     def __init__(self, faults: Faults, clock: SettableClock) -> None:
         self._server = MemoryKubernetes(faults, clock.now)
+        self._server.may_delete = False
         super().__init__(self._server, "shop")
 
     def create(self, raw: Mapping[str, Any]) -> dict[str, Any]:
@@ -75,6 +80,9 @@ class MemoryObjects(KubernetesSide):
 
     def delete(self, raw: Mapping[str, Any]) -> None:
         self._server.delete(key_of(raw))
+
+    def allow_deletion(self) -> None:
+        self._server.may_delete = True
 
     def write_source(self, source: Source, data: Mapping[str, str]) -> None:
         self._server.sources[source] = {key: value.encode() for key, value in data.items()}
@@ -124,6 +132,15 @@ class RealObjects(KubernetesSide):
 
     def delete(self, raw: Mapping[str, Any]) -> None:
         self._servers.run_kubectl("delete", *_named(raw), "--wait=false")
+
+    def allow_deletion(self) -> None:
+        kubectl = self._servers.run_kubectl
+        where = ["-n", self.namespace]
+        kubectl(
+            "create", "role", "delete-expired", *where, "--verb=delete", "--resource=searchaccesses.searchaccess.dev"
+        )
+        account = f"--serviceaccount={SYSTEM}:searchaccess-operator"
+        kubectl("create", "rolebinding", "delete-expired", *where, "--role=delete-expired", account)
 
     def write_source(self, source: Source, data: Mapping[str, str]) -> None:
         self.create(

@@ -2,17 +2,21 @@
 
 from collections import Counter
 from collections.abc import Iterator
-from functools import cache
+from functools import cache, partial
 
+import httpx
 import pytest
 
+from searchaccess.core.model.access import access_from_object
+from searchaccess.core.model.canonical import role_from_json
 from searchaccess.core.patterns.containment import contained
 from searchaccess.core.patterns.meeting import can_meet
 from searchaccess.core.patterns.parsed import matches, parse_index_pattern
-from tests.contract.test_patterns import Reader, is_accepted
+from tests.contract.test_patterns import NAME, Reader, is_accepted
 from tests.stack.elasticsearch import ElasticsearchServer
 from tests.support.families import families
 from tests.support.languages import do_meet, names
+from tests.support.world import access, grant
 
 ROUNDS = 4
 """Each a request about all pairs of `SEVERAL` patterns with as many lists: 10,000 pairs in all."""
@@ -20,6 +24,7 @@ SEVERAL = 50
 UNDECIDED = 0.1
 """At most so many patterns may be said to meet because it takes too long to find out."""
 
+AS_READER = {"es-security-runas-user": NAME}
 BESIDE_NONE = "**"
 """What Elasticsearch reads as nothing beside other wildcards, and as everything otherwise."""
 
@@ -100,6 +105,25 @@ def test_what_meets_no_name_of_another_elasticsearch_allows_with_the_others_comp
     assert wrong == []
     assert seen["undecided"] <= UNDECIDED * (seen["yes"] + seen["no"])
     assert min(seen["yes"], seen["no"]) > 500
+
+
+def test_a_grant_with_two_stars_reads_documents(reader: Reader, elasticsearch_server: ElasticsearchServer) -> None:
+    raw = access("stars", grant("**", "contract-stars-*"))
+    body = access_from_object(raw).share.body.to_json()
+    with elasticsearch_server.client() as admin:
+        admin.put("/contract-stars/_doc/1?refresh=true", json={"a": 1}).raise_for_status()
+        try:
+            search = partial(admin.get, "/contract-stars/_search", headers=AS_READER)
+            reader.write_role({"indices": [{"names": raw["spec"]["grants"][0]["indices"], "privileges": ["read"]}]})
+            assert search().status_code == httpx.codes.FORBIDDEN, (
+                "Elasticsearch gives nothing for what is declared as it stands"
+            )
+            reader.write_role(body)
+            assert search().status_code == httpx.codes.OK
+            found = role_from_json(admin.get(f"/_security/role/{NAME}").raise_for_status().json()[NAME])
+            assert found.same_as(role_from_json(body)), "the next read finds no difference"
+        finally:
+            admin.delete("/contract-stars").raise_for_status()
 
 
 def test_two_stars_are_everything_alone_and_nothing_beside_others(reader: Reader) -> None:

@@ -1,6 +1,8 @@
 """What the loop relies on from Kubernetes: in memory and for real."""
 
+import asyncio
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any, Literal, TypeAlias
 
 import pytest
@@ -16,13 +18,14 @@ from searchaccess.core.policy.decision import OPEN, decide
 from searchaccess.core.status.access import AccessFacts, build_access_status
 from searchaccess.core.status.cluster import ClusterReport, build_cluster_status
 from searchaccess.core.status.events import Note
-from searchaccess.ports.errors import Conflict, NotFound, Rejected
+from searchaccess.ports.errors import Conflict, NotFound, PermissionDenied, Rejected
 from searchaccess.ports.kubernetes import ObjectRef, Plural
 from tests.contract.kubernetes_sides import KubernetesSide
 from tests.support.memory_kubernetes import PAGE, ref_to
 from tests.support.stage import search_cluster
 from tests.support.world import SYSTEM, access, grant
 
+RETRIES = 60
 NOW = "2026-01-01T10:00:00Z"
 OTHER = "example.com/mine"
 
@@ -80,6 +83,66 @@ async def test_clusters_are_listed_apart(objects: KubernetesSide, unique: Unique
     raw = objects.create(search_cluster(unique("prod")))
     listed = {item["metadata"]["name"]: item for item in await _all(objects, Plural.CLUSTERS)}
     assert cluster_from_object(listed[raw["metadata"]["name"]]).spec is not None
+
+
+# Deletion
+
+
+async def _deleted(objects: KubernetesSide, ref: ObjectRef, version: str, *, dry_run: bool = False) -> None:
+    """Delete an object; retried while the right is new, as the API server's caches learn of it within moments."""
+    for attempt in range(RETRIES):
+        try:
+            await objects.port.delete_object(ref, version, dry_run=dry_run)
+        except PermissionDenied:
+            assert attempt < RETRIES - 1
+            await asyncio.sleep(0.5)
+        else:
+            return
+
+
+async def test_an_object_is_deleted_as_long_as_nobody_edited_it(objects: KubernetesSide) -> None:
+    objects.allow_deletion()
+    raw = objects.create(_access(objects, FINALIZER))
+    ref = ref_to(raw)
+    before = await objects.port.version_of(ref, 1)
+    assert before is not None
+    assert before == raw["metadata"]["resourceVersion"]
+    await objects.port.replace_status(ref, _status_of(raw))
+    with pytest.raises(Conflict):
+        await _deleted(objects, ref, before)
+    version = await objects.port.version_of(ref, 1)
+    assert version is not None
+    assert await objects.port.version_of(ref, 2) is None, "it has not the generation that was expected"
+    await _deleted(objects, ref, version, dry_run=True)
+    assert "deletionTimestamp" not in objects.get(raw)["metadata"]
+    await _deleted(objects, ref, version)
+    assert objects.get(raw)["metadata"]["deletionTimestamp"], "its finalizer keeps it"
+    assert await objects.port.version_of(ref, 1) is None
+    assert await objects.port.version_of(ref, 2) is None, "its deletion began"
+
+
+async def test_another_object_of_the_same_name_is_not_deleted(objects: KubernetesSide) -> None:
+    objects.allow_deletion()
+    raw = objects.create(_access(objects))
+    other = replace(ref_to(raw), uid="00000000-0000-4000-8000-000000000000")
+    with pytest.raises(NotFound):
+        await objects.port.version_of(other, 1)
+    with pytest.raises(Conflict):
+        await _deleted(objects, other, raw["metadata"]["resourceVersion"])
+    missing = ObjectRef(Plural.ACCESSES, objects.namespace, "missing", "uid")
+    with pytest.raises(NotFound):
+        await objects.port.version_of(missing, 1)
+    with pytest.raises(NotFound):
+        await _deleted(objects, missing, "1")
+    assert objects.get(raw)
+
+
+async def test_without_the_right_the_refusal_says_so(objects: KubernetesSide) -> None:
+    raw = objects.create(_access(objects))
+    for dry_run in (True, False):
+        with pytest.raises(PermissionDenied, match="cannot delete resource"):
+            await objects.port.delete_object(ref_to(raw), raw["metadata"]["resourceVersion"], dry_run=dry_run)
+    assert objects.get(raw)
 
 
 # Status

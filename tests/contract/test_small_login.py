@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator
 from contextlib import ExitStack
+from dataclasses import replace
 from typing import Any, Final, NamedTuple
 from urllib.parse import quote
 
@@ -16,16 +17,20 @@ from searchaccess.api.searchaccess import SearchAccessSpec
 from searchaccess.api.searchcluster import PrincipalClaim
 from searchaccess.api.vocabulary.actions import Action
 from searchaccess.api.vocabulary.privileges import INDEX_PRIVILEGES
+from searchaccess.core.answers.logins import observer_role, role_for
 from searchaccess.core.clusters.connection import Connection
-from searchaccess.core.model.access import build_share
+from searchaccess.core.model.access import access_from_object, build_share
 from searchaccess.core.model.actions import CONFINED_WRITE
 from searchaccess.core.model.canonical import RoleBody, role_from_json
 from searchaccess.core.patterns.marks import is_mark, mark_for
 from searchaccess.core.policy.delegation import AUTO_PUT, implies, is_open, lacking
+from searchaccess.core.policy.guardrails.aliases import Aliases
 from searchaccess.core.rights.mapping import build_template_mapping
 from searchaccess.core.rights.ownership import Operator, Role
+from searchaccess.ports.errors import PermissionDenied
 from tests.stack.elasticsearch import ElasticsearchServer
 from tests.support.logins import documented_role, role_for_keys
+from tests.support.world import access, grant
 
 LOGIN: Final = "contract-small"
 PASSWORD: Final = "only-for-this-test"
@@ -281,6 +286,45 @@ async def test_each_login_says_its_tier(ground: Ground) -> None:
     }
     assert found["API key"] is not None
     assert any("orders-*" in each.names for each in found["API key"].delegated)
+
+
+@pytest.mark.parametrize("tier", [Tier.OBSERVE, Tier.ROLES])
+async def test_the_printed_role_suffices_for_what_its_tier_reads_and_writes(ground: Ground, tier: Tier) -> None:
+    declared = [access_from_object(access("printed", grant("orders-contract", "orders-names", "ord*", can=["write"])))]
+    ours = Operator("default", "")
+    role = observer_role(declared) if tier is Tier.OBSERVE else role_for(declared, ours)[0]
+    alias = {"actions": [{"add": {"index": "theirs", "alias": "orders-names"}}]}
+    ground.admin.post("/_aliases", json=alias).raise_for_status()
+    name = f"contract-printed-{tier.lower()}"
+    ground.user(name, role)
+    rights = ground.rights(username=name, password=PASSWORD)
+    try:
+        found = await rights.login_rights()
+        assert found is not None
+        assert found.tier is tier
+        patterns = declared[0].share.local_indices
+        assert await rights.hidden(patterns) == frozenset()
+        assert await rights.hidden(["theirs"]) == {"theirs"}
+        seen = await rights.index_names()
+        assert seen is not None
+        leads = Aliases(seen, patterns).led_into("ord*", "theirs")
+        assert leads is not None
+        assert leads.name == "orders-names"
+        assert await rights.probe() is not None
+        assert await rights.roles([OURS]) == {}
+        body = replace(declared[0].share.body, description="printed")
+        written = await rights.put_roles([Role(OURS, body, {})])
+        if tier is Tier.ROLES:
+            assert written.changed == {OURS}
+            assert (await rights.delete_roles([OURS])).changed == {OURS}
+        else:
+            assert not written.changed
+    except PermissionDenied:
+        assert tier is Tier.OBSERVE, "it may write no role"
+        assert OURS not in ground.admin.get("/_security/role").json()
+    finally:
+        ground.admin.post("/_aliases", json={"actions": [{"remove": alias["actions"][0]["add"]}]}).raise_for_status()
+        await rights.close()
 
 
 async def test_a_login_whose_role_names_the_actions_does_all_that_the_tier_full_does(ground: Ground) -> None:

@@ -10,7 +10,7 @@ import pytest
 from tests.e2e.keys import WITHIN, client_with, secret, with_key
 from tests.e2e.test_access import fill
 from tests.support.waiting import eventually
-from tests.support.world import World, access, condition_in, grant
+from tests.support.world import SYSTEM, World, access, condition_in, grant
 
 pytestmark = pytest.mark.one_release
 
@@ -38,6 +38,29 @@ def test_a_caller_may_from_the_beginning_to_the_end(world: World) -> None:
     assert not condition_in(found, "Stalled")
     assert not world.role("boxed")
     world.until_event("boxed", "Expired")
+
+
+def test_what_expired_is_deleted_where_the_operator_may(world: World) -> None:
+    namespace = "billing"
+    world.apply(access("kept", grant("kept-*"), validUntil=rfc3339(time.time() + 6), ttlAfterExpired="0s"))
+
+    def message() -> str:
+        return str(condition_in(world.get("kept"), "Ready").get("message", ""))
+
+    eventually(lambda: "rbac.deleteExpired: true" in message(), within=WITHIN, what="it says which right is missing")
+    assert "cannot delete resource" in message()
+    where = ["-n", namespace]
+    kubectl = world.kubernetes.run_kubectl
+    kubectl("create", "role", "delete-expired", *where, "--verb=delete", "--resource=searchaccesses.searchaccess.dev")
+    account = f"--serviceaccount={SYSTEM}:searchaccess-operator"
+    kubectl("create", "rolebinding", "delete-expired", *where, "--role=delete-expired", account)
+    ends = rfc3339(time.time() + 10)
+    world.apply(access("short", grant("short-*"), namespace=namespace, validUntil=ends, ttlAfterExpired="1s"))
+    eventually(lambda: world.role("short"), within=WITHIN, what="it has its rights first")
+    eventually(lambda: not world.get("short", namespace), within=WITHIN, what="it is deleted")
+    assert not world.role("short")
+    world.until_event("short", "ExpiredDeleted", namespace=namespace)
+    assert world.get("kept")
 
 
 def test_a_key_that_was_made_for_long_ends_with_its_access(keys: World) -> None:

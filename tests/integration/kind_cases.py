@@ -99,6 +99,13 @@ def _reject_times(cases: Cases) -> None:
     cases.access("an end before the beginning", {"validFrom": late, "validUntil": early}, order)
     cases.access("an end at the beginning", {"validFrom": late, "validUntil": late}, order)
     cases.access("an end and rights that stay", {"validUntil": late, "deletionPolicy": "Orphan"}, orphans)
+    alone = {"ttlAfterExpired": "24h"}
+    cases.access("a time after an end that is missing", alone, "ttlAfterExpired counts from validUntil: set validUntil")
+    for text in ("-1s", "87601h", "a day", "24"):
+        wrong = {"validUntil": late, "ttlAfterExpired": text}
+        cases.access(f"ttlAfterExpired: {text!r}", wrong, "write a duration between 0s and 87600h, such as 24h")
+    long = {"validUntil": late, "ttlAfterExpired": "1" * 21}
+    cases.access("too long a ttlAfterExpired", long, "may not be more than 20")
     for field in ("validFrom", "validUntil"):
         for text in ("", "tomorrow", "2027-01-31", "2027-01-31T00:00:00", "2027-02-30T00:00:00Z", "9" * 41):
             cases.access(f"{field}: {text!r}", {field: text}, f"spec.{field}")
@@ -203,6 +210,8 @@ def accepted() -> list[Case]:
                  {"grants": [READER | _WHERE, READER | {"can": ["delete"]}]})  # fmt: skip
     for times in (
         {"validFrom": "2027-01-31T00:00:00Z", "deletionPolicy": "Orphan"}, {"validUntil": "9999-12-31T23:59:59Z"},
+        {"validUntil": "2027-01-31T00:00:00Z", "ttlAfterExpired": "0s"},
+        {"validUntil": "2027-01-31T00:00:00Z", "ttlAfterExpired": "87600h"},
         {"validFrom": "2027-01-31T00:00:00.5+14:00", "validUntil": "2027-01-31T00:00:00-12:00"},
     ):  # fmt: skip
         cases.access(f"the times {times}", times)

@@ -16,7 +16,7 @@ from searchaccess.core.model.watched import EVERYWHERE
 from searchaccess.core.status.events import Note
 from searchaccess.core.status.pruning import without_fields
 from searchaccess.engine.inventory.inventory import Inventory
-from searchaccess.ports.errors import Conflict, NotFound, Rejected
+from searchaccess.ports.errors import Conflict, NotFound, PermissionDenied, Rejected
 from searchaccess.ports.kubernetes import NamespacePage, ObjectRef, Page, Plural, StoredStatus
 from tests.support.copies import copied
 from tests.support.faults import Call, Faults
@@ -84,6 +84,8 @@ class MemoryKubernetes:
         """The admission policies for approvals."""
         self.unknown: frozenset[str] = frozenset()
         """Fields of statuses that the CRDs do not have, such as ``drift.items[].action``."""
+        self.may_delete = True
+        """Whether the operator may delete SearchAccesses."""
         self.on_finalizers: Callable[[dict[str, Any], Sequence[str]], object] = lambda _raw, _finalizers: None
         """Called with every object whose finalizers the operator is about to replace, and with the new ones."""
 
@@ -229,6 +231,34 @@ class MemoryKubernetes:
         if self.objects[key]["metadata"]["uid"] != ref.uid:
             raise Conflict(f"{ref.name} changed meanwhile")
         return key, copied(self.objects[key])
+
+    async def version_of(self, ref: ObjectRef, generation: int) -> str | None:
+        return await self._faults.perform(
+            Call(SIDE, "version_of", (ref.name,)), lambda: self._version_of(ref, generation)
+        )
+
+    def _version_of(self, ref: ObjectRef, generation: int) -> str | None:
+        found = self.objects.get((ref.plural, ref.namespace, ref.name))
+        if found is None or found["metadata"]["uid"] != ref.uid:
+            raise NotFound(f"{ref.name} is gone")
+        meta = found["metadata"]
+        same = meta["generation"] == generation and not meta.get("deletionTimestamp")
+        return str(meta["resourceVersion"]) if same else None
+
+    async def delete_object(self, ref: ObjectRef, version: str, *, dry_run: bool = False) -> None:
+        method = "dry_delete" if dry_run else "delete"
+        call = Call(SIDE, method, (ref.name,), write=not dry_run)
+        await self._faults.perform(call, lambda: self._delete(ref, version, dry_run=dry_run))
+
+    def _delete(self, ref: ObjectRef, version: str, *, dry_run: bool) -> None:
+        key, found = self._same(ref)
+        if not self.may_delete:
+            user = 'User "system:serviceaccount:searchaccess-system:searchaccess-operator"'
+            raise PermissionDenied(f'the API server answered 403: {user} cannot delete resource "searchaccesses"')
+        if str(found["metadata"]["resourceVersion"]) != version:
+            raise Conflict(f"{ref.name} changed meanwhile")
+        if not dry_run:
+            self.delete(key)
 
     async def create_event(self, ref: ObjectRef, note: Note) -> None:
         call = Call(SIDE, "create_event", (ref.name, note.reason), write=True)

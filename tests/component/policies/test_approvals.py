@@ -273,8 +273,9 @@ async def test_while_the_admission_policy_cannot_be_read_nothing_is_granted_and_
     stage.faults.heal("kubernetes")
 
 
+@pytest.mark.parametrize("error", [NotFound("page not found"), PermissionDenied("may not")], ids=["served", "listed"])
 @pytest.mark.parametrize("given", [True, False])
-def test_where_the_kind_is_not_served_nothing_is_granted_and_nothing_revoked(given: bool) -> None:  # noqa: FBT001
+def test_where_the_kind_cannot_be_read_nothing_is_granted_and_nothing_revoked(given: bool, error: Exception) -> None:  # noqa: FBT001
     @on_stage
     async def play(stage: Stage) -> None:
         if given:
@@ -284,7 +285,7 @@ def test_where_the_kind_is_not_served_nothing_is_granted_and_nothing_revoked(giv
         await stage.stop()
         if not given:
             stage.apply(people())
-        heal = refuse_lists(stage, Plural.APPROVALS, NotFound("the API server answered 404: page not found"))
+        heal = refuse_lists(stage, Plural.APPROVALS, error)
         stage.start()
         await stage.sleep(60)
         assert granted(stage)
@@ -295,6 +296,74 @@ def test_where_the_kind_is_not_served_nothing_is_granted_and_nothing_revoked(giv
         assert bool(granted(stage)) is given
 
     play()
+
+
+def advance(stage: Stage) -> dict[str, Any]:
+    """Give an approval of the generation after the present one."""
+    return approval(stage, generation=stage.get("orders")["metadata"]["generation"] + 1)
+
+
+@pytest.mark.parametrize("restarts", [False, True], ids=["while it runs", "with a restart between"])
+def test_an_approval_in_advance_never_counts(restarts: bool) -> None:  # noqa: FBT001
+    @on_stage
+    async def play(stage: Stage) -> None:
+        await begin(stage, people(), orders())
+        stage.apply(advance(stage))
+        await stage.sleep(30)
+        await stage.quiet()
+        uid = stage.kubernetes.objects[approval_key()]["metadata"]["uid"]
+        assert stage.get("orders")["status"]["prematureApprovals"] == [uid]
+        if restarts:
+            await stage.stop()
+        stage.amend("orders", grants=[grant("*")])
+        if restarts:
+            stage.start()
+        await stage.sleep(60)
+        await stage.quiet()
+        assert not granted(stage)
+        assert stage.ready("orders") == PENDING
+        said = condition_in(stage.get("orders"), "Ready")["message"]
+        assert "the approval yes does not count: it was given in advance, when there was no generation 2 yet" in said
+        stage.apply(approval(stage, "again"))
+        await stage.quiet()
+        assert granted(stage) == {"*"}
+        stage.kubernetes.delete(approval_key())
+        await stage.quiet()
+        assert "prematureApprovals" not in stage.get("orders")["status"]
+        assert granted(stage) == {"*"}
+        assert await stage.reconcile_all() == []
+
+    play()
+
+
+@on_stage
+async def test_an_approval_whose_event_comes_before_that_of_the_edit_counts(stage: Stage) -> None:
+    await begin(stage, people(), orders())
+    assert stage.process is not None
+    stage.process.watch.down = True
+    stage.amend("orders", grants=[grant("orders-1")])
+    made = stage.kubernetes.create(approval(stage))
+    stage.process.watch.down = False
+    stage.process.inventory.approvals.see(made | {"metadata": made["metadata"] | {"resourceVersion": "999999"}})
+    await stage.sleep(30)
+    await stage.quiet()
+    assert granted(stage) == {"orders-1"}
+    assert stage.ready("orders") == IN_SYNC
+
+
+@on_stage
+async def test_its_status_says_which_policy_waits_for_an_approval(stage: Stage) -> None:
+    await begin(stage, people(), orders())
+    [found] = stage.get("orders")["status"]["effectivePolicy"]
+    assert (found["name"], found["outcome"]) == ("people", "PendingApproval")
+    condition = condition_in(stage.get("orders"), "PolicyAccepted")
+    assert (condition["status"], condition["reason"]) == PENDING
+    counts = stage.kubernetes.objects[policy_key("people")]["status"]["counts"]
+    assert (counts["pendingApproval"], counts.get("accepted", 0)) == (1, 0)
+    stage.apply(approval(stage))
+    await stage.quiet()
+    assert stage.get("orders")["status"]["effectivePolicy"][0]["outcome"] == "Accepted"
+    assert condition_in(stage.get("orders"), "PolicyAccepted")["reason"] == "PoliciesAccept"
 
 
 @on_stage

@@ -2,25 +2,9 @@
 
 from searchaccess.core.model.watched import Watched
 from searchaccess.engine.lister import RESYNC_PERIOD
-from searchaccess.ports.errors import PermissionDenied
-from searchaccess.ports.kubernetes import Plural
-from tests.component.common import begin, granted, refuse_lists
-from tests.component.policies.test_approvals import HOUR, RULE, SOON, approval, approval_key, orders, people
+from tests.component.common import begin, granted
+from tests.component.policies.test_approvals import HOUR, RULE, approval, approval_key, orders, people
 from tests.support.stage import Stage, on_stage
-
-
-@on_stage
-async def test_what_has_no_approval_ends_once_approvals_can_be_listed(stage: Stage) -> None:
-    await begin(stage, orders())
-    await stage.stop()
-    stage.apply(people())
-    heal = refuse_lists(stage, Plural.APPROVALS, PermissionDenied("may not"))
-    stage.start()
-    await stage.sleep(60)
-    assert granted(stage), "nothing is revoked on a guess"
-    heal()
-    await stage.sleep(RESYNC_PERIOD + SOON)
-    assert not granted(stage)
 
 
 @on_stage

@@ -5,7 +5,9 @@ from typing import Any
 
 import pytest
 
+from searchaccess.api.constants import MANAGED_BY
 from searchaccess.core.credentials.keys import Login
+from searchaccess.core.rights.foreign.exclusive import UNSEEN
 from searchaccess.core.rights.foreign.mappings import foreign_mapping
 from searchaccess.core.rights.mapping import RoleMapping
 from searchaccess.ports.errors import Unreachable
@@ -13,7 +15,7 @@ from tests.component.common import ORDERS, ROLE, begin
 from tests.component.credentials.common import STORES, with_key
 from tests.component.policies.test_policies import ONLY_LOGS, policy
 from tests.support.stage import OPERATOR, Stage, on_stage
-from tests.support.world import access, account, grant
+from tests.support.world import access, account, condition_in, grant
 
 MINE = access("orders", grant("orders-*"))
 BILLS = access("bills", grant("bills-*"))
@@ -210,8 +212,64 @@ async def test_what_the_login_may_not_read_cannot_be_seen(stage: Stage) -> None:
     )
     status, reason, message = _reported(stage)["orders"]
     assert (status, reason) == ("Unknown", "CannotBeSeen")
-    assert message.startswith("API keys of the realm cannot be seen: the login may not read them")
+    assert message == UNSEEN, "what, and what to do, is on the SearchCluster once"
+    unseen = condition_in(stage.cluster(), "OthersUnseen")
+    assert (unseen["status"], unseen["reason"]) == ("True", "CannotBeSeen")
+    assert "API keys of the realm cannot be seen: the login may not read them" in unseen["message"]
+    assert "searchaccess login --tier Observe" in unseen["message"]
     assert list(_reported(stage)) == ["orders"], "a key of its own is not a caller of the realm"
+
+
+@on_stage
+async def test_more_that_cannot_be_seen_is_written_to_the_searchcluster_alone(stage: Stage) -> None:
+    stage.elasticsearch.reads_others = False
+    await begin(stage, MINE, BILLS)
+    before = len(stage.faults.writes)
+    stage.elasticsearch.write_mapping("odd", {"metadata": {"unreadable": True}, **BY_HAND, "enabled": False})
+    for number in range(2001):
+        stage.elasticsearch.write_mapping(f"many-{number:04}", BY_HAND | {"enabled": False})
+    await stage.sleep(70)
+    await stage.quiet()
+    assert "role mappings are not evaluated" in condition_in(stage.cluster(), "OthersUnseen")["message"]
+    assert {call.names for call in stage.faults.writes[before:]} == {("prod",)}
+
+
+@on_stage
+async def test_what_the_login_may_read_later_is_seen_and_said_once(stage: Stage) -> None:
+    stage.elasticsearch.reads_others = False
+    await begin(stage, MINE)
+    stage.elasticsearch.reads_others = True
+    stage.elasticsearch.sequence += 1
+    await stage.sleep(130)
+    await stage.reconcile_all()
+    await stage.quiet()
+    assert not condition_in(stage.cluster(), "OthersUnseen")
+    assert _reported(stage) == {}
+
+
+@on_stage
+async def test_roles_of_another_installation_beyond_the_limit_are_said(stage: Stage) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("searchaccess.engine.rights.background.others.MOST_ROLES", 2)
+        theirs = "searchaccess.another"
+        template = {"template": {"source": f"{theirs}.{{{{username}}}}"}, "format": "string"}
+        body = {k: v for k, v in BY_HAND.items() if k != "roles"} | {"role_templates": [template]}
+        owner = {"managed_by": MANAGED_BY, "instance": "another", "controller": "another"}
+        stage.elasticsearch.write_mapping(
+            theirs, body | {"metadata": owner, "rules": {"field": {"realm.name": "google"}}}
+        )
+        for name in ("a", "b", ORDERS):
+            stage.elasticsearch.write_role(f"{theirs}.{name}", {"cluster": ["all"], "metadata": owner})
+        await begin(stage, MINE, BILLS)
+    found = _reported(stage)
+    assert set(found) == {"orders"}, "it alone has a role that is not compared"
+    status, reason, message = found["orders"]
+    assert (status, reason) == ("Unknown", "CannotBeSeen")
+    assert message.endswith("which is not compared: others have too many roles")
+    assert (
+        "1 roles of others are not compared: there are more than 2"
+        in (condition_in(stage.cluster(), "OthersUnseen")["message"])
+    )
 
 
 @on_stage

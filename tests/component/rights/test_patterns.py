@@ -1,5 +1,7 @@
 """Index patterns that Elasticsearch could not evaluate together never come into one role."""
 
+import pytest
+
 from searchaccess.api.conditions.reasons import Reason
 from tests.component.common import ORDERS, ROLE, begin, granted
 from tests.support.stage import Stage, on_stage
@@ -46,3 +48,34 @@ async def test_patterns_that_somebody_added_do_not_keep_the_role_from_being_corr
     await stage.quiet()
     stage.check()
     assert granted(stage) == {"orders-*", "invoices"}
+
+
+def test_two_stars_are_written_as_one_and_an_older_role_is_corrected_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    @on_stage
+    async def play(stage: Stage) -> None:
+        with monkeypatch.context() as earlier:
+            earlier.setattr("searchaccess.core.model.access.without_runs", lambda pattern: pattern)
+            await begin(stage, access("orders", grant("**", "orders-*")), access("other", grant("x*")))
+            assert granted(stage) == {"**", "orders-*"}
+            await stage.stop()
+        before = len(stage.faults.writes)
+        stage.start()
+        await stage.quiet()
+        assert granted(stage) == {"*", "orders-*"}
+        roles = [call.names for call in stage.faults.writes[before:] if call.method == "put_roles"]
+        assert roles == [(ROLE,)]
+        assert stage.ready("orders") == ("True", "InSync")
+        assert stage.notes("orders") == [], "nobody caused drift"
+        assert await stage.reconcile_all() == []
+
+    play()
+
+
+def test_two_stars_beside_one_are_the_same_name() -> None:
+    @on_stage
+    async def play(stage: Stage) -> None:
+        await begin(stage, access("orders", grant("*", "**", "or**ders", "/a.*b/")))
+        assert granted(stage) == {"*", "or*ders", "/a.*b/"}
+        assert await stage.reconcile_all() == []
+
+    play()

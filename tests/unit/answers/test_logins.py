@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 
 from searchaccess.api.clusters.tiers import Tier
 from searchaccess.cli.main import app
-from searchaccess.core.answers.logins import role_for
+from searchaccess.core.answers.logins import observer_role, role_for
 from searchaccess.core.clusters.cluster import cluster_from_object
 from searchaccess.core.model.canonical import mapping_from_json
 from searchaccess.core.policy.decision import Do, Gate, decide
@@ -43,6 +43,15 @@ def test_with_the_role_everything_can_be_granted_and_nothing_else() -> None:
     assert {decide(access, gate).do for access in DECLARED} == {Do.ENFORCE}
     assert decide(an_access(grants=[a_grant("x", can=["write"])]), gate).do is Do.HOLD
     assert role["global"]["role"]["manage"]["indices"][-1]["names"] == ["searchaccess.default.*"]
+
+
+def test_it_reads_names_and_mappings_of_what_is_granted_and_of_nothing_else() -> None:
+    role, _ = role_for([*DECLARED, an_access("all", grants=[a_grant("*")])], OPERATOR)
+    [security, metadata] = role["indices"]
+    assert security["names"] == [".security*"]
+    assert metadata == {"names": ["audit-1", "orders-*", "x"], "privileges": ["view_index_metadata"]}
+    assert observer_role(DECLARED)["indices"] == role["indices"]
+    assert observer_role() == documented_role(Tier.OBSERVE)
 
 
 def test_what_cannot_be_delegated_is_left_out_and_said() -> None:

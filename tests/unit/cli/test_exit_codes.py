@@ -36,7 +36,6 @@ def test_the_command_line_is_wrong(tmp_path: Path) -> None:
         (("reconcile", "--once", "--observe", "-f", "nope"), "nope does not exist"),
         (("reconcile", "--once", "-o", "xml"), "'xml' is not one of"),
         (("login",), "requires manifests with -f"),
-        (("login", "--tier", "observe", "-f", "."), "excludes -f"),
     ],
 )
 def test_each_mistake_in_it_has_the_same_code(arguments: tuple[str, ...], says: str) -> None:

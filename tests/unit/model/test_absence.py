@@ -120,6 +120,7 @@ GRANTS_NO_MORE: dict[str, str] = {
     "SearchAccess.credential.rollout": "the rights are the same",
     "SearchCluster.secretStores[].kubernetes.format": "the rights are the same",
     "SearchAccess.credential.gracePeriod": "what is kept holds no working key",
+    "SearchAccess.ttlAfterExpired": "the object stays, without rights",
     "SearchAccess.deletionPolicy": "the rights end with the object",
     "SearchCluster.urls": "one address is needed",
     "SearchCluster.cloudId": "one address is needed",

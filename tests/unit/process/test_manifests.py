@@ -162,3 +162,16 @@ def test_an_approval_in_a_file_is_the_one_that_is_stored(tmp_path: Path) -> None
     file.write_text(json.dumps(raw | {"metadata": {"name": "yes"}}))
     [given] = read_manifests([file], "shop")
     assert given["metadata"]["namespace"] == "shop"
+
+
+def test_approvals_get_names_as_the_api_server_makes_them(tmp_path: Path) -> None:
+    head = "apiVersion: searchaccess.dev/v1alpha1\nkind: SearchAccessApproval\n"
+    one = head + "metadata: {generateName: orders-, namespace: shop}\nspec: {}\n"
+    (tmp_path / "all.yaml").write_text(f"{one}---\n{one}---\n{head}metadata: {{name: mine, namespace: shop}}\n")
+    found = read_manifests([tmp_path])
+    names = [raw["metadata"]["name"] for raw in found]
+    assert len(set(names)) == len(found)
+    assert [name.rstrip("0123456789") for name in names] == ["orders-", "orders-", "mine"]
+    (tmp_path / "access.yaml").write_text(HEAD.replace("name: odd", "generateName: odd-"))
+    with pytest.raises(BadManifest, match="a SearchAccess has no name"):
+        read_manifests([tmp_path])

@@ -11,6 +11,7 @@ from searchaccess.api.credentials import Auth, CredentialSpec, Rollout
 from searchaccess.api.limits import AccessLimits
 from searchaccess.api.status import SearchAccessStatus
 from searchaccess.api.subjects import Subject
+from searchaccess.api.times.durations import Duration, between
 from searchaccess.api.times.moments import ENDS_BEFORE_IT_BEGINS, Moment, moment
 from searchaccess.api.times.windows import ScheduleSpec
 from searchaccess.api.vocabulary.actions import ACTION_NAMES, WHAT_EACH_ALLOWS, Action
@@ -217,6 +218,7 @@ _NO_WINDOWS = (
 )
 _NO_GATEWAY = "only a gateway limits requests, and it takes identity tokens: with limits use auth: IdentityToken"
 _NO_ORPHANS_OF_LIMITS = "nobody would limit orphaned rights: with limits use deletionPolicy: Delete or Disable"
+_COUNTS_FROM_END = "ttlAfterExpired counts from validUntil: set validUntil, or remove ttlAfterExpired"
 _NO_REVISION = "a service account has no revisions: with rollout: NewRevision set a Cloud Run workload as the subject"
 
 
@@ -246,6 +248,7 @@ class SearchAccessSpec(ApiModel):
             cel("!has(self.schedule) || self.auth == 'IdentityToken'", _NO_WINDOWS),
             cel("!has(self.limits) || self.auth == 'IdentityToken'", _NO_GATEWAY),
             cel("!has(self.limits) || self.deletionPolicy != 'Orphan'", _NO_ORPHANS_OF_LIMITS),
+            cel("!has(self.ttlAfterExpired) || has(self.validUntil)", _COUNTS_FROM_END),
         )
     }
 
@@ -285,6 +288,14 @@ class SearchAccessSpec(ApiModel):
     valid_until: Annotated[Moment | None, Narrows("then it never ends")] = None
     """When the rights end (RFC 3339). They are revoked then, whatever `mode` and `suspend` say, and API keys expire at
     this time."""
+
+    ttl_after_expired: Annotated[
+        Duration | None,
+        Field(json_schema_extra=between("0s", "87600h", "24h")),
+    ] = None
+    """How long after `validUntil` the operator deletes this object, such as `24h`, once its rights are revoked. If it
+    was created later than `validUntil`, counted from then. Never while it is suspended, or with `mode: Observe`. The
+    operator needs the right to delete (`rbac.deleteExpired` of the chart)."""
 
     schedule: Annotated[ScheduleSpec | None, Narrows("then it is valid all the time")] = None
     """Windows in which the rights are in force, such as working hours. Outside of them there are none. Only with
@@ -344,6 +355,8 @@ class SearchAccessSpec(ApiModel):
             raise ValueError(_NO_GATEWAY)
         if self.limits and self.deletion_policy is DeletionPolicy.ORPHAN:
             raise ValueError(_NO_ORPHANS_OF_LIMITS)
+        if self.ttl_after_expired is not None and not self.valid_until:
+            raise ValueError(_COUNTS_FROM_END)
         return self
 
 

@@ -32,6 +32,7 @@ DRIFT_ITEMS_LIMIT = 10
 REVISIONS_LIMIT = 10
 SHARED_LIMIT = 10
 POLICIES_LIMIT = 20
+PREMATURE_LIMIT = 100
 POLICY_REASONS_LIMIT = 6
 
 
@@ -214,13 +215,16 @@ class Drift(ApiModel):
     """When a difference was last corrected."""
 
 
+Uids = Annotated[list[Annotated[str, Field(max_length=64)]], Field(max_length=PREMATURE_LIMIT)]
+
+
 class EffectivePolicy(ApiModel):
     """What one SearchAccessPolicy says."""
 
     name: str
     """Name of the SearchAccessPolicy."""
     outcome: str
-    """`Accepted`, `Denied`, `WouldDeny` (`mode: Audit`), or `Exempt`."""
+    """`Accepted`, `Denied`, `PendingApproval` (an approval is missing), `WouldDeny` (`mode: Audit`), or `Exempt`."""
     reasons: Annotated[list[str], Field(max_length=POLICY_REASONS_LIMIT)] = []
     """The violations, or the reason of the exception and when it ends."""
 
@@ -232,6 +236,8 @@ class ValidityStatus(ApiModel):
     """`Active`, `NotYetValid`, `Expired`, `OutsideSchedule`, `Unreadable` (nothing is granted), or `Unknown`."""
     next_change: DateTime | None = None
     """When that changes next: when the rights end, or begin. Where windows overlap, the end of the latest."""
+    deleted_after: DateTime | None = None
+    """When the operator may delete this object (`ttlAfterExpired`)."""
 
 
 class SearchAccessStatus(_Status):
@@ -255,6 +261,9 @@ class SearchAccessStatus(_Status):
     """Objects in Elasticsearch that belong to this object."""
     credential: CredentialStatus | None = None
     """The API key or password, and where it is stored (`auth: ApiKey` or `Password`)."""
+    premature_approvals: Uids | None = None
+    """`metadata.uid` of SearchAccessApprovals of a generation that did not exist when the operator saw them. They never
+    count."""
     effective_policy: Annotated[list[EffectivePolicy], Field(max_length=POLICIES_LIMIT)] | None = None
     """What each SearchAccessPolicy says that applies to this object, at most 20: first those that refuse it."""
     validity: ValidityStatus | None = None

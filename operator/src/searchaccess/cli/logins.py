@@ -57,16 +57,18 @@ def login(
 
     For the tier Roles, it is the smallest role with which the operator can grant what manifests (-f) declare. Rights
     that cannot be delegated are left out and reported on standard error, and the exit code is 1.
+
+    With manifests (-f), both roles have view_index_metadata on the indices that these name. With it, the operator sees
+    where aliases lead, which patterns match nothing, and whether each where can run.
     """
-    if tier is PrintedTier.OBSERVE:
-        if filename:
-            raise typer.BadParameter("excludes -f: this role is always the same", param_hint="--tier Observe")
-        typer.echo(json.dumps(observer_role(), indent=2))
-        return
-    if not filename:
+    if not filename and tier is not PrintedTier.OBSERVE:
         raise typer.BadParameter("requires manifests with -f", param_hint="--tier Roles")
-    accesses = [access_from_object(raw) for raw in _read(filename, "SearchAccess", namespace)]
-    role, left = role_for((one for one in accesses if cluster in {"", one.cluster}), Operator(instance, ""))
+    found = [access_from_object(raw) for raw in _read(filename or [], "SearchAccess", namespace)] if filename else []
+    accesses = [one for one in found if cluster in {"", one.cluster}]
+    if tier is PrintedTier.OBSERVE:
+        typer.echo(json.dumps(observer_role(accesses), indent=2))
+        return
+    role, left = role_for(accesses, Operator(instance, ""))
     typer.echo(json.dumps(role, indent=2))
     for line in left:
         typer.echo(f"searchaccess: left out {line}", err=True)

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from functools import partial
 from typing import Any, ParamSpec, TypeAlias, TypeVar
 
 from searchaccess.api.vouching import AdmissionObject
@@ -241,6 +242,14 @@ class MeasuredKubernetes(_Measured):
     async def set_finalizers(self, ref: ObjectRef, before: Sequence[str], after: Sequence[str]) -> str:
         """Replace an object's finalizers, if they are still as before; return its resource version then."""
         return await self._write("set_finalizers", self._real.set_finalizers, ref, before, after)
+
+    async def version_of(self, ref: ObjectRef, generation: int) -> str | None:
+        """Return the resource version of an object; None: it was edited since, or its deletion began."""
+        return await self._do("version_of", self._real.version_of, ref, generation)
+
+    async def delete_object(self, ref: ObjectRef, version: str, *, dry_run: bool = False) -> None:
+        """Delete an object, as long as it has this resource version."""
+        await self._write("delete_object", partial(self._real.delete_object, ref, version, dry_run=dry_run))
 
     async def create_event(self, ref: ObjectRef, note: Note) -> None:
         """Write an event about an object."""

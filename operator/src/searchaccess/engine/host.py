@@ -17,10 +17,11 @@ from searchaccess.core.status.access import AccessFacts, Failure
 from searchaccess.engine.barrier import Place, caught
 from searchaccess.engine.catchup import CatchUp
 from searchaccess.engine.concurrency.chunks import in_chunks
+from searchaccess.engine.health import Health
 from searchaccess.engine.identities.follow import LEAST_SEEN, Identities
 from searchaccess.engine.inventory.namespaces import NamespaceLabels
 from searchaccess.engine.inventory.records import AccessRecord
-from searchaccess.engine.lister import MAX_MISSED_LISTS, RESYNC_PERIOD, Lister
+from searchaccess.engine.lister import RESYNC_PERIOD, Lister
 from searchaccess.engine.loop.check import Peers, duplicated
 from searchaccess.engine.loop.reconciler import Reconciler
 from searchaccess.engine.pacing.backoff import Backoff
@@ -30,8 +31,6 @@ from searchaccess.engine.status.publish import StatusPublisher
 from searchaccess.ports.elasticsearch import Connector
 from searchaccess.ports.errors import WaitingError
 
-STUCK_AFTER: Final = 600.0
-"""Seconds without any response during a reconcile until it counts as stuck: every request times out sooner."""
 RESTART_AFTER: Final = 5.0
 """Seconds after which what an internal error prevented is retried: a reconciler's start, or a status."""
 STEPS_TIMEOUT: Final = 4.0
@@ -78,7 +77,6 @@ class Host:
         self._context = context
         self._connector = connector
         self._running: dict[str, _Running] = {}
-        self._watching = False
         self._shutting_down = False
         self._lister = Lister(context, resync_period)
         self._labels = NamespaceLabels(context.inventory, context.kubernetes, context.meter)
@@ -86,6 +84,7 @@ class Host:
         self.policies = PolicyStatuses(context, BRIEFLY if short_lived else SETTLE)
         self.listed = asyncio.Event()
         """Set when the inventory is complete for the first time."""
+        self.health = Health(context, self._lister, self.listed, self.reconcilers)
         self._catching_up: asyncio.Task[None] | None = None
         """Lists again because this replica acquired what belongs to no SearchCluster."""
 
@@ -148,33 +147,12 @@ class Host:
 
         What was deleted between our last list and its own left no event.
         """
-        self._watching = True
+        self.health.watching = True
         self._context.inventory.relist.set()
 
     def reconcilers(self) -> dict[str, Reconciler]:
         """Return the running reconcilers by SearchCluster."""
         return {name: running.reconciler for name, running in self._running.items()}
-
-    def unready(self) -> str:
-        """Return why the declared objects are not, or no longer, known; empty: they are."""
-        if not self.listed.is_set():
-            return "the API server has not been listed yet"
-        if not self._watching:
-            return "the API server is not watched yet"
-        late = self._lister.age()
-        if late > MAX_MISSED_LISTS * self._lister.period:
-            return f"the API server could not be listed for {late:.0f} s"
-        return ""
-
-    def stuck(self) -> str:
-        """Return what is stuck; empty: nothing."""
-        now = self._context.clock.monotonic()
-        for name, reconciler in self.reconcilers().items():
-            if reconciler.busy_since is not None and now - reconciler.busy_since > STUCK_AFTER:
-                quiet = now - max(reconciler.busy_since, self._context.meter.answered(name))
-                if quiet > STUCK_AFTER:
-                    return f"SearchCluster {name}: nothing was answered for {quiet:.0f} s"
-        return ""
 
     async def shut_down(self) -> None:
         """Start no new uninterruptible steps, and wait briefly for running ones and for statuses."""

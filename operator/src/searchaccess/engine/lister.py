@@ -107,10 +107,12 @@ class Lister:
         await self._list_approvals()
         clusters = {name: record.cluster.uid for name, record in inventory.clusters.items()}
         inventory.keep_clusters(await self._read_list(Plural.CLUSTERS, inventory.see_cluster, {}), clusters)
+        suspects = dict(inventory.approvals.suspects)
         accesses, unlisted = frozenset(inventory.accesses), dict[str, str]()
         present = await self._read_list(Plural.ACCESSES, inventory.see_access, unlisted)
         self._see_unlisted(unlisted)
         await inventory.keep_accesses(present, accesses)
+        inventory.approvals.settle(suspects, inventory.generation_of)
         if not served:
             await self._list_late_policies()
         self._listed_at = self._context.clock.monotonic()

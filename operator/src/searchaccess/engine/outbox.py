@@ -15,6 +15,7 @@ import structlog
 
 from searchaccess.core.status.access import Failure
 from searchaccess.core.status.events import Note
+from searchaccess.engine.deletions import Deletion, Deletions
 from searchaccess.engine.inventory.inventory import Inventory
 from searchaccess.engine.pacing.backoff import CAP
 from searchaccess.engine.pacing.turns import Turns
@@ -94,6 +95,15 @@ class Outbox:
             self._writer.add_notes(entry, notes)
             self._came(entry, at_once=False)
 
+    def put_deletion(self, ref: ObjectRef, deletion: Deletion | None) -> None:
+        """Queue the deletion of an object, after everything else that is pending for it; None: withdraw it."""
+        if deletion is None and ref.uid not in self._entries:
+            return
+        entry = self._entry(ref)
+        if entry.deletion != deletion:
+            entry.deletion = deletion
+            self._came(entry, at_once=False)
+
     def _entry(self, ref: ObjectRef) -> Entry:
         entry = self._entries.get(ref.uid)
         if entry is None:
@@ -124,6 +134,11 @@ class Outbox:
         self._note_idle()
 
     # State
+
+    @property
+    def deletions(self) -> Deletions:
+        """What the API server refuses to delete."""
+        return self._writer.deletions
 
     @property
     def pending(self) -> int:

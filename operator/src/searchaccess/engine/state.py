@@ -181,6 +181,8 @@ class ClusterState:
     """How many roles under our names are not ours, as the last full reconcile counted."""
     adopted: Sequence[AdoptedStatus] | None = None
     """Recorded adoptions; None: see the status."""
+    unseen_others: tuple[str, ...] | None = None
+    """What cannot be seen of others; None: nothing was read yet."""
     others: tuple[OtherStatus, ...] | None = None
     """What other controllers and instances have, as the last full reconcile found it; None: it was not read yet."""
     issued_by_others: Mapping[tuple[Installation, Auth], int] = field(default_factory=dict)

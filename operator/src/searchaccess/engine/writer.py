@@ -1,4 +1,4 @@
-"""Writes to Kubernetes what is pending for one object: its status, then its finalizers, then its events."""
+"""Writes to Kubernetes what is pending for one object: status, finalizers, events; then it may delete it."""
 
 import asyncio
 import json
@@ -11,6 +11,7 @@ import structlog
 from searchaccess.core.status.access import Failure
 from searchaccess.core.status.events import Note
 from searchaccess.engine.barrier import caught
+from searchaccess.engine.deletions import Deletion, Deletions
 from searchaccess.engine.inventory.inventory import Inventory
 from searchaccess.engine.pacing.backoff import FIRST, Backoff
 from searchaccess.ports.errors import ExternalError, NotFound, TransientError
@@ -43,6 +44,7 @@ class Entry:
     finalizers: tuple[tuple[str, ...], tuple[str, ...]] | None = None
     """Before and after."""
     notes: list[Note] = field(default_factory=list)
+    deletion: Deletion | None = None
     backoff: Backoff = field(default_factory=lambda: Backoff(FIRST, LONGEST))
     trouble: Failure | None = None
     """Why the last attempt failed."""
@@ -55,6 +57,11 @@ class Entry:
     @property
     def is_done(self) -> bool:
         """Whether nothing is pending."""
+        return self.is_written and self.deletion is None
+
+    @property
+    def is_written(self) -> bool:
+        """Whether nothing but its deletion is pending."""
         return self.status is None and self.finalizers is None and not self.notes
 
     @property
@@ -76,6 +83,7 @@ class Writer:
         self._kubernetes = kubernetes
         self._inventory = inventory
         self._meter = meter
+        self.deletions = Deletions(kubernetes, inventory, meter)
         self._events: Counter[str] = Counter()
         """By namespace, pending events."""
 
@@ -91,7 +99,7 @@ class Writer:
 
     def clear(self, entry: Entry) -> None:
         """Drop everything that is pending for an entry."""
-        entry.status = entry.finalizers = None
+        entry.status = entry.finalizers = entry.deletion = None
         self._drop_notes(entry)
 
     def _drop_notes(self, entry: Entry) -> None:
@@ -112,6 +120,7 @@ class Writer:
             ("its status", self._write_status),
             ("its finalizer", self._write_finalizers),
             ("its events", self._write_notes),
+            ("its deletion", self._delete),
         ):
             try:
                 await step(entry)
@@ -171,6 +180,14 @@ class Writer:
             # What waited for the finalizer continues.
             record.access = replace(record.access, finalizers=after)
             self._inventory.mark_uid(entry.ref.uid)
+
+    async def _delete(self, entry: Entry) -> None:
+        deletion = entry.deletion
+        if deletion is None or not entry.is_written:
+            return
+        await self.deletions.perform(entry.ref, deletion)
+        if entry.deletion is deletion:
+            entry.deletion = None
 
     async def _write_notes(self, entry: Entry) -> None:
         try:

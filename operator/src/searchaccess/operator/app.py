@@ -162,7 +162,7 @@ async def _webhook(
 
     objects = KubernetesWebhooks(client, admission.webhook, options.lease_namespace)
     async with webhook_served(admission, context, host, objects, stop) as unready:
-        yield lambda: host.unready() or unready()
+        yield lambda: host.health.unready() or unready()
 
 
 @asynccontextmanager
@@ -227,12 +227,12 @@ async def wired(
         if leases:
             leases.stop_working = host.stop_working
         metrics.register(Declared(inventory, outbox, host, ownership))
-        unready = host.unready
+        unready = host.health.unready
         if options.admission:
             served = _webhook(options.admission, options, client, context, host, stop)
             unready = await stack.enter_async_context(served)
         if options.listen:
-            await stack.enter_async_context(serving(*options.listen, Pages(host.stuck, unready, metrics.scrape)))
+            await stack.enter_async_context(serving(*options.listen, Pages(host.health.stuck, unready, metrics.scrape)))
         log.info("running", instance=options.instance, replica=identity)
         yield Wired(login, context, host, leases, files)
 

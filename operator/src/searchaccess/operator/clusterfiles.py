@@ -327,6 +327,14 @@ class FiledClusters:
             raise Conflict(f"SearchCluster {ref.name} is another one now")
         return one
 
+    async def version_of(self, ref: ObjectRef, generation: int) -> str | None:
+        """Return the resource version of a SearchAccess; None: it was edited since, or its deletion began."""
+        return await self._real.version_of(ref, generation)
+
+    async def delete_object(self, ref: ObjectRef, version: str, *, dry_run: bool = False) -> None:
+        """Delete a SearchAccess, as long as it has this resource version."""
+        await self._real.delete_object(ref, version, dry_run=dry_run)
+
     async def create_event(self, ref: ObjectRef, note: Note) -> None:
         """Write an event about an object; one about a SearchCluster from a file is logged."""
         if ref.namespace:

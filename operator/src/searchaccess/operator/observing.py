@@ -33,6 +33,8 @@ _NAMESPACED: Final = frozenset({Plural.ACCESSES, Plural.APPROVALS})
 _DEFAULT: Final = "default"
 STANDARD_INPUT: Final = Path("-")
 _LONGEST_NAME: Final = 253
+_LONGEST_PREFIX: Final = 248
+"""Characters of ``generateName``; five more follow."""
 _NEVER_GIVEN: Final = frozenset({"deletionTimestamp", "deletionGracePeriodSeconds"})
 """Fields that the API server ignores when an object is created."""
 _FILES: Final = frozenset({".yaml", ".yml", ".json"})
@@ -50,7 +52,7 @@ def read_manifests(paths: Collection[Path], namespace: str = "") -> list[dict[st
     Raises:
         BadManifest: a file is invalid, or has a SearchAccess of another namespace; the message names it.
     """
-    found, others = [], 0
+    found, others = list[dict[str, Any]](), 0
     for file in _files(paths):
         name = "standard input" if file == STANDARD_INPUT else str(file)
         for raw in _documents(file, name):
@@ -58,7 +60,7 @@ def read_manifests(paths: Collection[Path], namespace: str = "") -> list[dict[st
             if not isinstance(version, str) or version.partition("/")[0] != GROUP:
                 others += 1
                 continue
-            found.append(_checked(name, raw, namespace))
+            found.append(_checked(name, _named(raw, len(found)), namespace))
     if paths:
         log.info("read manifests", ours=len(found), others=others)
     return placed(found, namespace) if namespace else found
@@ -108,6 +110,15 @@ def _documents(file: Path, name: str) -> Iterator[dict[str, Any]]:
             yield document
         elif document is not None:
             raise BadManifest(f"{name}: there is something in it that is no object")
+
+
+def _named(raw: dict[str, Any], number: int) -> dict[str, Any]:
+    """Return an approval with a name, as the API server makes one of ``generateName``; anything else as it is."""
+    metadata = part(raw, "metadata")
+    prefix = metadata.get("generateName")
+    if raw.get("kind") != "SearchAccessApproval" or metadata.get("name") or not isinstance(prefix, str):
+        return raw
+    return {**raw, "metadata": {**metadata, "name": f"{prefix[:_LONGEST_PREFIX]}{number:05}"}}
 
 
 def _checked(file: str, raw: dict[str, Any], expected: str) -> dict[str, Any]:
@@ -207,6 +218,13 @@ class ObservedKubernetes:
     async def set_finalizers(self, ref: ObjectRef, before: Sequence[str], after: Sequence[str]) -> str:  # noqa: ARG002
         """Pretend to replace an object's finalizers."""
         return ""
+
+    async def version_of(self, ref: ObjectRef, generation: int) -> str | None:
+        """Return the resource version of an object."""
+        return await self._real.version_of(ref, generation)
+
+    async def delete_object(self, ref: ObjectRef, version: str, *, dry_run: bool = False) -> None:
+        """Pretend to delete an object."""
 
     async def create_event(self, ref: ObjectRef, note: Note) -> None:
         """Pretend to write an event."""

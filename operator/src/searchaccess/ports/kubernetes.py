@@ -100,6 +100,31 @@ class KubernetesPort(Protocol):
             NotFound: the object is gone.
         """
 
+    async def version_of(self, ref: ObjectRef, generation: int) -> str | None:
+        """Return the resource version of an object; None: it was edited since, or its deletion began.
+
+        Args:
+            ref: the object.
+            generation: the expected one.
+
+        Raises:
+            NotFound: the object is gone, or another one has its name.
+        """
+
+    async def delete_object(self, ref: ObjectRef, version: str, *, dry_run: bool = False) -> None:
+        """Delete an object, as long as it has this resource version; its finalizers run.
+
+        Args:
+            ref: the object.
+            version: its resource version.
+            dry_run: only ask whether the API server would do that.
+
+        Raises:
+            Conflict: it changed since.
+            NotFound: the object is gone.
+            PermissionDenied: the operator lacks the right.
+        """
+
     async def create_event(self, ref: ObjectRef, note: Note) -> None:
         """Write an event about an object."""
 

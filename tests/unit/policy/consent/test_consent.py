@@ -15,7 +15,7 @@ from searchaccess.core.model.consent import NOT_NEEDED, Consent, ConsentState
 from searchaccess.core.model.verdict import Outcome, PolicyOutcome, PolicyVerdict
 from searchaccess.core.policy.consent import decision
 from searchaccess.core.policy.consent.approval import Approval, approval_from_object
-from searchaccess.core.policy.consent.decision import Around, Demand, consent_of, with_audits
+from searchaccess.core.policy.consent.decision import Around, Demand, consent_of, given_ahead, with_approvals
 from searchaccess.core.policy.consent.vouching import NOT_READ, Vouching
 from tests.unit.builders import an_access
 
@@ -286,8 +286,45 @@ def test_a_quote_in_a_name_does_not_end_the_command() -> None:
 def test_a_policy_that_audits_only_reports(approvals: tuple[dict[str, Any], ...], outcome: Outcome) -> None:
     case = Case(approvals, MISSING)
     verdict = PolicyVerdict((PolicyOutcome("p0", Outcome.ACCEPTED), PolicyOutcome("other", Outcome.ACCEPTED)))
-    found = with_audits(verdict, case.subject, demands(RULE, audits=True), case.around)
+    found = with_approvals(verdict, case.subject, demands(RULE, audits=True), case.around)
     assert [each.outcome for each in found.outcomes] == [outcome, Outcome.ACCEPTED]
+
+
+def test_a_policy_says_that_it_waits_for_an_approval_unless_it_refuses_anyway() -> None:
+    case = Case((), MISSING)
+    said = PolicyVerdict((PolicyOutcome("p0", Outcome.ACCEPTED), PolicyOutcome("p1", Outcome.DENIED, ("no",))))
+    found = with_approvals(said, case.subject, demands(RULE, RULE), case.around)
+    assert [each.outcome for each in found.outcomes] == [Outcome.PENDING_APPROVAL, Outcome.DENIED]
+    assert found.outcomes[0].reasons == ("approval: another person must approve it",)
+    assert found.outcomes[1].reasons == ("no",)
+    approved = replace(case, approvals=(approval(),))
+    assert with_approvals(said, case.subject, demands(RULE), approved.around) == said
+
+
+@pytest.mark.parametrize(
+    ("around", "says"),
+    [
+        (
+            {"premature": ("uid-yes",)},
+            "it was given in advance, when there was no generation 2 yet, and never counts: delete it",
+        ),
+        ({"suspects": ("uid-yes",)}, "it is being checked whether it was given in advance"),
+    ],
+    ids=["certainly", "perhaps"],
+)
+def test_what_was_given_in_advance_does_not_count_when_its_generation_comes(around: dict[str, Any], says: str) -> None:
+    case = Case((approval(generation=2),), MISSING, access=but(generation=2))
+    assert consent_of(case.subject, demands(RULE), case.around).state is APPROVED
+    found = consent_of(case.subject, demands(RULE), replace(case.around, **around))
+    assert found.state is MISSING
+    assert says in found.message
+
+
+def test_only_those_who_may_approve_can_be_too_early() -> None:
+    case = Case((approval(generation=2), approval(name="eve", generation=2, approvedBy=by("eve"))), MISSING)
+    ahead = given_ahead(case.subject, demands(RULE), case.around.approvals)
+    assert [each.name for each in ahead] == ["yes"]
+    assert given_ahead(replace(case.subject, generation=2), demands(RULE), case.around.approvals) == []
 
 
 def test_an_approval_is_read_whatever_it_is() -> None:

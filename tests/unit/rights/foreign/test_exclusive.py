@@ -16,7 +16,7 @@ from searchaccess.core.rights.foreign import exclusive
 from searchaccess.core.rights.foreign import rules as evaluation
 from searchaccess.core.rights.foreign.additions import Budget, Declared, added_by
 from searchaccess.core.rights.foreign.callers import anybody_of, caller_of, named_by
-from searchaccess.core.rights.foreign.exclusive import NOBODY_ELSE, Exclusivity, Others, worst_of
+from searchaccess.core.rights.foreign.exclusive import NOBODY_ELSE, UNSEEN, Exclusivity, Others, worst_of
 from searchaccess.core.rights.foreign.keys import owned_key
 from searchaccess.core.rights.foreign.mappings import foreign_mapping
 from searchaccess.core.rights.mapping import mapping_of
@@ -147,7 +147,7 @@ CASES: dict[str, tuple[Others, Reason | None, str]] = {
         Reason.ROLE_GIVEN_TO_OTHERS,
         f"user ada has role {ROLE}",
     ),
-    "what could not be read": (_others(unseen=("no API keys",)), Reason.CANNOT_BE_SEEN, "no API keys"),
+    "what could not be read": (_others(unseen=("no API keys",)), Reason.CANNOT_BE_SEEN, UNSEEN),
     "rules beyond measure": (
         _others(("ops", {"any": [NAME] * 2000}, ["superuser"])),
         Reason.CANNOT_BE_SEEN,

@@ -28,6 +28,7 @@ from searchaccess.adapters.kubernetes.paths import parameter, path_of
 from searchaccess.api.constants import API_VERSION, GROUP, VERSION
 from searchaccess.api.vouching import ADMISSION_GROUP, AdmissionObject
 from searchaccess.core.clusters.sources import Source
+from searchaccess.core.model.intake.metadata import metadata_of
 from searchaccess.core.model.intake.reading import is_label, is_uid, mapping, objects, text
 from searchaccess.core.status.events import Note
 from searchaccess.ports.errors import LoginMissing, NamespaceEnds, NotFound, Unexpected
@@ -203,6 +204,26 @@ class KubernetesClient:
             {"op": "add", "path": "/metadata/finalizers", "value": list(after)},
         ]
         return version_of(await self.call("PATCH", _path(ref), patch, JSON_PATCH))
+
+    async def version_of(self, ref: ObjectRef, generation: int) -> str | None:
+        """Return the resource version of an object; None: it was edited since, or its deletion began.
+
+        It is listed by its name, as the operator has no right to get it.
+        """
+        path = path_of(f"{_GROUP_PATH}/namespaces", ref.namespace, ref.plural)
+        page = await self.call("GET", f"{path}?fieldSelector=metadata.name%3D{parameter(ref.name)}")
+        found = [meta for meta in map(metadata_of, _page(page)[0]) if meta.uid == ref.uid]
+        if not found:
+            raise NotFound(f"{ref.plural} {ref.name!r} is gone")
+        return None if found[0].deleted_at or found[0].generation != generation else found[0].resource_version
+
+    async def delete_object(self, ref: ObjectRef, version: str, *, dry_run: bool = False) -> None:
+        """Delete an object, if it did not change since."""
+        body: dict[str, Any] = {"preconditions": {"uid": ref.uid, "resourceVersion": version}}
+        if dry_run:
+            # In the body: with one, the API server ignores the query.
+            body["dryRun"] = ["All"]
+        await self.call("DELETE", _path(ref), body)
 
     async def create_event(self, ref: ObjectRef, note: Note) -> None:
         """Write an event about an object."""

@@ -22,6 +22,7 @@ class EventReason(StrEnum):
     PERMISSION_DENIED = Reason.PERMISSION_DENIED.value
     ROLE_MAPPING_NOT_WRITTEN = Reason.ROLE_MAPPING_NOT_WRITTEN.value
     EXPIRED = Reason.EXPIRED.value
+    EXPIRED_DELETED = "ExpiredDeleted"
     BROADER_THAN_DECLARED = Reason.BROADER_THAN_DECLARED.value
     ROLE_GIVEN_TO_OTHERS = Reason.ROLE_GIVEN_TO_OTHERS.value
     PENDING_APPROVAL = Reason.PENDING_APPROVAL.value
@@ -87,6 +88,11 @@ EVENT_DOCS: dict[EventReason, EventDoc] = {
     ),
     EventReason.EXPIRED: EventDoc(
         warning=False, when="`validUntil` of a SearchAccess has passed, and its rights are revoked."
+    ),
+    EventReason.EXPIRED_DELETED: EventDoc(
+        warning=False,
+        when="The operator deletes a SearchAccess because its `ttlAfterExpired` is over. The message says when its "
+        "rights ended.",
     ),
     EventReason.BROADER_THAN_DECLARED: EventDoc(
         warning=True,

@@ -34,6 +34,7 @@ class ConditionType(StrEnum):
     STORE_MISSING = "StoreMissing"
     DELEGATION_OPEN = "DelegationOpen"
     OTHERS_PRESENT = "OthersPresent"
+    OTHERS_UNSEEN = "OthersUnseen"
 
 
 WHILE_TRUE = (
@@ -48,6 +49,7 @@ WHILE_TRUE = (
     ConditionType.STORE_MISSING,
     ConditionType.DELEGATION_OPEN,
     ConditionType.OTHERS_PRESENT,
+    ConditionType.OTHERS_UNSEEN,
 )
 """Present only while true."""
 
@@ -89,7 +91,7 @@ CONDITION_DOCS: dict[ConditionType, ConditionDoc] = {
         _ACCESS,
         "Every SearchAccessPolicy that applies accepts it, excepts it, or only reports: `status.effectivePolicy` has "
         "what each says. Absent where none applies and none is wanted.",
-        "One refuses it, or none applies and the SearchCluster wants one. It gets no rights.",
+        "One refuses it or waits for an approval, or none applies and the SearchCluster wants one. It gets no rights.",
         "It cannot be decided yet. What it has stays.",
     ),
     ConditionType.BREAK_GLASS: ConditionDoc(
@@ -156,14 +158,6 @@ CONDITION_DOCS: dict[ConditionType, ConditionDoc] = {
         "does not depend on this condition.",
         "Others may give the principal more, and the operator cannot see it. The message says what it cannot see.",
     ),
-    ConditionType.EXCLUSIVE: ConditionDoc(
-        _ACCESS,
-        "Others give the same principal rights, for example by a role mapping, and these add nothing to what is "
-        "declared. The condition is absent if the operator found nobody else who gives it rights.",
-        "A warning: the caller may do more than is declared. The message names who gives it more, and what. `Ready` "
-        "does not depend on this condition.",
-        "Others may give the principal more, and the operator cannot see it. The message says what it cannot see.",
-    ),
     ConditionType.PRIVATE: ConditionDoc(
         _CLUSTER,
         "Every address uses https, is verified, and cannot be reached from the internet.",
@@ -209,6 +203,12 @@ CONDITION_DOCS: dict[ConditionType, ConditionDoc] = {
         _CLUSTER,
         "Another Kubernetes cluster, or another installation of the operator, has roles, role mappings, keys or users "
         "in this Elasticsearch: see `status.others`. They stay in force. `Ready` does not depend on this condition.",
+    ),
+    ConditionType.OTHERS_UNSEEN: ConditionDoc(
+        _CLUSTER,
+        "A warning: the operator cannot see all that others have in this Elasticsearch, so `Exclusive` of its "
+        "SearchAccesses is `Unknown` where nothing worse is known. The message says what, and what to grant. `Ready` "
+        "does not depend on this condition.",
     ),
 }
 

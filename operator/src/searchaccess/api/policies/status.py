@@ -12,6 +12,8 @@ class PolicyCounts(ApiModel):
     """Those that it accepts."""
     denied: Count = 0
     """Those that it refuses."""
+    pending_approval: Count = 0
+    """Those that it accepts but for an approval, which is missing."""
     would_deny: Count = 0
     """Those that it would refuse (`mode: Audit`)."""
     exempt: Count = 0

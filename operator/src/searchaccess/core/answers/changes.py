@@ -41,7 +41,7 @@ class Change:
 
     cluster: str
     object: str
-    """Kind and name: ``role/…``, ``role_mapping/…`` or ``credential/namespace/name``."""
+    """Kind and name: ``role/…``, ``role_mapping/…``, ``credential/…`` or ``searchaccess/namespace/name``."""
     action: Action
     differences: tuple[Difference, ...] = ()
     owners: tuple[str, ...] = ()
@@ -141,6 +141,11 @@ def change_of_credential(access: Access, steps: Sequence[Step]) -> Change | None
     issued = any(isinstance(step, Issue) for step in steps)
     differences = tuple(Difference(target, "next", text, "") for text in words)
     return Change(access.cluster, target, Action.CREATE if issued else Action.CHANGE, differences, (access.ref,))
+
+
+def deletion_of(access: Access) -> Change:
+    """Return the deletion of a SearchAccess whose ``ttlAfterExpired`` is over."""
+    return Change(access.cluster, f"searchaccess/{access.ref}", Action.DELETE, (), (access.ref,))
 
 
 def withdrawal(cluster: str, ref: str, keys: Sequence[str]) -> Change:

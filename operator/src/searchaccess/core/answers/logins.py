@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, Final
 
 from searchaccess.core.clusters.cluster import Cluster
 from searchaccess.core.model.access import Access
@@ -11,6 +11,8 @@ from searchaccess.core.patterns.marks import DELEGATED
 from searchaccess.core.policy.delegation import is_open
 from searchaccess.core.rights.mapping import build_template_mapping
 from searchaccess.core.rights.ownership import Operator
+
+_METADATA: Final = "view_index_metadata"
 
 
 def mapping_for(cluster: Cluster, operator: Operator) -> tuple[str, dict[str, Any]] | None:
@@ -27,12 +29,19 @@ def mapping_for(cluster: Cluster, operator: Operator) -> tuple[str, dict[str, An
     return mapping.name, mapping.body.to_json()
 
 
-def observer_role() -> dict[str, Any]:
-    """Return the role of the tier Observe, with which a login can read what it compares, and change nothing."""
-    return {
-        "cluster": ["read_security", "monitor"],
-        "indices": [{"names": [".security*"], "privileges": ["monitor"], "allow_restricted_indices": True}],
-    }
+def observer_role(accesses: Iterable[Access] = ()) -> dict[str, Any]:
+    """Return the role of the tier Observe, with which a login can read what it compares, and change nothing.
+
+    Args:
+        accesses: SearchAccesses of which it also sees where aliases lead, which patterns match nothing, and whether
+            each ``where`` can run. It reads names and mappings of their indices, and no documents.
+    """
+    indices: list[dict[str, Any]] = [
+        {"names": [".security*"], "privileges": ["monitor"], "allow_restricted_indices": True}
+    ]
+    if names := sorted({name for access in accesses for name in access.share.local_indices}):
+        indices.append({"names": names, "privileges": [_METADATA]})
+    return {"cluster": ["read_security", "monitor"], "indices": indices}
 
 
 def role_for(accesses: Iterable[Access], operator: Operator) -> tuple[dict[str, Any], list[str]]:
@@ -45,16 +54,17 @@ def role_for(accesses: Iterable[Access], operator: Operator) -> tuple[dict[str, 
     Returns:
         The role; and for each SearchAccess that needs more than can be delegated, a line that says what.
     """
-    names, left = defaultdict[tuple[str, ...], set[str]](set), list[str]()
+    names, left, granted = defaultdict[tuple[str, ...], set[str]](set), list[str](), list[Access]()
     for access in accesses:
         if problem := _beyond_delegation(access):
             left.append(f"{access.ref}: {problem}")
             continue
+        granted.append(access)
         for entry in access.share.local:
             names[entry.privileges].update(entry.indices, {DELEGATED} if restricts(entry) else ())
     entries = [{"names": sorted(some), "privileges": list(privileges)} for privileges, some in sorted(names.items())]
     entries.append({"names": [f"{operator.mapping_name}.*"], "privileges": ["delete_index"]})
-    return observer_role() | {"global": {"role": {"manage": {"indices": entries}}}}, left
+    return observer_role(granted) | {"global": {"role": {"manage": {"indices": entries}}}}, left
 
 
 def _beyond_delegation(access: Access) -> str:

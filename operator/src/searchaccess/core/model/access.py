@@ -63,6 +63,7 @@ from searchaccess.core.model.verdict import ACCEPTED, PolicyVerdict
 from searchaccess.core.model.workload import Place, Workload, WorkloadKind, is_service_account
 from searchaccess.core.patterns.marks import mark_for
 from searchaccess.core.patterns.meeting import meet
+from searchaccess.core.patterns.wildcards import without_runs
 
 LAYOUT: Final = 1
 """Version of the form in which rights are recorded. A change makes every role pending, not drifted."""
@@ -271,7 +272,7 @@ def build_share(spec: SearchAccessSpec) -> Share:
     entries = []
     limited = where_limited(spec)
     for grant in spec.grants:
-        fields, indices = grant.fields, tuple(sorted(set(grant.indices)))
+        fields, indices = grant.fields, tuple(sorted(set(map(without_runs, grant.indices))))
         confined = Action.WRITE in grant.can and meet(indices, limited)
         privileges = confined_privileges if confined else privileges_of
         clusters = tuple(sorted(set(grant.remote_clusters or ())))
@@ -341,7 +342,7 @@ def access_outline(raw: Any, fault: str = "") -> Access:
     """
     meta, given = metadata_of(raw), part(raw, "spec")
     subject, auth = _subject(given), _choice(Auth, given, "auth", Auth.IDENTITY_TOKEN)
-    box = time_box_in(given)
+    box = time_box_in(given, meta.created_at)
     return Access(
         uid=meta.uid,
         namespace=meta.namespace,

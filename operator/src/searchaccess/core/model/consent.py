@@ -25,11 +25,13 @@ class Consent:
         state: whether rights may be granted.
         ends: when they end, in seconds since the epoch; None: they do not end, or are not granted.
         message: why they are not granted, or who has bypassed the approval and why.
+        premature: uids of approvals of a generation that did not exist when they were seen: they never count.
     """
 
     state: ConsentState
     ends: int | None = None
     message: str = ""
+    premature: tuple[str, ...] = ()
 
 
 NOT_NEEDED: Final = Consent(ConsentState.NOT_NEEDED)

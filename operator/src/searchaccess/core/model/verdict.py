@@ -11,6 +11,8 @@ class Outcome(StrEnum):
     DENIED = "Denied"
     WOULD_DENY = "WouldDeny"
     """It is refused by a policy that only reports."""
+    PENDING_APPROVAL = "PendingApproval"
+    """It is accepted but for an approval, which is missing."""
     EXEMPT = "Exempt"
     """It is named in an exception that did not end yet."""
 

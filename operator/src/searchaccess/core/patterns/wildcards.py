@@ -16,6 +16,18 @@ def is_prefix(pattern: str) -> bool:
     return pattern.endswith("*") and is_name(pattern[:-1])
 
 
+def without_runs(pattern: str) -> str:
+    """Return a pattern with one star for several in a row: it matches the same names.
+
+    Elasticsearch reads ``**`` as nothing, if an entry of a role has other wildcards too (docs/adr/0048).
+    """
+    if pattern.startswith("/") or "\\" in pattern:
+        return pattern
+    while "**" in pattern:
+        pattern = pattern.replace("**", "*")
+    return pattern
+
+
 def matches(pattern: str, text: str) -> bool:
     """Return whether a wildcard matches a whole text, in linear time.
 

@@ -10,6 +10,7 @@ from searchaccess.api.conditions.meaning import Who
 from searchaccess.api.conditions.reasons import Reason
 from searchaccess.api.conditions.types import ConditionType
 from searchaccess.api.status import (
+    PREMATURE_LIMIT,
     Condition,
     Drift,
     ElasticsearchObjects,
@@ -30,6 +31,7 @@ from searchaccess.core.rights.plan import Finding
 from searchaccess.core.rights.widened import Widened, together
 from searchaccess.core.status.aspects.consent import break_glass_notes, mark_break_glass
 from searchaccess.core.status.aspects.exclusive import exclusive_notes, mark_exclusive
+from searchaccess.core.status.aspects.expiry import UNDELETED, is_deletable
 from searchaccess.core.status.aspects.hints import mark_hints
 from searchaccess.core.status.aspects.identity import build_identity, identity_notes, mark_identity
 from searchaccess.core.status.aspects.limits import build_limits, mark_limits
@@ -101,6 +103,8 @@ class AccessFacts:
     """It was deleted and has no rights left in Elasticsearch; only the failure blocks its deletion."""
     limits: InForce | None = None
     """What limits its caller; None: it was not found out."""
+    undeleted: str = ""
+    """Why the operator could not delete it although its ``ttlAfterExpired`` is over, in words; empty: it could."""
     stays: str = ""
     """Which previous rights stay although they are no longer declared, in words; empty: none."""
 
@@ -166,6 +170,9 @@ def _verdict(facts: AccessFacts) -> tuple[Truth, Reason, str]:
         failure = replace(facts.failure, message=text)
     if access.deleted_at:
         return _deleted_verdict(facts, failure)
+    if failure is not None and facts.undeleted:
+        ended = failure.message.partition(": ")[0]
+        failure = replace(failure, message=f"{ended}: {UNDELETED.format(facts.undeleted)}")
     if failure is not None:
         status: Truth = UNKNOWN if failure.reason in _NOT_KNOWN else FALSE
         return status, failure.reason, failure.message
@@ -191,6 +198,12 @@ def _holder(facts: AccessFacts) -> str:
     """Return who has the rights: a principal, or a key."""
     key = facts.credential.decision.current if facts.credential else None
     return f"key {key.id}" if key else facts.access.principal
+
+
+def is_deletable_now(facts: AccessFacts) -> bool:
+    """Return whether a SearchAccess has expired so long ago that it is deleted, and nothing of it is left."""
+    is_revoked = facts.failure is None and _conflict(facts) is None and not facts.stays
+    return is_deletable(facts, is_revoked=is_revoked)
 
 
 def build_drift(facts: AccessFacts, previous: Drift | None, now: str) -> Drift:
@@ -330,6 +343,7 @@ def build_access_status(facts: AccessFacts, previous: SearchAccessStatus, now: s
         credential=credential,
         validity=build_validity(access),
         limits=build_limits(facts.limits, previous.limits),
+        premature_approvals=list(access.consent.premature[:PREMATURE_LIMIT]) or None,
         effective_policy=build_effective_policy(access)
         or (previous.effective_policy if access.verdict.unknown else None),
         drift=drift,

@@ -19,7 +19,7 @@ from searchaccess.core.ownership.others import described, shown
 from searchaccess.core.ownership.takeover import installations_in
 from searchaccess.core.policy.login import LoginRights
 from searchaccess.core.status.access import Failure
-from searchaccess.core.status.conditions import FALSE, TRUE, UNKNOWN, Conditions
+from searchaccess.core.status.conditions import FALSE, TRUE, UNKNOWN, Conditions, shorten_message
 from searchaccess.core.status.differences import describe_differences
 from searchaccess.core.status.events import Note, note, trouble_notes
 
@@ -90,6 +90,8 @@ class ClusterReport:
     """Recorded adoptions; None: those of the previous status."""
     others: tuple[OtherStatus, ...] | None = None
     """Objects of other controllers and instances in Elasticsearch; None: not read yet."""
+    unseen: tuple[str, ...] | None = None
+    """What cannot be seen of others who may give callers rights; None: nothing was read yet."""
     installation: Installation = Installation("", "")
     """This installation of the operator."""
 
@@ -128,6 +130,7 @@ def build_cluster_status(report: ClusterReport, previous: SearchClusterStatus, n
     _mark_stores(conditions, report.missing_stores)
     _mark_login(conditions, report.login)
     _mark_others(conditions, report)
+    _mark_unseen(conditions, report.unseen)
     drift = report.drift
     if drift:
         if drift.open and drift.items:
@@ -193,6 +196,15 @@ def _mark_others(conditions: Conditions, report: ClusterReport) -> None:
         taken = installations_in(report.installation, report.cluster.taken_over)
         text = described(report.others, report.installation, taken)
         conditions.mark(ConditionType.OTHERS_PRESENT, TRUE, Reason.OTHER_CONTROLLERS, text)
+
+
+def _mark_unseen(conditions: Conditions, unseen: tuple[str, ...] | None) -> None:
+    if unseen is None:
+        conditions.keep(ConditionType.OTHERS_UNSEEN)
+    elif unseen:
+        text = f"Exclusive of SearchAccesses cannot be decided: {'; '.join(unseen)}"
+        conditions.mark(ConditionType.OTHERS_UNSEEN, TRUE, Reason.CANNOT_BE_SEEN, shorten_message(text))
+    # Otherwise it is absent.
 
 
 def _checked(facts: ClusterFacts | None) -> str:

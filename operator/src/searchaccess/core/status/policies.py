@@ -33,6 +33,7 @@ class Tally:
                 accesses=found.total(),
                 accepted=found[Outcome.ACCEPTED],
                 denied=found[Outcome.DENIED],
+                pending_approval=found[Outcome.PENDING_APPROVAL],
                 would_deny=found[Outcome.WOULD_DENY],
                 exempt=found[Outcome.EXEMPT],
             )

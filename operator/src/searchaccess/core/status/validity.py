@@ -10,6 +10,10 @@ def build_validity(access: Access) -> ValidityStatus | None:
     if not access.bounded_box.is_limited:
         return None
     changes_at = access.validity.changes_at
+    removed_at = access.time_box.removed_at
+    # What has expired does not change any more, except that it is deleted.
     return ValidityStatus(
-        state=access.validity.term, next_change=None if changes_at is None else shown_time(changes_at)
+        state=access.validity.term,
+        next_change=None if changes_at is None or changes_at == removed_at else shown_time(changes_at),
+        deleted_after=None if removed_at is None else shown_time(removed_at),
     )

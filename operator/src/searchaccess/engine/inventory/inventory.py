@@ -63,8 +63,6 @@ class Inventory(Judged):
         """By uid, the resource version of our last write."""
         self.statuses = StoredStatuses()
         self.contested = Contested(self.marks)
-        self.relist = asyncio.Event()
-        """Set when a full list is needed: an event may have been missed, or could not be read."""
         self.rewatch = asyncio.Event()
         """Set when other namespaces may be read than before."""
 
@@ -150,6 +148,8 @@ class Inventory(Judged):
                 access = replace(access, finalizers=known.access.finalizers)
             if older or uid in self.writing:
                 status_json = known.status_json
+        if known is None:
+            self.approvals.recall_from(uid, status_json)
         access = self.decided(self.subjects.register(access, self.claim(access.cluster), status_json))
         if known is None:
             # In this order: a known object that is not in the index would never be reconciled.

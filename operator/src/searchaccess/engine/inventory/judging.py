@@ -8,7 +8,7 @@ from searchaccess.core.clusters.cluster import Cluster
 from searchaccess.core.model.access import Access
 from searchaccess.core.model.admission import Admission
 from searchaccess.core.model.consent import ConsentState
-from searchaccess.core.policy.consent.decision import Around, Demand, consent_of, next_end, with_audits
+from searchaccess.core.policy.consent.decision import Around, Demand, consent_of, given_ahead, next_end, with_approvals
 from searchaccess.core.policy.guardrails.aliases import Aliases, IndexNames
 from searchaccess.core.policy.namespaces import needs_labels
 from searchaccess.engine.barrier import caught
@@ -40,6 +40,8 @@ class Judged(Declared):
     def __init__(self, meter: Meter, clock: Clock | None) -> None:
         self._meter = meter
         self._clock = clock
+        self.relist = asyncio.Event()
+        """Set when a full list is needed: an event may have been missed, or could not be read."""
         self.time_boxes = TimeBoxes(clock)
         self.policies = Policies(meter, clock)
         self.approvals = Approvals(meter, self.time_boxes.request)
@@ -53,6 +55,11 @@ class Judged(Declared):
         self.marks = Marks(self.clusters, self.changed, self.callers)
         self.former = FormerRights(self.marks, self._mark_access_of)
         """Rights that are no longer declared where they are."""
+
+    def generation_of(self, uid: str) -> int | None:
+        """Return the known generation of a SearchAccess; None: there is none."""
+        record = self.accesses.get(uid)
+        return record.declared.generation if record else None
 
     def _mark_access_of(self, uid: str) -> None:
         if record := self.accesses.get(uid):
@@ -77,6 +84,9 @@ class Judged(Declared):
         return access if admission is access.admission else replace(access, admission=admission)
 
     def _judged(self, access: Access) -> Access:
+        ahead = given_ahead(access, self._demands(access), self.approvals.of(access.uid))
+        if ahead and self.approvals.suspect(access.uid, ahead):
+            self.relist.set()
         judged = self._judged_by_policies(self.time_boxes.judge(self._consented(access)))
         audited = [each for each in self._demands(access) if each.audits]
         self.time_boxes.remind(access.uid, next_end(access, audited, self._around(access)) if audited else None)
@@ -88,13 +98,17 @@ class Judged(Declared):
     def _consented(self, access: Access) -> Access:
         """Return a SearchAccess with what the required approvals say now."""
         demands = [each for each in self._demands(access) if not each.audits]
-        consent = consent_of(access, demands, self._around(access))
+        around = self._around(access)
+        consent = consent_of(access, demands, around)
+        if around.premature:
+            consent = replace(consent, premature=around.premature)
         return access if consent == access.consent else replace(access, consent=consent)
 
     def _around(self, access: Access) -> Around:
         approvals = self.approvals
         listed = approvals.listed_in(access.namespace)
-        return Around(approvals.of(access.uid), listed, approvals.vouching, self.time_boxes.now())
+        premature, suspects = approvals.premature(access.uid), approvals.suspects.keys()
+        return Around(approvals.of(access.uid), listed, approvals.vouching, self.time_boxes.now(), premature, suspects)
 
     def _despite_fault(self, access: Access) -> Access:
         """Return a SearchAccess with an internal error, judged: consent, its time and policies end its rights."""
@@ -113,8 +127,8 @@ class Judged(Declared):
         wanted = record is not None and record.cluster.wants_policies
         labels = self.namespaces.labels_of(access.namespace)
         verdict = self.policies.judge(access, labels, self._aliases.get(access.cluster), wanted=wanted)
-        audited = [each for each in self._demands(access) if each.audits]
-        verdict = with_audits(verdict, access, audited, self._around(access)) if audited else verdict
+        demands = self._demands(access)
+        verdict = with_approvals(verdict, access, demands, self._around(access)) if demands else verdict
         if read and labels is None and self.policies.needs_labels:
             self.namespaces.labels_wanted.set()
         return access if verdict == access.verdict else replace(access, verdict=verdict)

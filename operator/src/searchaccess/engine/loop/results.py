@@ -15,6 +15,7 @@ def record_rights(state: ClusterState, result: RightsResult) -> None:
     state.mapping_unwritten = mapping.unwritten
     state.mapping_adopted = mapping.adopted or state.mapping_adopted
     state.mapping_refusal, state.adopted, state.others = mapping.refusal, result.adopted, result.others
+    state.unseen_others = result.unseen
 
 
 def record_credentials(state: ClusterState, result: CredentialResult) -> None:

@@ -61,6 +61,8 @@ class RightsResult:
     """Recorded adoptions."""
     others: tuple[OtherStatus, ...] | None
     """What other controllers and instances have, as of the last full reconcile."""
+    unseen: tuple[str, ...] | None
+    """What cannot be seen of others; None: nothing was read yet."""
 
 
 @dataclass(slots=True)
@@ -393,4 +395,5 @@ class RightsReconciler:
             mapping=mapping,
             adopted=self._adoptions.adopted,
             others=self._other_controllers.summary,
+            unseen=self._others.limits,
         )

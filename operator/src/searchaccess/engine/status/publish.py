@@ -18,7 +18,14 @@ from searchaccess.core.policy.copies import reaching
 from searchaccess.core.policy.decision import AccessDecision, Do, decide
 from searchaccess.core.policy.proofs import ASKING, questions_of
 from searchaccess.core.rights.plan import Finding
-from searchaccess.core.status.access import AccessFacts, Failure, build_access_status, build_notes, merged
+from searchaccess.core.status.access import (
+    AccessFacts,
+    Failure,
+    build_access_status,
+    build_notes,
+    is_deletable_now,
+    merged,
+)
 from searchaccess.core.status.aspects.proofs import recalled_proof
 from searchaccess.core.status.cluster import ClusterReport, build_cluster_notes, build_cluster_status
 from searchaccess.core.status.placed import place_of, placed_by
@@ -27,6 +34,7 @@ from searchaccess.engine.concurrency.chunks import in_chunks
 from searchaccess.engine.inventory.records import AccessRecord
 from searchaccess.engine.state import ClusterState, Context, Failing
 from searchaccess.engine.status.announce import announce, log_transition, queue_status
+from searchaccess.engine.status.expiry import delete_if_due
 from searchaccess.engine.status.former import what_is_left, what_stays
 from searchaccess.ports.kubernetes import ObjectRef, Plural
 
@@ -98,8 +106,12 @@ class StatusPublisher:
         facts = self._with_usable(facts)
         if stays := what_stays(self._context, record, facts.access):
             facts = replace(facts, stays=stays)
+        deletable = is_deletable_now(facts)
+        if deletable and (undeleted := self._context.outbox.deletions.why_not(ref_of(facts.access))):
+            facts = replace(facts, undeleted=undeleted)
         if record.published is None or record.published[1] is not record.status_json or record.published[0] != facts:
             self._write(record, self._with_copies(facts))
+        delete_if_due(self._context, facts.access, ref_of(facts.access), deletable=deletable)
         status_summary = record.status_summary
         (self._state.ready.add if status_summary.ready else self._state.ready.discard)(facts.access.uid)
         (self._state.drifted.add if status_summary.drifted else self._state.drifted.discard)(facts.access.uid)
@@ -299,6 +311,7 @@ def publish_cluster(context: Context, state: ClusterState, name: str, probe: Pro
         released=state.released,
         adopted=state.adopted,
         others=None if state.others is None else with_issued(state.others, state.issued_by_others),
+        unseen=state.unseen_others,
         installation=context.operator.installation,
     )
     has_notes = state.mapping_adopted or state.released_notes

@@ -1,12 +1,15 @@
 """When the rights of a SearchAccess are in force: what is declared, and what that says at a time."""
 
+import math
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any, Final
 
-from searchaccess.api.times.moments import ENDS_BEFORE_IT_BEGINS, first_second, last_second
+from searchaccess.api.times.durations import DURATION_PATTERN, seconds
+from searchaccess.api.times.moments import ENDS_BEFORE_IT_BEGINS, LAST, first_second, last_second, moment
 from searchaccess.core.model.timeboxes.windows import Schedule, schedule_in, window_at
 
 
@@ -32,12 +35,14 @@ class TimeBox:
         ends: when they end; None: they do not end.
         schedule: the windows in which they are in force between these; None: all the time.
         problem: why it cannot be read; empty: it can.
+        removed_at: when the SearchAccess itself may be deleted; None: it stays.
     """
 
     begins: int | None = None
     ends: int | None = None
     schedule: Schedule | None = None
     problem: str = ""
+    removed_at: int | None = None
 
     @property
     def is_limited(self) -> bool:
@@ -60,20 +65,26 @@ class Validity:
     Args:
         term: whether rights are in force.
         changes_at: when that changes next, in seconds since the epoch; None: never.
+        is_removable: whether the SearchAccess itself may be deleted.
     """
 
     term: Term
     changes_at: int | None = None
+    is_removable: bool = False
 
 
 ALWAYS: Final = Validity(Term.IN_FORCE)
 NOT_COMPARED: Final = Validity(Term.UNKNOWN)
 
 
-def time_box_in(spec: Mapping[str, Any]) -> TimeBox:
+def time_box_in(spec: Mapping[str, Any], created_at: str = "") -> TimeBox:
     """Read when rights are in force, from a spec that may be invalid elsewhere: otherwise an error would keep them.
 
     Never raises for what somebody declares.
+
+    Args:
+        spec: of the SearchAccess.
+        created_at: when it was created (RFC 3339); empty: not known, so that it is never deleted.
     """
     try:
         begins, ends = first_second(spec, "validFrom"), last_second(spec, "validUntil")
@@ -82,8 +93,20 @@ def time_box_in(spec: Mapping[str, Any]) -> TimeBox:
         return TimeBox(problem=str(error))
     if begins is not None and ends is not None and begins >= ends:
         return TimeBox(problem=f"spec: {ENDS_BEFORE_IT_BEGINS}")
-    box = TimeBox(begins, ends, schedule)
+    box = TimeBox(begins, ends, schedule, removed_at=_removed_at(spec, ends, created_at))
     return box if box.is_limited else UNLIMITED
+
+
+def _removed_at(spec: Mapping[str, Any], ends: int | None, created_at: str) -> int | None:
+    """Return when a SearchAccess may be deleted; None: never, also if that cannot be read.
+
+    One that was created after its end, such as by a GitOps controller that puts it back, stays as long as any other.
+    Otherwise both would delete and create it all the time.
+    """
+    declared, created = spec.get("ttlAfterExpired"), moment(created_at)
+    if ends is None or created is None or not isinstance(declared, str) or not re.fullmatch(DURATION_PATTERN, declared):
+        return None
+    return min(math.ceil(max(float(ends), created) + seconds(declared)), LAST)
 
 
 def validity_at(box: TimeBox, now: float) -> Validity:
@@ -96,7 +119,8 @@ def validity_at(box: TimeBox, now: float) -> Validity:
     if box.problem:
         return Validity(Term.UNREADABLE)
     if box.ends is not None and now >= box.ends:
-        return Validity(Term.EXPIRED)
+        later = box.removed_at is not None and now < box.removed_at
+        return Validity(Term.EXPIRED, box.removed_at if later else None, box.removed_at is not None and not later)
     if box.begins is not None and now < box.begins:
         return Validity(Term.NOT_YET, box.begins)
     if box.schedule is None:

@@ -1,10 +1,11 @@
 """Decides whether a SearchAccess has the approvals that policies require, and until when."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
 from searchaccess.api.policies.approval import ApprovalRule
+from searchaccess.api.searchaccessapproval import ApprovedBy
 from searchaccess.api.times.durations import seconds
 from searchaccess.api.times.moments import moment
 from searchaccess.core.model.access import Access
@@ -18,6 +19,7 @@ from searchaccess.core.policy.consent.vouching import Vouching
 
 _LIMIT: Final = 2_000
 """Characters of a message."""
+_AGAIN: Final = "delete it, review the SearchAccess as it is now, and create another one"
 _NOT_APPROVED: Final = "approval: another person must approve it"
 
 
@@ -45,12 +47,16 @@ class Around:
         listed: whether all approvals of its namespace were listed.
         vouching: whether the API server checks names.
         now: the time, in seconds since the epoch.
+        premature: uids of approvals that never count, because they were given in advance.
+        suspects: uids of approvals of which that is not certain yet.
     """
 
     approvals: Sequence[Approval]
     listed: bool
     vouching: Vouching
     now: float
+    premature: tuple[str, ...] = ()
+    suspects: Collection[str] = ()
 
 
 def consent_of(access: Access, demands: Iterable[Demand], around: Around) -> Consent:
@@ -119,18 +125,38 @@ def _fault(approval: Approval, access: Access, demand: Demand, around: Around) -
     if spec is None or created is None:
         return f"it cannot be read ({approval.invalid})" if approval.invalid else "it cannot be read"
     by = spec.approved_by
-    may = by.username in (rule.by.users or ()) or set(by.groups or ()) & set(rule.by.groups or ())
+    may = _may_approve(by, rule)
     about = approval.namespace, spec.name, spec.uid
     checks = (
         (approval.is_leaving, "it is being deleted"),
         (about != (access.namespace, access.name, access.uid), "it is about another SearchAccess"),
+        (
+            approval.uid in around.premature,
+            f"it was given in advance, when there was no generation {spec.generation} yet, and never counts: {_AGAIN}",
+        ),
         (spec.generation != access.generation, f"it is about generation {spec.generation}, not {access.generation}"),
+        (approval.uid in around.suspects, "it is being checked whether it was given in advance"),
         (by.username == access.requested_by, "nobody approves what they request themselves"),
         (not may, "its spec.approvedBy names no user or group that may approve"),
     )
     # Times are parsed only for those who may approve: anybody else could create thousands.
     found = next((text for applies, text in checks if applies), "")
     return found or _untimely(created, access, rule, around)
+
+
+def _may_approve(by: ApprovedBy, rule: ApprovalRule) -> bool:
+    return by.username in (rule.by.users or ()) or bool(set(by.groups or ()) & set(rule.by.groups or ()))
+
+
+def given_ahead(access: Access, demands: Iterable[Demand], approvals: Iterable[Approval]) -> list[Approval]:
+    """Return the approvals of a later generation than the known one, by those who may approve it."""
+    rules = [demand.rule for demand in demands]
+    return [
+        each
+        for each in approvals
+        if each.spec is not None and each.spec.generation > access.generation
+        if any(_may_approve(each.spec.approved_by, rule) for rule in rules)
+    ]
 
 
 def _untimely(created: float, access: Access, rule: ApprovalRule, around: Around) -> str:
@@ -179,12 +205,14 @@ def _bypass_message(access: Access, policy: str, end: int, around: Around) -> st
     return bounded_text(f"{text}: {access.break_glass}", _LIMIT)
 
 
-def with_audits(verdict: PolicyVerdict, access: Access, demands: Iterable[Demand], around: Around) -> PolicyVerdict:
-    """Return what policies say, with those that only report that an approval is missing."""
-    lacking = {each.policy for each in demands if consent_of(access, [each], around).state is ConsentState.MISSING}
+def with_approvals(verdict: PolicyVerdict, access: Access, demands: Iterable[Demand], around: Around) -> PolicyVerdict:
+    """Return what policies say, with those that lack an approval, or only report that it is missing."""
+    lacking = {
+        each.policy: each for each in demands if consent_of(access, [each], around).state is ConsentState.MISSING
+    }
     if not lacking:
         return verdict
-    outcomes = (_lacking(each) if each.policy in lacking else each for each in verdict.outcomes)
+    outcomes = (_lacking(each, lacking[each.policy]) if each.policy in lacking else each for each in verdict.outcomes)
     return replace(verdict, outcomes=tuple(outcomes))
 
 
@@ -194,5 +222,9 @@ def next_end(access: Access, demands: Iterable[Demand], around: Around) -> int |
     return min((end for end in ends if end is not None), default=None)
 
 
-def _lacking(outcome: PolicyOutcome) -> PolicyOutcome:
-    return replace(outcome, outcome=Outcome.WOULD_DENY, reasons=(*outcome.reasons, _NOT_APPROVED))
+def _lacking(outcome: PolicyOutcome, demand: Demand) -> PolicyOutcome:
+    if demand.audits:
+        return replace(outcome, outcome=Outcome.WOULD_DENY, reasons=(*outcome.reasons, _NOT_APPROVED))
+    if outcome.outcome is not Outcome.ACCEPTED:
+        return outcome
+    return replace(outcome, outcome=Outcome.PENDING_APPROVAL, reasons=(_NOT_APPROVED,))

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from searchaccess.core.patterns.meeting import BACKING, SUFFIX
+from searchaccess.core.patterns.wildcards import without_runs
 from searchaccess.core.policy.presence import matching
 
 _PAIRS_KEPT: Final = 100_000
@@ -56,7 +57,7 @@ class Aliases:
 
     def is_hidden(self, pattern: str) -> bool:
         """Return whether it cannot be told where aliases lead that a pattern of a grant matches."""
-        return not self._readable or (self._seen is not None and pattern not in self._seen)
+        return not self._readable or (self._seen is not None and without_runs(pattern) not in self._seen)
 
     def cost(self, pattern: str) -> int:
         """Return how many steps a comparison of what a pattern leads to takes."""

@@ -23,6 +23,7 @@ _NAME: Final = 120
 _SHOWN: Final = 3
 _MOST: Final = 300
 """Roles and API keys that are compared for one principal."""
+UNSEEN: Final = "not all that others have can be seen: the condition OthersUnseen of the SearchCluster says what"
 ORDER: Final = (
     Reason.BROADER_THAN_DECLARED,
     Reason.WIDENED_BY,
@@ -75,7 +76,8 @@ class Others:
         roles: the roles that they give, by name, as the role API returns them, as far as it does.
         keys: API keys that users of the realm own.
         holders: users of the native realm that have roles of ours: name and role.
-        unseen: what could not be read, for messages.
+        unseen: what could not be read, for the message of the SearchCluster.
+        skipped: names of roles that they give and that were not kept, because there are too many.
         ours: what the names of our roles begin with.
         anybody: what is known of every user of the realm.
     """
@@ -85,6 +87,7 @@ class Others:
     keys: tuple[OwnedKey, ...] = ()
     holders: tuple[tuple[str, str], ...] = ()
     unseen: tuple[str, ...] = ()
+    skipped: frozenset[str] = frozenset()
     ours: str = ""
     anybody: User = User({})
     _templates: list[ForeignMapping] = field(default_factory=list, init=False, compare=False, repr=False)
@@ -109,6 +112,14 @@ class Others:
             self._owned.setdefault(key.owner, []).append(key)
 
     @property
+    def limits(self) -> tuple[str, ...]:
+        """What is not compared although others have it, for the message of the SearchCluster."""
+        if not self.skipped:
+            return self.unseen
+        text = f"{len(self.skipped)} roles of others are not compared: there are more than {len(self.roles)}"
+        return (*self.unseen, text)
+
+    @property
     def weight(self) -> int:
         """How much there is to compare with each of thousands of principals, at most: for the pace."""
         return len(self.mappings) + len(self.keys)
@@ -124,7 +135,10 @@ class Others:
 
         Users make API keys all the time, and these concern only their owners.
         """
-        one, another = ((each.mappings, each.roles, each.unseen, each.ours, each.anybody) for each in (self, before))
+        one, another = (
+            (each.mappings, each.roles, each.skipped, bool(each.unseen), each.ours, each.anybody)
+            for each in (self, before)
+        )
         if one != another:
             return None
         owners = {key.owner for key in {*self.keys} ^ {*before.keys}}
@@ -163,8 +177,9 @@ class Others:
         for user, role in self.holders:
             if role == caller.role:
                 inquiry.note(Reason.ROLE_GIVEN_TO_OTHERS, f"user {_short(user)} has role {_short(role)}")
-        for text in self.unseen:
-            inquiry.note(Reason.CANNOT_BE_SEEN, text)
+        if self.unseen:
+            # Always the same text: what changes is on the SearchCluster, and no reason to write thousands of statuses.
+            inquiry.note(Reason.CANNOT_BE_SEEN, UNSEEN)
         return inquiry.result()
 
     def _near(self, caller: Caller) -> Collection[ForeignMapping]:
@@ -216,6 +231,9 @@ class _Inquiry:
                 self.note(reason, f"{who} roles that are not compared: there are too many")
                 return
             body, text = self.others.body_of(role), f"{who} role {_short(role)}"
+            if body is None and role in self.others.skipped and role != self.caller.role:
+                self.note(Reason.CANNOT_BE_SEEN, f"{text}, which is not compared: others have too many roles")
+                continue
             if role == self.caller.role or (body is None and mapping.managed):
                 continue
             if body is None:

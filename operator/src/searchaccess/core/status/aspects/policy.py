@@ -11,7 +11,13 @@ from searchaccess.core.model.verdict import Outcome
 from searchaccess.core.policy.guardrails.messages import described, refusal_message
 from searchaccess.core.status.conditions import FALSE, TRUE, UNKNOWN, Conditions, shorten
 
-_ORDER: Final = (Outcome.DENIED, Outcome.WOULD_DENY, Outcome.EXEMPT, Outcome.ACCEPTED)
+_ORDER: Final = (
+    Outcome.DENIED,
+    Outcome.PENDING_APPROVAL,
+    Outcome.WOULD_DENY,
+    Outcome.EXEMPT,
+    Outcome.ACCEPTED,
+)
 _REASON_LIMIT: Final = 500
 _BY_NAME: Final = (
     "what is denied was compared with names alone: it cannot be read where aliases lead that {} matches, as the "
@@ -28,6 +34,9 @@ def mark_policy(conditions: Conditions, access: Access) -> None:
         conditions.mark(ConditionType.POLICY_ACCEPTED, UNKNOWN, Reason.PENDING, verdict.unknown)
     elif verdict.refused:
         conditions.mark(ConditionType.POLICY_ACCEPTED, FALSE, Reason.POLICY_VIOLATION, refusal_message(access))
+    elif waiting := [each.policy for each in verdict.outcomes if each.outcome is Outcome.PENDING_APPROVAL]:
+        text = f"{some_of(waiting)}: the approval is missing; the message of Ready says who may give it"
+        conditions.mark(ConditionType.POLICY_ACCEPTED, FALSE, Reason.PENDING_APPROVAL, text)
     elif audited:
         text = "; ".join([*map(described, audited), *filter(None, [by_name])])
         conditions.mark(ConditionType.POLICY_ACCEPTED, TRUE, Reason.POLICY_WOULD_DENY, text)

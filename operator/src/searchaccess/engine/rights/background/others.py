@@ -34,6 +34,11 @@ TRIES: Final = 3
 MOST_ROLES: Final = 5000
 """Roles of others that are kept: those that role mappings give, the first by name."""
 
+_GRANT: Final = (
+    "Give the operator's login the cluster privilege read_security: searchaccess login --tier Observe prints a role "
+    "with it, for PUT _security/role"
+)
+
 log = structlog.get_logger(__name__)
 
 
@@ -59,6 +64,11 @@ class OthersReader:
     def expire(self) -> None:
         """Have the next sweep read API keys and users, however soon it is."""
         self._read_at = float("-inf")
+
+    @property
+    def limits(self) -> tuple[str, ...] | None:
+        """What cannot be seen of others; None: nothing was read yet."""
+        return self.found.limits if self.found else None
 
     async def changed(self, session: Session, observed: Observed) -> frozenset[str] | None:
         """Evaluate what others have, and return the principals for whom that may have changed; None: for any.
@@ -97,12 +107,14 @@ class OthersReader:
             async for found in in_chunks(observed.foreign_mappings[:MOST])
             if (one := self._evaluated(session, found, anybody, named)) is not None
         ]
+        roles, skipped = _given(mappings, observed.roles)
         return Others(
             tuple(mappings),
-            _given(mappings, observed.roles),
+            roles,
             tuple(self._keys or ()),
             tuple(self._holders or ()),
             tuple(_unseen(observed.foreign_mappings, self._keys, self._holders)),
+            skipped,
             ours,
             anybody,
         )
@@ -163,23 +175,26 @@ def _holders(users: Iterable[Mapping[str, Any]], prefix: str) -> Iterator[tuple[
             yield from ((name, role) for role in texts(raw.get("roles")) if role.startswith(prefix))
 
 
-def _given(mappings: Iterable[ForeignMapping], roles: Mapping[str, Mapping[str, Any]]) -> dict[str, Mapping[str, Any]]:
-    """Return the roles that some role mappings give or may give, as far as the role API has them."""
+def _given(
+    mappings: Iterable[ForeignMapping], roles: Mapping[str, Mapping[str, Any]]
+) -> tuple[dict[str, Mapping[str, Any]], frozenset[str]]:
+    """Return the roles that some role mappings give or may give, and the names of those beyond the limit."""
     wanted, prefixes = set[str](), set[str]()
     for one in mappings:
         if not one.elsewhere:
             wanted.update(one.roles)
             prefixes.update(one.prefixes)
     begin = tuple(prefixes)
-    names = sorted(name for name in roles if name in wanted or name.startswith(begin))[:MOST_ROLES]
-    return {name: roles[name] for name in names if roles[name] != UNREADABLE}
+    names = sorted(name for name in roles if name in wanted or name.startswith(begin))
+    kept = {name: roles[name] for name in names[:MOST_ROLES] if roles[name] != UNREADABLE}
+    return kept, frozenset(names[MOST_ROLES:])
 
 
 def _unseen(
     mappings: Sequence[RoleMapping], keys: Sequence[object] | None, holders: Sequence[object] | None
 ) -> Iterator[str]:
     """Yield what could not be read, for messages."""
-    why = "cannot be seen: the login may not read them, there are more than 1,000, or each read fails"
+    why = f"cannot be seen: the login may not read them, there are more than 1,000, or each read fails. {_GRANT}"
     if len(mappings) > MOST:
         yield f"{len(mappings) - MOST} role mappings are not evaluated: there are more than {MOST}"
     for one in mappings:
