@@ -23,8 +23,9 @@ from searchaccess.cli.completeness import missing_parts
 from searchaccess.cli.pages import actions as actionspage
 from searchaccess.cli.pages.api import api_page
 from searchaccess.cli.pages.argo import argo_files
+from searchaccess.cli.pages.bootstrap import bootstrap
 from searchaccess.cli.pages.chart import CHART, chart_page
-from searchaccess.cli.pages.dashboard import dashboard
+from searchaccess.cli.pages.dashboard import dashboard, gateway_dashboard
 from searchaccess.cli.pages.markdown import COMMAND, as_code, page, table
 from searchaccess.core.model.actions import PRIVILEGE_LETTER
 from searchaccess.core.model.restrictions.where import MOST_BYTES, QUERY_DEPTH
@@ -292,6 +293,8 @@ def generate(root: Path) -> dict[Path, str]:
     }
     crds[root / CHART / "README.md"] = chart_page(root)
     crds[root / CHART / "files" / "dashboard.json"] = dashboard()
+    crds[root / CHART / "files" / "gateway" / "bootstrap.yaml"] = bootstrap()
+    crds[root / CHART / "files" / "gateway" / "dashboard.json"] = gateway_dashboard()
     crds[root / "README.md"] = readme(root)
     crds |= argo_files(root)
     crds |= vouching_files(root)
