@@ -340,7 +340,8 @@ def test_cert_manager_makes_the_certificate_that_pods_mount(tool: Helm) -> None:
     assert {"secretName": "mine", "defaultMode": 0o440} in [
         item.get("secret") for item in template_of(given)["spec"]["volumes"]
     ]
-    for lacking in ({"issuerRef": {}}, {"dnsNames": []}):
+    without: tuple[dict[str, Any], ...] = ({"issuerRef": {}}, {"dnsNames": []})
+    for lacking in without:
         values = with_gateway(certificate={"certManager": CERTIFICATE | lacking})
         output = tool.run("template", RELEASE, str(CHART), "--kube-version", "1.36.0", values=values, check=False)
         assert "gateway.certificate.certManager needs issuerRef" in output
