@@ -9,7 +9,8 @@ import pytest
 import yaml
 
 from searchaccess.api.clusters.gateway import Gateway
-from searchaccess.cli.pages.bootstrap import ADMIN_PORT, MAX_HEAP, OBSERVED_PORT, bootstrap
+from searchaccess.cli.generate import bootstrap_file
+from searchaccess.core.gateway.render.paths import IN_THE_CHART
 from tests.chart.helm import CHART, NAME, NAMESPACE, RELEASE, Helm, of_kind
 from tests.chart.test_chart import NOT_WANTED, rules, score
 from tests.chart.test_metadata import notes
@@ -64,9 +65,9 @@ def test_its_names_and_files_are_those_that_the_operator_writes(tool: Helm) -> N
     assert sources["tls"] == {"secretName": f"{GATEWAY}-tls", "defaultMode": 0o440}
     assert not any("optional" in source for source in sources.values()), "the pod waits until they are there"
     mounts = {item["name"]: item for item in container_of(tool.render(ON))["volumeMounts"]}
-    assert {item["mountPath"] for item in mounts.values()} == {
-        f"/etc/gateway/{name}" for name in ("bootstrap", "dynamic", "login", "tls")
-    }
+    assert mounts["dynamic"]["mountPath"] == IN_THE_CHART.dynamic
+    assert mounts["login"]["mountPath"] == IN_THE_CHART.login
+    assert mounts["tls"]["mountPath"] == IN_THE_CHART.tls
     assert all(item["readOnly"] and "subPath" not in item for item in mounts.values())
 
 
@@ -241,7 +242,9 @@ def test_only_callers_and_the_operator_connect_and_only_what_is_needed_is_reache
     [out] = [rule for rule in own["egress"] if "podSelector" in str(rule.get("to"))]
     assert out["to"][0]["podSelector"]["matchLabels"].items() <= pods.items()
     ports = {item["name"]: item["containerPort"] for item in container_of(objects)["ports"]}
-    assert {port["port"] for port in out["ports"]} == set(ports.values()) == {8443, OBSERVED_PORT}
+    assert (
+        {port["port"] for port in out["ports"]} == set(ports.values()) == {IN_THE_CHART.port, IN_THE_CHART.health_port}
+    )
 
 
 def test_without_callers_everybody_calls_but_metrics_stay_closed(tool: Helm) -> None:
@@ -270,7 +273,7 @@ def test_a_pod_drains_before_it_ends(tool: Helm) -> None:
     objects = tool.render(with_gateway(drainSeconds=7))
     shell, option, script = container_of(objects)["lifecycle"]["preStop"]["exec"]["command"]
     assert (shell, option) == ("bash", "-c")
-    assert f"/dev/tcp/127.0.0.1/{ADMIN_PORT}" in script
+    assert f"/dev/tcp/127.0.0.1/{IN_THE_CHART.admin_port}" in script
     assert re.fullmatch(r"exec 3<>\S+ && printf 'POST /healthcheck/fail HTTP/1\.1[^']*' >&3; sleep 7", script.strip())
     run_tool(["bash", "-n", "-c", script], cwd=CHART)
     refused = with_gateway(drainSeconds=60)
@@ -282,27 +285,34 @@ def test_a_pod_drains_before_it_ends(tool: Helm) -> None:
 
 def test_envoys_memory_fits_into_the_limit(tool: Helm) -> None:
     limit = container_of(tool.render(ON))["resources"]["limits"]["memory"]
-    assert int(limit.removesuffix("Mi")) * 1024 * 1024 >= MAX_HEAP * 1.5
+    assert int(limit.removesuffix("Mi")) * 1024 * 1024 >= IN_THE_CHART.max_heap * 1.5
 
 
 def test_the_bootstrap_is_that_of_the_code_and_a_new_one_restarts_pods(tool: Helm, helm: Path) -> None:
     objects = tool.render(ON)
-    assert named(objects, "ConfigMap", f"{GATEWAY}-bootstrap")["data"]["bootstrap.yaml"].strip() == bootstrap().strip()
-    found = yaml.safe_load(bootstrap())
-    assert found["admin"]["address"]["socket_address"] == {"address": "127.0.0.1", "port_value": ADMIN_PORT}
+    assert (
+        named(objects, "ConfigMap", f"{GATEWAY}-bootstrap")["data"]["bootstrap.yaml"].strip()
+        == bootstrap_file().strip()
+    )
+    found = yaml.safe_load(bootstrap_file())
+    assert found["admin"]["address"]["socket_address"] == {
+        "address": "127.0.0.1",
+        "port_value": IN_THE_CHART.admin_port,
+    }
     assert "checksum/bootstrap" in template_of(objects)["metadata"]["annotations"]
     assert helm.is_file()
 
 
 def test_what_answers_without_tls_is_read_only(tool: Helm) -> None:
-    [listener] = yaml.safe_load(bootstrap())["static_resources"]["listeners"]
-    assert listener["address"]["socket_address"]["port_value"] == OBSERVED_PORT
+    [listener] = yaml.safe_load(bootstrap_file())["static_resources"]["listeners"]
+    assert listener["address"]["socket_address"]["port_value"] == IN_THE_CHART.health_port
     [chain] = listener["filter_chains"]
     [host] = chain["filters"][0]["typed_config"]["route_config"]["virtual_hosts"]
     for route in host["routes"]:
         asked = {item["name"]: item["string_match"]["exact"] for item in route["match"]["headers"]}
         assert asked == {":method": "GET", ":path": route["match"]["path"]}
     assert {route["match"]["path"] for route in host["routes"]} == {"/ready", "/stats/prometheus", "/version"}
+    assert listener["ignore_global_conn_limit"] is listener["bypass_overload_manager"] is True, "probes always answer"
     for probe in ("startupProbe", "livenessProbe", "readinessProbe"):
         assert container_of(tool.render(ON))[probe]["httpGet"] == {"path": "/ready", "port": "metrics"}
 
