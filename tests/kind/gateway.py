@@ -1,10 +1,9 @@
-"""The chart's gateway in kind: its configuration, written here as the operator writes it, and callers in a pod.
+"""The chart's gateway in kind: its configuration, rendered as the operator does, and callers in a pod.
 
 `configured_gateway` stands in for a SearchCluster with `identity.gateway`: replace it by one when the operator writes
 the ConfigMap and the Secret.
 """
 
-import base64
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,6 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from searchaccess.core.credentials.sealed import Sealed
+from searchaccess.core.gateway.render import render, render_login
+from searchaccess.core.gateway.settings import CallerLimits, GatewaySettings, Upstream
 from tests.kind.__main__ import INSIDE
 from tests.kind.operators import IMAGE, helm, listed
 from tests.stack.certificates import ServerCertificate, write_server_certificate
@@ -29,12 +31,10 @@ PRINCIPAL: Final = account("gateway-reader")
 PREFIX: Final = "gateway-test."
 """Of users that the operator does not know."""
 _LOGIN, _PASSWORD = "gateway-login", "only-in-this-cluster"
-_TYPE: Final = "type.googleapis.com/envoy"
 _VALUES: Final = (
     *("-f", str(ROOT / "tests/kind/values.yaml"), "--set", "gateway.enabled=true"),
     *("--set", "gateway.resources.requests.cpu=50m", "--set", "gateway.concurrency=1"),
 )
-_TOKENS: Final = "envoy.filters.http.jwt_authn"
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,16 +74,10 @@ def configured_gateway(world: World, folder: Path) -> Iterator[Gateway]:
         user = {"password": _PASSWORD, "roles": [name]}
         world.admin.put(f"/_security/user/{name}", json=user).raise_for_status()
     gateway = Gateway(world, folder)
-    login = base64.b64encode(f"{_LOGIN}:{_PASSWORD}".encode()).decode()
-    files = {"listeners.yaml": _file(_listener(world)), "clusters.yaml": _file(_elasticsearch(world))}
-    secret = {
-        "@type": f"{_TYPE}.extensions.transport_sockets.tls.v3.Secret",
-        "name": "login",
-        "generic_secret": {"secret": {"inline_string": f"Basic {login}"}},
-    }
+    login = render_login(_LOGIN, Sealed(_PASSWORD)).reveal()
     objects = (
-        _object("ConfigMap", f"{NAME}-config", {"data": files}),
-        _object("Secret", f"{NAME}-login", {"stringData": {"login.yaml": json.dumps({"resources": [secret]})}}),
+        _object("ConfigMap", f"{NAME}-config", {"data": _configuration(world)}),
+        _object("Secret", f"{NAME}-login", {"stringData": {"login.yaml": login}}),
     )
     world.apply(*objects)
     gateway.write_certificate("first")
@@ -177,122 +171,27 @@ def _reads(names: str) -> dict[str, Any]:
     return {"names": [names], "privileges": ["read"]}
 
 
-def _file(resource: dict[str, Any]) -> str:
-    return json.dumps({"version_info": "by-hand", "resources": [resource]})
-
-
-def _elasticsearch(world: World) -> dict[str, Any]:
-    address = {"socket_address": {"address": INSIDE, "port_value": 9200}}
-    trust = {
-        "trusted_ca": {"inline_string": world.elasticsearch.ca_file.read_text()},
-        "match_typed_subject_alt_names": [{"san_type": "DNS", "matcher": {"exact": INSIDE}}],
-    }
-    return {
-        "@type": f"{_TYPE}.config.cluster.v3.Cluster",
-        "name": "elasticsearch",
-        "type": "STRICT_DNS",
-        "connect_timeout": "10s",
-        "load_assignment": {
-            "cluster_name": "elasticsearch",
-            "endpoints": [{"lb_endpoints": [{"endpoint": {"address": address}}]}],
-        },
-        "transport_socket": {
-            "name": "tls",
-            "typed_config": {
-                "@type": f"{_TYPE}.extensions.transport_sockets.tls.v3.UpstreamTlsContext",
-                "sni": INSIDE,
-                "common_tls_context": {"validation_context": trust},
-            },
-        },
-    }
-
-
-def _listener(world: World) -> dict[str, Any]:
-    tls = {
-        "@type": f"{_TYPE}.extensions.transport_sockets.tls.v3.DownstreamTlsContext",
-        "common_tls_context": {
-            "tls_certificates": [
-                {
-                    "certificate_chain": {"filename": "/etc/gateway/tls/tls.crt"},
-                    "private_key": {"filename": "/etc/gateway/tls/tls.key"},
-                    "watched_directory": {"path": "/etc/gateway/tls"},
-                }
-            ]
-        },
-    }
-    route = {
-        "match": {"prefix": "/"},
-        "route": {"cluster": "elasticsearch", "timeout": "0s"},
-        "request_headers_to_add": [
-            {
-                "header": {
-                    "key": "es-security-runas-user",
-                    "value": f"{PREFIX}%DYNAMIC_METADATA({_TOKENS}:jwt:email)%",
-                },
-                "append_action": "OVERWRITE_IF_EXISTS_OR_ADD",
-            }
-        ],
-    }
-    manager = {
-        "@type": f"{_TYPE}.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager",
-        "stat_prefix": "gateway",
-        "use_remote_address": True,
-        "access_log": [
-            {
-                "name": "stdout",
-                "typed_config": {
-                    "@type": f"{_TYPE}.extensions.access_loggers.file.v3.FileAccessLog",
-                    "path": "/dev/stdout",
-                },
-            }
-        ],
-        "http_filters": [
-            _tokens(world),
-            _login(),
-            _filter("router", f"{_TYPE}.extensions.filters.http.router.v3.Router"),
-        ],
-        "route_config": {"virtual_hosts": [{"name": "elasticsearch", "domains": ["*"], "routes": [route]}]},
-    }
-    return {
-        "@type": f"{_TYPE}.config.listener.v3.Listener",
-        "name": "gateway",
-        "address": {"socket_address": {"address": "0.0.0.0", "port_value": 8443}},  # noqa: S104 - in a pod
-        "filter_chains": [
-            {
-                "transport_socket": {"name": "tls", "typed_config": tls},
-                "filters": [{"name": "http", "typed_config": manager}],
-            }
-        ],
-    }
-
-
-def _filter(name: str, kind: str, **settings: Any) -> dict[str, Any]:
-    return {"name": name, "typed_config": {"@type": kind, **settings}}
-
-
-def _tokens(world: World) -> dict[str, Any]:
-    provider = {
-        "issuer": DEFAULT_ISSUER,
-        "audiences": [DEFAULT_AUDIENCE],
-        "local_jwks": {"inline_string": world.elasticsearch.issuer.jwks()},
-        "payload_in_metadata": "jwt",
-        "require_expiration": True,
-    }
-    rules = [{"match": {"prefix": "/"}, "requires": {"provider_name": "google"}}]
-    kind = f"{_TYPE}.extensions.filters.http.jwt_authn.v3.JwtAuthentication"
-    return _filter(_TOKENS, kind, providers={"google": provider}, rules=rules)
-
-
-def _login() -> dict[str, Any]:
-    watched = {"path": "/etc/gateway/login/login.yaml", "watched_directory": {"path": "/etc/gateway/login"}}
-    generic = {
-        "@type": f"{_TYPE}.extensions.http.injected_credentials.generic.v3.Generic",
-        "header": "Authorization",
-        "credential": {
-            "name": "login",
-            "sds_config": {"path_config_source": watched, "resource_api_version": "V3"},
-        },
-    }
-    kind = f"{_TYPE}.extensions.filters.http.credential_injector.v3.CredentialInjector"
-    credential = {"name": "envoy.http.injected_credentials.generic", "typed_config": generic}
-    return _filter("login", kind, overwrite=True, credential=credential)
+def _configuration(world: World) -> dict[str, str]:
+    """The files that the operator renders, but with the keys of the issuer in them: nothing publishes them here."""
+    ca = world.elasticsearch.ca_file.read_text()
+    settings = GatewaySettings(
+        role_prefix=PREFIX,
+        audience=DEFAULT_AUDIENCE,
+        issuer=DEFAULT_ISSUER,
+        jwks_url=f"https://{INSIDE}/unused",
+        jwks_ca=ca,
+        upstreams=(Upstream(INSIDE, 9200),),
+        tls=True,
+        ca=ca,
+        verify=True,
+        replicas=2,
+        limits=CallerLimits(max_body=1024 * 1024),
+    )
+    rendered = render(settings)
+    listeners = json.loads(rendered.listeners)
+    [chain] = listeners["resources"][0]["filter_chains"]
+    filters = {one["name"]: one["typed_config"] for one in chain["filters"][0]["typed_config"]["http_filters"]}
+    for provider in filters["envoy.filters.http.jwt_authn"]["providers"].values():
+        del provider["remote_jwks"]
+        provider["local_jwks"] = {"inline_string": world.elasticsearch.issuer.jwks()}
+    return {"listeners.yaml": json.dumps(listeners), "clusters.yaml": rendered.clusters}
