@@ -73,13 +73,13 @@ WRONG: dict[str, tuple[dict[str, str], str]] = {
 }  # fmt: skip
 
 
-def fires(promtool: Path, folder: Path, series: dict[str, str], at: str, alert: str) -> bool:
+def fires(promtool: Path, folder: Path, series: dict[str, str], at: str, alert: str, rules: Path = FILE) -> bool:
     """Return whether an alert fires: promtool expects that it does not, and reports what it found."""
     check: dict[str, Any] = {"eval_time": at, "alertname": alert, "exp_alerts": []}
     inputs = [{"series": name, "values": values} for name, values in series.items()]
     one = {"interval": "1m", "input_series": inputs, "alert_rule_test": [check]}
     file = folder / "test.yaml"
-    file.write_text(yaml.safe_dump({"rule_files": [str(FILE)], "evaluation_interval": "1m", "tests": [one]}))
+    file.write_text(yaml.safe_dump({"rule_files": [str(rules)], "evaluation_interval": "1m", "tests": [one]}))
     done = subprocess.run([promtool, "test", "rules", file], capture_output=True, text=True, check=False)
     output = done.stdout + done.stderr
     if done.returncode == 0:

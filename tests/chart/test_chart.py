@@ -96,6 +96,11 @@ MATRIX: dict[str, dict[str, Any]] = {
     },
     "network policy": {"networkPolicy": {"enabled": True}},
     "admission webhook": {"admission": {"enabled": True}, "networkPolicy": {"enabled": True}},
+    "gateway": {
+        "gateway": {"enabled": True, "autoscaling": {"enabled": True}},
+        "networkPolicy": {"enabled": True},
+        "metrics": {"grafanaDashboard": {"enabled": True}},
+    },
     "some namespaces": {"watchNamespaces": ["shop", "billing"], "clusters": [{"name": "chart-prod", "spec": SPEC}]},
     # Helm takes a default away where null is given.
     "defaults taken away": {

@@ -60,13 +60,18 @@ def test_promtool_reads_each_query(promtool: Path, tmp_path: Path) -> None:
     assert check(promtool, tmp_path, [*plain, "sum by ("]).returncode != 0, "the check can fail"
 
 
-def test_panels_fill_the_width_and_hide_none() -> None:
-    assert len({panel["id"] for panel in PANELS}) == len(PANELS)
+def overlapping(panels: list[dict[str, Any]]) -> list[tuple[int, int]]:
+    """Give the panels that lie on each other; check that each has an id and a description, and is within the width."""
+    assert len({panel["id"] for panel in panels}) == len(panels)
     cells = {}
-    for panel in PANELS:
+    for panel in panels:
         place = panel["gridPos"]
         assert place["x"] + place["w"] <= 24
         columns, rows = range(place["x"], place["x"] + place["w"]), range(place["y"], place["y"] + place["h"])
         cells[panel["id"]] = {(x, y) for x in columns for y in rows}
         assert panel["description"]
-    assert not [pair for pair in combinations(cells, 2) if cells[pair[0]] & cells[pair[1]]]
+    return [pair for pair in combinations(cells, 2) if cells[pair[0]] & cells[pair[1]]]
+
+
+def test_panels_fill_the_width_and_hide_none() -> None:
+    assert overlapping(PANELS) == []

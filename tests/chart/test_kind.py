@@ -7,6 +7,7 @@ import pytest
 import yaml
 
 from tests.kind.__main__ import prepare
+from tests.kind.offline.build_envoy import envoy_image
 from tests.stack.kubernetes import ExternalKubernetes, KubernetesServers
 from tests.support.operatorprocess import ROOT
 
@@ -61,6 +62,12 @@ def test_ports_and_names_agree() -> None:
     workflow = yaml.safe_load((ROOT / ".github" / "workflows" / "kind.yml").read_text())
     commands = [step.get("run", "") for step in workflow["jobs"]["kind"]["steps"]]
     assert [text for text in commands if text.startswith("make ")] == ["make kind-up", "make kind-test"]
+
+
+def test_the_gateways_image_is_that_of_the_chart() -> None:
+    image = yaml.safe_load((ROOT / "charts/searchaccess-operator/values.yaml").read_text())["gateway"]["image"]
+    assert envoy_image() == f"{image['repository']}:{image['tag']}"
+    assert f"\nenvoy={envoy_image()} " in (FOLDER / "up.sh").read_text()
 
 
 def test_a_cluster_of_somebody_else_does(

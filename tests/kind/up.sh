@@ -9,6 +9,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 python=$1
 folder=$(realpath -m "$2")
 image=searchaccess-operator:kind
+envoy=envoyproxy/envoy:v1.40.0 # As in the chart's values.
 # No step goes on, and starts something, after this script was killed.
 with_us=("$python" -I -S tests/stack/dies_with_parent.py $$)
 
@@ -53,19 +54,23 @@ kind get kubeconfig --name "$name" >"$folder/kubeconfig"
 port=$(docker port "$name-control-plane" 30920/tcp)
 
 say "Building the operator's image, and that of the last landed version"
-images=("$image")
+images=("$image" "$envoy")
+landed_image=""
 landed=$("$python" -m tests.support.landed)
 if git cat-file -e "$landed^{commit}" 2>/dev/null; then
-  images+=("${image%:*}:landed")
+  landed_image=${image%:*}:landed
+  images+=("$landed_image")
 else
   echo "The repository's history is not here: upgrades cannot be tested."
 fi
 if [[ -e $folder/docker.env ]]; then
   "${with_us[@]}" "$python" -m tests.kind.offline image "$folder" "$image"
-  ((${#images[@]} == 1)) || "${with_us[@]}" "$python" -m tests.kind.offline landed "$folder" "${images[1]}"
+  "${with_us[@]}" "$python" -m tests.kind.offline envoy "$folder"
+  [[ -z $landed_image ]] || "${with_us[@]}" "$python" -m tests.kind.offline landed "$folder" "$landed_image"
 else
   docker build --quiet -f operator/Dockerfile -t "$image" .
-  ((${#images[@]} == 1)) || git archive "$landed" | docker build --quiet -f operator/Dockerfile -t "${images[1]}" -
+  docker pull --quiet "docker.io/$envoy"
+  [[ -z $landed_image ]] || git archive "$landed" | docker build --quiet -f operator/Dockerfile -t "$landed_image" -
 fi
 kind load docker-image "${images[@]}" --name "$name"
 

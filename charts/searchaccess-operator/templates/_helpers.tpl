@@ -146,15 +146,18 @@ app.kubernetes.io/name: {{ include "searchaccess.testName" . | quote }}
 app.kubernetes.io/instance: {{ .Release.Name | quote }}
 {{- end }}
 
-{{- /* Affinity of the pods: that of the values, and by default anti-affinity over nodes and zones. */ -}}
+{{- /* Affinity of pods: their own, and by default anti-affinity over nodes and zones. Takes root, affinity, and the
+selector of the pods. */ -}}
 {{- define "searchaccess.affinity" -}}
-{{- $affinity := deepCopy (.Values.affinity | default dict) }}
+{{- $root := .root }}
+{{- $affinity := deepCopy (.affinity | default dict) }}
 {{- if not (hasKey $affinity "podAntiAffinity") }}
+{{- $selector := .selector | fromYaml }}
 {{- $terms := list }}
 {{- range $key, $weight := dict "kubernetes.io/hostname" 100 "topology.kubernetes.io/zone" 50 }}
-{{- $term := dict "topologyKey" $key "labelSelector" (dict "matchLabels" (include "searchaccess.selector" $ | fromYaml)) }}
+{{- $term := dict "topologyKey" $key "labelSelector" (dict "matchLabels" $selector) }}
 {{- /* Older API servers drop the field, and GitOps tools would report a permanent difference. */ -}}
-{{- if semverCompare ">=1.31-0" $.Capabilities.KubeVersion.Version }}
+{{- if semverCompare ">=1.31-0" $root.Capabilities.KubeVersion.Version }}
 {{- $_ := set $term "matchLabelKeys" (list "pod-template-hash") }}
 {{- end }}
 {{- $terms = append $terms (dict "weight" $weight "podAffinityTerm" $term) }}
@@ -162,4 +165,17 @@ app.kubernetes.io/instance: {{ .Release.Name | quote }}
 {{- $_ := set $affinity "podAntiAffinity" (dict "preferredDuringSchedulingIgnoredDuringExecution" $terms) }}
 {{- end }}
 {{- toYaml $affinity }}
+{{- end }}
+
+{{- /* How replicas are spread by default. Takes the selector of the pods. No additional constraint on zones: the scheduler
+ignores nodes that lack the key of any constraint, so nodes without zone labels would not count. Affinity, which ignores
+missing labels, spreads over zones. */ -}}
+{{- define "searchaccess.spread" -}}
+- maxSkew: 1
+  topologyKey: kubernetes.io/hostname
+  whenUnsatisfiable: ScheduleAnyway
+  labelSelector:
+    matchLabels: {{- . | nindent 6 }}
+  # Only pods of the same version: pods that a rollout replaces do not count.
+  matchLabelKeys: [pod-template-hash]
 {{- end }}

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 from tests.kind.offline.build_bases import ensure_bases
+from tests.kind.offline.build_envoy import ensure_envoy
 from tests.kind.offline.build_node import NODE_IMAGE, ensure_node
 from tests.kind.offline.docker import Docker, check_machine
 from tests.kind.offline.operator_image import build_operator_image, end_abandoned_builder, load_landed_image
@@ -26,6 +27,7 @@ def main() -> int:
             case "build":
                 ensure_bases(display)
                 ensure_node(display)
+                ensure_envoy(display)
             case "check":
                 check_machine()
             case "tools":
@@ -34,6 +36,8 @@ def main() -> int:
                 start_docker(cluster, display)
             case "image":
                 build_operator_image(arguments.name, cluster, display)
+            case "envoy":
+                cluster.load(ensure_envoy(display))
             case "landed":
                 load_landed_image(arguments.name, cluster, display)
             case "down":
@@ -80,6 +84,7 @@ def _parse_arguments() -> argparse.Namespace:
         "tools": "put kind, and kubectl and Helm where they lack, into FOLDER/bin",
         "docker": "start a Docker in FOLDER with kind's node image; print how to use it",
         "image": "build the operator's image and load it into that Docker",
+        "envoy": "load the gateway's image into that Docker",
         "landed": "the same for the last landed version",
         "down": "end that Docker and remove its data",
     }

@@ -25,8 +25,9 @@ from searchaccess.cli.pages.api import api_page
 from searchaccess.cli.pages.apigroups import api_groups_page
 from searchaccess.cli.pages.argo import argo_files
 from searchaccess.cli.pages.chart import CHART, chart_page
-from searchaccess.cli.pages.dashboard import dashboard
+from searchaccess.cli.pages.dashboard import dashboard, gateway_dashboard
 from searchaccess.cli.pages.markdown import COMMAND, as_code, page, table
+from searchaccess.core.gateway.render import render_bootstrap
 from searchaccess.core.model.actions import PRIVILEGE_LETTER
 from searchaccess.core.model.restrictions.where import MOST_BYTES, QUERY_DEPTH
 from searchaccess.operator.telemetry.families import families
@@ -294,10 +295,18 @@ def generate(root: Path) -> dict[Path, str]:
     }
     crds[root / CHART / "README.md"] = chart_page(root)
     crds[root / CHART / "files" / "dashboard.json"] = dashboard()
+    crds[root / CHART / "files" / "gateway" / "bootstrap.yaml"] = bootstrap_file()
+    crds[root / CHART / "files" / "gateway" / "dashboard.json"] = gateway_dashboard()
     crds[root / "README.md"] = readme(root)
     crds |= argo_files(root)
     crds |= vouching_files(root)
     return crds | {root / path: build() for path, build in _PAGES.items()}
+
+
+def bootstrap_file() -> str:
+    """Return the static file with which the Envoy of the chart's gateway starts."""
+    source = "operator/src/searchaccess/core/gateway/render"
+    return f"# Generated from {source} by `{COMMAND}`. Do not edit.\n{render_bootstrap()}"
 
 
 def vouching_files(root: Path) -> dict[Path, str]:

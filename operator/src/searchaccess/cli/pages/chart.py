@@ -54,7 +54,7 @@ def _leaves(values: dict[str, Any], known: dict[str, str], path: str = "") -> It
         deeper = (
             isinstance(value, dict) and value and (full not in known or any(k.startswith(f"{full}.") for k in known))
         )
-        if deeper and full not in {"resources", "podSecurityContext", "securityContext"}:
+        if deeper and key not in {"resources", "podSecurityContext", "securityContext"}:
             yield from _leaves(value, known, full)
         else:
             yield full, value

@@ -1,4 +1,4 @@
-"""The Grafana dashboard of the chart.
+"""The Grafana dashboards of the chart: of the operator, and of the gateway.
 
 https://grafana.com/docs/grafana/latest/dashboards/build-dashboards/view-dashboard-json-model/
 """
@@ -93,6 +93,82 @@ _PANELS: Final = (
 )  # fmt: skip
 
 
+_GATEWAY: Final = 'gateway=~"$gateway"'
+_CALLERS: Final = f'{_GATEWAY},envoy_http_conn_manager_prefix="gateway"'
+
+
+def _each(metric: str, by: str, selector: str = _GATEWAY) -> str:
+    return f"sum by ({by}) (rate({metric}{{{selector}}}[$__rate_interval]))"
+
+
+_GATEWAY_PANELS: Final = (
+    _Panel(
+        "Requests by caller", "Of the ten callers with the most. Only callers that the gateway lets in are counted.",
+        (f"topk(10, {_each('envoy_gateway_requests', 'gateway, principal')})", "{{principal}}"), unit="reqps",
+    ),
+    _Panel(
+        "Answers by status", "All, those that the gateway itself gave included.",
+        (_each("envoy_gateway_answers", "gateway, code"), "{{gateway}} {{code}}"), unit="reqps",
+    ),
+    _Panel(
+        "Tokens refused", "Missing, expired, for another audience, or signed by nobody known: 401.",
+        (_each("envoy_http_jwt_authn_denied", "gateway", _CALLERS), "{{gateway}}"), unit="reqps",
+    ),
+    _Panel(
+        "Refused by a rule", "403: whose token it is, or what is asked for.",
+        (_each("envoy_http_rbac_denied", "gateway, envoy_rbac_http_prefix", _CALLERS),
+          "{{gateway}} {{envoy_rbac_http_prefix}}"), unit="reqps",
+    ),
+    _Panel(
+        "Rate limited", "Requests above the limit of their caller: 429. The gateway's log names callers.",
+        (_each("envoy_http_local_rate_limit_rate_limited", "gateway"), "{{gateway}}"), unit="reqps",
+    ),
+    _Panel(
+        "Refused and failed requests by caller", "Of the ten callers with the most: all statuses from 400.",
+        ("topk(10, " + _each("envoy_gateway_requests", "gateway, principal, code", f'{_GATEWAY},code=~"4..|5.."')
+          + ")", "{{principal}} {{code}}"), unit="reqps",
+    ),
+    _Panel(
+        "Pods", "Pods that run Envoy.",
+        (f"sum by (gateway) (envoy_server_live{{{_GATEWAY}}})", "{{gateway}}"), kind="stat", width=6,
+    ),
+    _Panel(
+        "Certificate", "Days until the first certificate in use expires.",
+        (f"min by (gateway) (envoy_server_days_until_first_cert_expiring{{{_GATEWAY}}})", "{{gateway}}"),
+        kind="stat", unit="d", width=6,
+    ),
+    _Panel(
+        "Configurations rejected", "Since the pod started: it serves the last one that it accepted.",
+        (f"sum by (gateway, pod) (envoy_listener_manager_lds_update_rejected{{{_GATEWAY}}})", "{{pod}}"),
+        kind="stat", width=6,
+    ),
+    _Panel(
+        "Keys of the issuer", "Failed fetches in an hour. Running pods keep their keys; new pods wait for them.",
+        (f"sum by (gateway) (increase(envoy_http_jwt_authn_jwks_fetch_failed{{{_CALLERS}}}[1h]))", "{{gateway}}"),
+        kind="stat", width=6,
+    ),
+    _Panel(
+        "Memory", "Of each pod. Near 512 MiB it refuses requests.",
+        (f"max by (gateway, pod) (envoy_server_memory_allocated{{{_GATEWAY}}})", "{{pod}}"), unit="bytes",
+    ),
+    _Panel(
+        "Connections of callers", "Of each pod.",
+        (f"sum by (gateway, pod) (envoy_http_downstream_cx_active{{{_CALLERS}}})", "{{pod}}"),
+    ),
+    _Panel(
+        "Time of Elasticsearch", "The 95th percentile of its answers.",
+        ("histogram_quantile(0.95, "
+          + _each("envoy_cluster_upstream_rq_time_bucket", "gateway, le",
+                  f'{_GATEWAY},envoy_cluster_name="elasticsearch"') + ")", "{{gateway}}"), unit="ms",
+    ),
+    _Panel(
+        "Connections to Elasticsearch", "Of each pod; requests wait when all are busy.",
+        (f'sum by (gateway, pod) (envoy_cluster_upstream_cx_active{{{_GATEWAY},envoy_cluster_name="elasticsearch"}})',
+          "{{pod}}"),
+    ),
+)  # fmt: skip
+
+
 def _panel(number: int, panel: _Panel, x: int, y: int) -> dict[str, Any]:
     expression, legend = panel.query
     return {
@@ -108,37 +184,62 @@ def _panel(number: int, panel: _Panel, x: int, y: int) -> dict[str, Any]:
     }
 
 
-def dashboard() -> str:
-    """Return the dashboard, as JSON that Grafana imports."""
-    panels, x, y = [], 0, 0
-    for number, panel in enumerate(_PANELS, start=1):
-        if x + panel.width > _WIDTH:
-            x, y = 0, y + panel.height
-        panels.append(_panel(number, panel, x, y))
-        x += panel.width
-    source = {"name": "datasource", "label": "Data source", "type": "datasource", "query": "prometheus"}
-    cluster = {
-        "name": "cluster",
-        "label": "SearchCluster",
+def _variable(name: str, label: str, query: str) -> dict[str, Any]:
+    return {
+        "name": name,
+        "label": label,
         "type": "query",
         "datasource": _SOURCE,
-        "query": "label_values(searchaccess_cluster_ready, cluster)",
+        "query": query,
         "refresh": 2,
         "multi": True,
         "includeAll": True,
         "allValue": ".*",
         "current": {"text": "All", "value": "$__all"},
     }
+
+
+def dashboard() -> str:
+    """Return the operator's dashboard, as JSON that Grafana imports."""
+    return _json(
+        "searchaccess",
+        "SearchAccess",
+        "Which Cloud Run service may do what on which Elasticsearch indices, and is that in force?",
+        _variable("cluster", "SearchCluster", "label_values(searchaccess_cluster_ready, cluster)"),
+        _PANELS,
+    )
+
+
+def gateway_dashboard() -> str:
+    """Return the gateway's dashboard, as JSON that Grafana imports."""
+    return _json(
+        "searchaccess-gateway",
+        "SearchAccess gateway",
+        "Who calls Elasticsearch through the gateway, and what does it refuse?",
+        # Other Envoys have no such label.
+        _variable("gateway", "Gateway", 'label_values(envoy_server_live{gateway!=""}, gateway)'),
+        _GATEWAY_PANELS,
+    )
+
+
+def _json(uid: str, title: str, description: str, variable: dict[str, Any], shown: tuple[_Panel, ...]) -> str:
+    panels, x, y = [], 0, 0
+    for number, panel in enumerate(shown, start=1):
+        if x + panel.width > _WIDTH:
+            x, y = 0, y + panel.height
+        panels.append(_panel(number, panel, x, y))
+        x += panel.width
+    source = {"name": "datasource", "label": "Data source", "type": "datasource", "query": "prometheus"}
     body = {
-        "uid": "searchaccess",
-        "title": "SearchAccess",
-        "description": "Which Cloud Run service may do what on which Elasticsearch indices, and is that in force?",
+        "uid": uid,
+        "title": title,
+        "description": description,
         "tags": ["searchaccess"],
         "schemaVersion": 39,
         "editable": True,
         "refresh": "30s",
         "time": {"from": "now-6h", "to": "now"},
-        "templating": {"list": [source, cluster]},
+        "templating": {"list": [source, variable]},
         "panels": panels,
     }
     return json.dumps(body, indent=2) + "\n"

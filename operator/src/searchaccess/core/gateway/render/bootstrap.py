@@ -96,6 +96,9 @@ def _health(paths: Paths) -> Json:
     return {
         "name": "health",
         "address": socket_address(paths.address, paths.health_port),
+        # Probes and metrics answer while callers are refused: a pod must not end because it is busy.
+        "ignore_global_conn_limit": True,
+        "bypass_overload_manager": True,
         "filter_chains": [{"filters": [manager]}],
     }
 

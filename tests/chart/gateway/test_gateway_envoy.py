@@ -1,0 +1,91 @@
+"""What the chart expects of Envoy, with the real one: it drains when asked by the hook, and has the metrics."""
+
+import re
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from searchaccess.core.gateway.settings import CallerLimits, GatewaySettings, Rate, Upstream
+from tests.chart.gateway.metrics import ALL
+from tests.chart.gateway.test_gateway_chart import ON, container_of
+from tests.chart.helm import Helm
+from tests.stack.certificates import write_server_certificate
+from tests.stack.gateway.envoy import Gateway
+from tests.stack.gateway.servers import KeyPublisher, Recorder
+from tests.stack.tokens import DEFAULT_AUDIENCE, DEFAULT_ISSUER, TokenIssuer
+
+CALLER = "orders@acme-shop.iam.gserviceaccount.com"
+SHORT_SLEEP = "sleep 0.1"
+
+
+@pytest.fixture(scope="module")
+def issuer() -> TokenIssuer:
+    return TokenIssuer()
+
+
+@pytest.fixture
+def gateway(issuer: TokenIssuer, tmp_path: Path) -> Iterator[Gateway]:
+    """A gateway that lets each caller send two requests at once."""
+    servers = write_server_certificate(tmp_path / "servers")
+    ca = servers.ca_file.read_text()
+    with Recorder(servers) as recorder, KeyPublisher(servers, issuer.jwks()) as keys:
+        settings = GatewaySettings(
+            role_prefix="searchaccess.prod.",
+            audience=DEFAULT_AUDIENCE,
+            issuer=DEFAULT_ISSUER,
+            jwks_url=f"{keys.url}/certs",
+            jwks_ca=ca,
+            upstreams=(Upstream("127.0.0.1", recorder.port),),
+            tls=True,
+            ca=ca,
+            verify=True,
+            replicas=1,
+            limits=CallerLimits(max_body=1024, rate=Rate(per_second=1, burst=2)),
+        )
+        with Gateway(settings) as found:
+            yield found
+
+
+def hook_of(tool: Helm, port: int) -> list[str]:
+    """Give the hook of the chart, for another port, and with a short sleep."""
+    *shell, script = container_of(tool.render(ON))["lifecycle"]["preStop"]["exec"]["command"]
+    here = re.sub(r"sleep \d+", SHORT_SLEEP, script.replace("/9901", f"/{port}"))
+    assert f"/{port}" in here
+    assert SHORT_SLEEP in here
+    return [*shell, here]
+
+
+def test_the_hook_makes_it_drain_and_it_answers_meanwhile(tool: Helm, gateway: Gateway, issuer: TokenIssuer) -> None:
+    with gateway.client(issuer.mint(CALLER)) as client:
+        before = client.get("/orders/_search")
+        assert "connection" not in before.headers
+        done = subprocess.run(hook_of(tool, gateway.paths.admin_port), capture_output=True, text=True, check=False)
+        assert (done.returncode, done.stderr) == (0, "")
+        assert gateway.health("/ready").status_code == httpx.codes.SERVICE_UNAVAILABLE
+        after = client.get("/orders/_search")
+        assert after.status_code == before.status_code == httpx.codes.OK
+        assert after.headers["connection"] == "close"
+    assert gateway.is_running
+
+
+def test_the_hook_ends_also_where_envoy_does_not_answer(tool: Helm) -> None:
+    done = subprocess.run(hook_of(tool, 1), capture_output=True, text=True, check=False)
+    assert done.returncode == 0
+    assert "refused" in done.stderr
+
+
+def test_it_has_the_metrics_of_alerts_and_dashboard(gateway: Gateway, issuer: TokenIssuer) -> None:
+    with gateway.client(issuer.mint(CALLER)) as client:
+        answered = [client.get(path).status_code for path in ("/_security/user", "/orders/_search", "/orders/_search")]
+        answered += [client.get("/", headers={"authorization": "none"}).status_code]
+    assert set(answered) >= {200, 401, 403}
+    lines = gateway.health("/stats/prometheus").text.splitlines()
+    found: dict[str, set[str]] = {}
+    for line in lines:
+        if match := re.match(r"(\w+)\{([^}]*)\} ", line):
+            found.setdefault(match[1], set()).update(re.findall(r"(\w+)=\"", match[2]))
+    assert {name: sorted(labels - found.get(name, set())) for name, labels in ALL.items() if name not in found} == {}
+    assert {name: labels - found[name] for name, labels in ALL.items() if not labels <= found[name]} == {}

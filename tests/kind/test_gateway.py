@@ -1,0 +1,133 @@
+"""The chart's gateway: its pods, rollouts and drains under load, new certificates, and who may connect."""
+
+import json
+import ssl
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.kind.__main__ import INSIDE, NAMESPACE
+from tests.kind.gateway import CALLERS, HOST, NAME, SELECTOR, Gateway, Load, calling, configured_gateway
+from tests.kind.operators import IMAGE, listed, pods, until_two_run, workers
+from tests.kind.test_networkpolicy import until_it
+from tests.support.operatorprocess import ROOT
+from tests.support.waiting import eventually
+from tests.support.world import SYSTEM, World
+
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600)]
+
+STRANGER = "stranger"
+CERTIFICATE = """
+import ssl, sys
+print(ssl.get_server_certificate((sys.argv[1], 443)))
+"""
+EXAMPLE = ROOT / "examples" / "gateway" / "elasticsearch-networkpolicy.yaml"
+
+
+@pytest.fixture(scope="module")
+def gateway(world: World, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
+    world.kubernetes.run_kubectl("create", "namespace", CALLERS)
+    with configured_gateway(world, tmp_path_factory.mktemp("gateway")) as found:
+        yield found
+    world.kubernetes.run_kubectl("delete", "namespace", CALLERS)
+
+
+@pytest.fixture(scope="module")
+def load(gateway: Gateway) -> Iterator[Load]:
+    with calling(gateway.world) as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def stranger(gateway: Gateway) -> Iterator[str]:
+    """A pod that is none of ours."""
+    kubectl = gateway.world.kubernetes.run_kubectl
+    command = ("--command", "--", "python3", "-c", "import time; time.sleep(3600)")
+    kubectl("run", STRANGER, "-n", CALLERS, f"--image={IMAGE}", *command)
+    kubectl("wait", "--for=condition=Ready", f"pod/{STRANGER}", "-n", CALLERS, "--timeout=120s")
+    yield STRANGER
+    kubectl("delete", "pod", STRANGER, "-n", CALLERS, "--grace-period=0", "--force")
+
+
+def test_pods_run_where_the_strictest_pod_security_is_enforced(gateway: Gateway, load: Load) -> None:
+    [namespace] = listed(gateway.world, "namespaces", f"--field-selector=metadata.name={SYSTEM}")
+    assert namespace["metadata"]["labels"]["pod-security.kubernetes.io/enforce"] == "restricted"
+    found = gateway.pods()
+    assert sorted(pod["spec"]["nodeName"] for pod in found) == sorted(workers(gateway.world))
+    assert {status["restartCount"] for pod in found for status in pod["status"]["containerStatuses"]} == {0}
+    load.until_more_are_answered()
+
+
+def test_a_rollout_fails_no_request(gateway: Gateway, load: Load) -> None:
+    before = {pod["metadata"]["name"] for pod in gateway.pods()}
+    gateway.world.kubernetes.run_kubectl("rollout", "restart", f"deployment/{NAME}", "-n", SYSTEM)
+    gateway.until_two_are_ready()
+    assert not before & {pod["metadata"]["name"] for pod in gateway.pods()}
+    load.until_more_are_answered()
+    assert load.seen()["failed"] == []
+
+
+def test_a_drained_node_fails_no_request(gateway: Gateway, load: Load) -> None:
+    kubectl = gateway.world.kubernetes.run_kubectl
+    for node in workers(gateway.world):
+        options = ("--ignore-daemonsets", "--delete-emptydir-data", f"--pod-selector={SELECTOR}", "--timeout=180s")
+        kubectl("drain", node, *options)
+        gateway.until_two_are_ready()
+        assert node not in {pod["spec"]["nodeName"] for pod in gateway.pods()}
+        kubectl("uncordon", node)
+    load.until_more_are_answered()
+    assert load.seen()["failed"] == []
+
+
+def test_a_new_certificate_is_taken_up_without_a_restart(gateway: Gateway, load: Load, stranger: str) -> None:
+    names = {pod["metadata"]["name"] for pod in gateway.pods()}
+    wanted = ssl.PEM_cert_to_DER_cert(gateway.write_certificate("second").certificate_file.read_text())
+    asked = ("exec", stranger, "-n", CALLERS, "--", "python3", "-c", CERTIFICATE)
+
+    def served() -> bool:
+        addresses = [pod["status"]["podIP"] for pod in gateway.pods()]
+        return all(_der(gateway, *asked, address) == wanted for address in addresses)
+
+    # The kubelet looks for changes about every minute.
+    eventually(served, within=240, every=2, what="the new certificate is served by every pod")
+    assert names == {pod["metadata"]["name"] for pod in gateway.pods()}
+    assert load.seen()["failed"] == []
+
+
+def _der(gateway: Gateway, *command: str) -> bytes:
+    done = gateway.world.kubernetes.run_kubectl(*command, check=False)
+    return ssl.PEM_cert_to_DER_cert(done.stdout.strip()) if done.returncode == 0 else b""
+
+
+def test_only_the_operator_reads_what_pods_have_loaded(gateway: Gateway, stranger: str) -> None:
+    world = gateway.world
+    until_two_run(world)
+    for pod in gateway.pods():
+        address = pod["status"]["podIP"]
+        until_it(world, "connected", stranger, CALLERS, address, 8443)
+        until_it(world, "dropped", stranger, CALLERS, address, 9902)
+        for operator in pods(world):
+            until_it(world, "connected", operator["metadata"]["name"], SYSTEM, address, 9902)
+            until_it(world, "connected", operator["metadata"]["name"], SYSTEM, address, 8443)
+
+
+def test_with_the_example_elasticsearch_takes_connections_from_gateway_and_operator_alone(
+    gateway: Gateway, load: Load, stranger: str
+) -> None:
+    world = gateway.world
+    [operator, *_] = pods(world)
+    until_it(world, "connected", stranger, CALLERS, INSIDE, 9200)
+    policy: dict[str, Any] = yaml.safe_load(EXAMPLE.read_text())
+    policy["metadata"]["namespace"] = NAMESPACE
+    policy["spec"]["podSelector"] = {"matchLabels": {"app": "elasticsearch"}}
+    world.kubernetes.run_kubectl("apply", "-f", "-", input=json.dumps(policy))
+    try:
+        until_it(world, "dropped", stranger, CALLERS, INSIDE, 9200)
+        until_it(world, "connected", operator["metadata"]["name"], SYSTEM, INSIDE, 9200)
+        until_it(world, "connected", stranger, CALLERS, HOST, 443)
+        load.until_more_are_answered()
+    finally:
+        world.kubernetes.run_kubectl("delete", "networkpolicy", policy["metadata"]["name"], "-n", NAMESPACE)
+    assert load.seen()["failed"] == []
