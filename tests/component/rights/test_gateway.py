@@ -324,7 +324,12 @@ async def test_users_of_a_former_installation_become_ours_with_their_roles(stage
 @on_stage
 async def test_a_crash_at_any_write_of_a_grant_and_a_revocation_leaves_nothing_half_done(stage: Stage) -> None:
     await behind(stage, BILLS)
-    for number, fault in [(0, Fault.CRASH_AFTER), (1, Fault.CRASH_BEFORE), (2, Fault.CRASH_AFTER), (2, Fault.LOSE_REPLY)]:
+    for number, fault in [
+        (0, Fault.CRASH_AFTER),
+        (1, Fault.CRASH_BEFORE),
+        (2, Fault.CRASH_AFTER),
+        (2, Fault.LOSE_REPLY),
+    ]:
         stage.faults.at_write(number, fault)
         stage.apply(MINE)
         await stage.quiet()
