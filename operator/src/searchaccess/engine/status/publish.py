@@ -314,7 +314,7 @@ def publish_cluster(context: Context, state: ClusterState, name: str, probe: Pro
         unseen=state.unseen_others,
         installation=context.operator.installation,
     )
-    has_notes = state.mapping_adopted or state.released_notes
+    has_notes = state.mapping_adopted or state.released_notes or state.notes
     # Most reconciles find nothing new: then the status is neither parsed nor computed.
     if (
         not has_notes
@@ -329,9 +329,10 @@ def publish_cluster(context: Context, state: ClusterState, name: str, probe: Pro
     if not isinstance(state.health, Failing):
         # The failure was logged when it began.
         log_transition(context, name, ref, previous, status, own)
-    notes = [*announce(context, name, ref, own), *state.released_notes]
+    notes = [*announce(context, name, ref, own), *state.released_notes, *state.notes]
     state.mapping_adopted = ""
     state.released_notes.clear()
+    state.notes.clear()
     if status == previous:
         record.published = (report, record.status_json)
         context.outbox.put_notes(ref, notes)
@@ -361,4 +362,5 @@ def _counts(context: Context, state: ClusterState, name: str) -> ClusterCounts:
         roles=len(state.roles),
         foreign_roles=state.foreign,
         released_rights=len(state.released or ()),
+        users=state.users,
     )
