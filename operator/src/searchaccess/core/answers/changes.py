@@ -42,7 +42,7 @@ class Change:
 
     cluster: str
     object: str
-    """Kind and name: ``role/…``, ``role_mapping/…``, ``user/…``, ``credential/…`` or ``searchaccess/namespace/name``."""
+    """Kind and name: ``role/…``, ``role_mapping/…``, ``user/…``, ``credential/…``, ``searchaccess/namespace/name``."""
     action: Action
     differences: tuple[Difference, ...] = ()
     owners: tuple[str, ...] = ()

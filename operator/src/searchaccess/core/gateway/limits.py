@@ -1,8 +1,8 @@
 """Which limits each caller of a gateway has: the strictest of all its SearchAccesses (docs/adr/0061-limits.md).
 
-``callers_limits`` is of all callers, ``with_callers`` of those that changed: both are pure. They take all SearchAccesses
-of a principal, whatever is decided about them: those that give it no rights are left out here. As long as no limit
-changes, ``with_callers`` returns the very object that it was given.
+``callers_limits`` is of all callers, ``with_callers`` of those that changed: both are pure. They take all
+SearchAccesses of a principal, whatever is decided about them: those that give it no rights are left out here. As long
+as no limit changes, ``with_callers`` returns the very object that it was given.
 """
 
 from collections.abc import Iterable, Mapping

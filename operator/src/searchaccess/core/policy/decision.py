@@ -94,12 +94,10 @@ class Gate:
     """What the operator's login may do; None: not known."""
     per_principal: bool = False
     """Whether each principal has a role mapping of its own."""
-    gateway: bool = False
-    """Whether a gateway verifies callers' tokens, so that each principal has a native user."""
     orphans: bool = True
     """Whether rights may stay when their SearchAccess is deleted."""
     gateway: bool = True
-    """Whether a gateway verifies callers, which can limit what they send."""
+    """Whether a gateway verifies callers' tokens: it can limit what they send, and each principal has a native user."""
 
 
 OPEN = Gate()

@@ -71,11 +71,6 @@ def all_rules(*permissions: Json) -> Json:
     return {"and_rules": {"rules": list(permissions)}}
 
 
-def any_rule(*permissions: Json) -> Json:
-    """Return the permission that each of several is."""
-    return permissions[0] if len(permissions) == 1 else {"or_rules": {"rules": list(permissions)}}
-
-
 def not_rule(permission: Json) -> Json:
     """Return the opposite of a permission."""
     return {"not_rule": permission}
