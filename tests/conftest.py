@@ -123,8 +123,14 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             item.add_marker("elasticsearch")
 
 
+def pytest_collection() -> None:
+    """Let the garbage collector rest: what collection makes stays to the end, and each of its runs goes through it."""
+    gc.disable()
+
+
 def pytest_collection_finish() -> None:
     """Spare the garbage collector what stays to the end, modules and models and tests, and let it run less often."""
+    gc.enable()
     gc.collect()
     gc.freeze()
     gc.set_threshold(*_GARBAGE)

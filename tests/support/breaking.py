@@ -9,9 +9,10 @@ import inspect
 import pkgutil
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from types import ModuleType
 from typing import Any, Final
 
 import searchaccess.core
@@ -85,8 +86,21 @@ class Calls:
     by_place: Counter[Place] = field(default_factory=Counter)
 
 
+def _holders() -> dict[Callable[..., Any], list[tuple[ModuleType, str]]]:
+    """Give the modules that have a function, each with its name there, of all functions."""
+    found: dict[Callable[..., Any], list[tuple[ModuleType, str]]] = {}
+    for module in list(sys.modules.values()):
+        if getattr(module, "__name__", "").startswith("searchaccess."):
+            for name, item in vars(module).items():
+                if inspect.isfunction(item):
+                    found.setdefault(item, []).append((module, name))
+    return found
+
+
 @contextmanager
-def _replaced(place: Place, meet: Callable[[Any], None]) -> Iterator[None]:
+def _replaced(
+    place: Place, meet: Callable[[Any], None], holders: Mapping[Callable[..., Any], list[tuple[ModuleType, str]]]
+) -> Iterator[None]:
     original = getattr(sys.modules[place.module], place.name)
 
     if inspect.isgeneratorfunction(original) or inspect.iscoroutinefunction(original):
@@ -98,38 +112,31 @@ def _replaced(place: Place, meet: Callable[[Any], None]) -> Iterator[None]:
         meet((arguments, named))
         return original(*arguments, **named)
 
-    holders = [
-        (module, name)
-        for module in list(sys.modules.values())
-        if getattr(module, "__name__", "").startswith("searchaccess.")
-        for name, item in list(vars(module).items())
-        if item is original
-    ]
-    for module, name in holders:
+    for module, name in holders[original]:
         setattr(module, name, instead)
     try:
         yield
     finally:
-        for module, name in holders:
+        for module, name in holders[original]:
             setattr(module, name, original)
 
 
 @contextmanager
 def breaking(broken: Break) -> Iterator[None]:
     """Let a function break while the context lasts."""
-    with _replaced(broken.place, broken.meet):
+    with _replaced(broken.place, broken.meet, _holders()):
         yield
 
 
 @contextmanager
 def counting(some: list[Place]) -> Iterator[Calls]:
     """Count calls of functions while the context lasts."""
-    calls = Calls()
+    calls, holders = Calls(), _holders()
     _forget_results()
     # Not one within the other: there are more functions than a stack has room for.
     with ExitStack() as stack:
         for place in some:
-            stack.enter_context(_replaced(place, _counter(calls, place)))
+            stack.enter_context(_replaced(place, _counter(calls, place), holders))
         yield calls
 
 

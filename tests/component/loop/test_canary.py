@@ -28,7 +28,10 @@ def _in_sight() -> Iterator[None]:
 
 def objects() -> list[object]:
     """Return every object of ours in memory, except those that are frozen."""
-    return [thing for thing in gc.get_objects() if str(type(thing).__module__).startswith("searchaccess.")]
+    found = gc.get_objects()
+    # There are millions of objects, of some thousand types.
+    ours = {kind for kind in set(map(type, found)) if str(kind.__module__).startswith("searchaccess.")}
+    return [thing for thing in found if type(thing) in ours]
 
 
 def reprs(frozen: Sequence[object] = ()) -> str:

@@ -210,6 +210,15 @@ def test_any_status_of_a_cluster_is_read_and_rewritten_once(raw: Any, report: Cl
     assert build_cluster_notes(once, again) == []
 
 
+def test_the_status_of_a_cluster_is_read_once_until_it_changes() -> None:
+    record = ClusterRecord(a_cluster(), stable_json({"uuid": "first"}))
+    before = record.status
+    assert record.status is before
+    assert record.pinned == "first"
+    record.status_json = stable_json({"uuid": "second"})
+    assert record.status.uuid == record.pinned == "second"
+
+
 DRIFT: dict[str, Any] = {
     "open": 1,
     "items": [{"object": "role/x", "path": ".", "want": "", "have": "[]", "firstSeen": NOW, "action": "Reported"}],

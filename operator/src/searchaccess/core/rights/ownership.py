@@ -49,7 +49,9 @@ class Operator:
         Args:
             listed: the former installations that a SearchCluster declares.
         """
-        return replace(self, predecessors=predecessors(self.installation, installations_in(self.installation, listed)))
+        own = self.installation
+        found = predecessors(own, installations_in(own, listed))
+        return self if found == self.predecessors else replace(self, predecessors=found)
 
     @property
     def mapping_name(self) -> str:

@@ -97,17 +97,17 @@ class ClusterRecord:
     """A report, and the status that it did not change: the same report never changes it."""
     wrote: int = 0
     """Hash of the status that we last wrote; 0: none in this run."""
-    _pinned: tuple[str, str] | None = field(default=None, repr=False, compare=False)
-    """A status, and the uuid in it."""
+    _parsed: tuple[str, SearchClusterStatus] | None = field(default=None, repr=False, compare=False)
+    """A status as text, and what was read of it."""
 
     @property
     def status(self) -> SearchClusterStatus:
-        """The readable part of the status."""
-        return SearchClusterStatus.parse(self.status_json)
+        """The readable part of the status, parsed once for each: there are few, and each reconcile reads it."""
+        if self._parsed is None or self._parsed[0] is not self.status_json:
+            self._parsed = (self.status_json, SearchClusterStatus.parse(self.status_json))
+        return self._parsed[1]
 
     @property
     def pinned(self) -> str:
-        """The uuid of the Elasticsearch cluster that it is pinned to, parsed once for each status; empty: none."""
-        if self._pinned is None or self._pinned[0] is not self.status_json:
-            self._pinned = (self.status_json, self.status.uuid or "")
-        return self._pinned[1]
+        """The uuid of the Elasticsearch cluster that it is pinned to; empty: none."""
+        return self.status.uuid or ""

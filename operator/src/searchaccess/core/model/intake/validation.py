@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterator, Mapping
-from typing import Any, Final, TypeVar
+from typing import Any, Final, TypeAlias, TypeVar
 
 from pydantic import ValidationError
 
@@ -23,6 +23,10 @@ SPEC_VALUES: Final = 2_000_000
 _NOT_THERE: Final = object()
 _WORDS: Final = {"extra_forbidden": "there is no such field"}
 """Messages that replace pydantic's, by the type of its error."""
+
+_Fields: TypeAlias = tuple[tuple[frozenset[str], type[ApiModel] | None, Narrows | None], ...]
+_FIELDS: Final[dict[type[ApiModel], _Fields]] = {}
+"""Of each model that was validated; finding them out takes longer than to validate most specs."""
 
 Spec = TypeVar("Spec", bound=ApiModel)
 
@@ -63,11 +67,11 @@ def _null_in(model: type[ApiModel], given: Any, live: Any = _NOT_THERE, path: st
     """
     if not isinstance(given, Mapping):
         return ""
-    for name, field in model.model_fields.items():
-        for key in {field.alias or name, name} & given.keys():
-            value, place, inner = given[key], f"{path}.{key}", parts_of(field.annotation)
+    fields = _FIELDS.get(model) or _FIELDS.setdefault(model, _fields_of(model))
+    for keys, inner, narrows in fields:
+        for key in keys & given.keys():
+            value, place = given[key], f"{path}.{key}"
             if value is None:
-                narrows = next((item for item in field.metadata if isinstance(item, Narrows)), None)
                 if live is _NOT_THERE or (narrows and isinstance(live, Mapping) and key not in live):
                     return f"{place}: {null_message(narrows.without if narrows else '')}"
             elif inner is not None:
@@ -76,6 +80,18 @@ def _null_in(model: type[ApiModel], given: Any, live: Any = _NOT_THERE, path: st
                     if found := _null_in(inner, item, now, place + step):
                         return found
     return ""
+
+
+def _fields_of(model: type[ApiModel]) -> _Fields:
+    """Return the keys of each field, the model that it has, and what is granted without it."""
+    return tuple(
+        (
+            frozenset({field.alias or name, name}),
+            parts_of(field.annotation),
+            next((item for item in field.metadata if isinstance(item, Narrows)), None),
+        )
+        for name, field in model.model_fields.items()
+    )
 
 
 def _items(value: Any, live: Any) -> Iterator[tuple[Any, Any, str]]:
