@@ -30,7 +30,14 @@ _REQUESTS = {
         "/i/_explain/1",
         "/*/_search/",
     ],
-    ApiGroup.BULK: ["/_bulk", "/i/_bulk", "/i/_delete_by_query?scroll=1m", "/_reindex", "/_reindex/x:1/_rethrottle"],
+    ApiGroup.BULK: [
+        "/_bulk",
+        "/i/_bulk",
+        "/i/type/_bulk",
+        "/i/_delete_by_query?scroll=1m",
+        "/_reindex",
+        "/_reindex/x:1/_rethrottle",
+    ],
     ApiGroup.STATEFUL: [
         "/_search/scroll",
         "/i/_pit",
@@ -56,7 +63,6 @@ _REQUESTS = {
     ],
     ApiGroup.CLUSTER: ["/", "/_cluster/health", "/_cat/indices", "/_nodes", "/_ingest/pipeline", "/_license"],
 }
-_IN_NO_GROUP = ["/i/type/_bulk", "/i/type/1"]
 
 
 @pytest.fixture(scope="module")
@@ -96,23 +102,21 @@ def test_a_caller_of_one_part_of_the_api_uses_that_part_alone(
                 assert answer.is_success == (needed == {group}), (target, answer.text)
                 if not answer.is_success:
                     assert f"parts of the API only: {group}" in answer.json()["error"]["reason"]
-        for target in _IN_NO_GROUP:
-            assert client.get(target).status_code == httpx.codes.FORBIDDEN, target
         assert client.get("/_security/_authenticate").is_success
 
 
-def test_a_caller_of_all_parts_uses_all_of_them_but_not_the_paths_of_version_7(
-    limited: Gateway, forger: Forger
-) -> None:
+def test_a_caller_of_all_parts_uses_all_of_them(limited: Gateway, forger: Forger) -> None:
     with limited.client(forger.mint(f"every{_DOMAIN}")) as client:
-        for targets in _REQUESTS.values():
-            for target in targets:
-                assert client.get(target).is_success, target
-        for value in ("application/vnd.elasticsearch+json;compatible-with=7", 'x;Compatible-With = "07"'):
-            assert client.get("/i/_search", headers={"accept": value}).status_code == httpx.codes.FORBIDDEN
-            assert client.get("/i/_search", headers={"content-type": value}).status_code == httpx.codes.FORBIDDEN
-        value = "application/vnd.elasticsearch+json;compatible-with=8"
-        assert client.get("/i/_search", headers={"accept": value}).is_success
+        for target in [target for targets in _REQUESTS.values() for target in targets]:
+            assert client.get(target).is_success, target
+
+
+def test_a_search_that_with_types_is_a_document_needs_both_parts(limited: Gateway, forger: Forger) -> None:
+    for group in (ApiGroup.DOCUMENTS, ApiGroup.SEARCH):
+        with limited.client(forger.mint(f"only-{group.lower()}{_DOMAIN}")) as client:
+            assert client.get("/i/_doc/_search").status_code == httpx.codes.FORBIDDEN
+    with limited.client(forger.mint(f"every{_DOMAIN}")) as client:
+        assert client.get("/i/_doc/_search").is_success
 
 
 def _post(gateway: Gateway, token: str, size: int, *, chunked: bool) -> int:
