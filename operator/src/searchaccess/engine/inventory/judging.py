@@ -84,7 +84,8 @@ class Judged(Declared):
         return access if admission is access.admission else replace(access, admission=admission)
 
     def _judged(self, access: Access) -> Access:
-        ahead = given_ahead(access, self._demands(access), self.approvals.of(access.uid))
+        approvals = self.approvals.of(access.uid)
+        ahead = given_ahead(access, self._demands(access), approvals) if approvals else []
         if ahead and self.approvals.suspect(access.uid, ahead):
             self.relist.set()
         judged = self._judged_by_policies(self.time_boxes.judge(self._consented(access)))
