@@ -83,6 +83,6 @@ def _causes(members: list[_Own], limits: CallerLimits) -> list[_Own]:
         missing = [group for group in ApiGroup if group not in limits.groups]
         found += [next((each for each, groups in grouped if group not in groups), None) for group in missing]
         if not missing:
-            # All parts are named: what nobody knows yet is left out.
+            # All parts are named: only odd spellings are refused.
             found.append(grouped[0][0])
     return list(dict.fromkeys(each for each in found if each is not None))
