@@ -43,12 +43,12 @@ class Site:
 
 
 def limited(name: str, rate: int | None, who: str = ONE, *, generation: int = 1, **more: Any) -> dict[str, Any]:
-    limits = {"limits": {"requestsPerSecond": rate, "burst": rate}} if rate else {}
+    limits: dict[str, Any] = {"limits": {"requestsPerSecond": rate, "burst": rate}} if rate else {}
     return a_search_access(name, service_account=who, generation=generation, **limits, **more)
 
 
 def rates(found: Mapping[str, CallerLimits]) -> dict[str, int | None]:
-    return {email: limits.rate and limits.rate.per_second for email, limits in found.items()}
+    return {email: limits.rate.per_second if limits.rate else None for email, limits in found.items()}
 
 
 def test_only_those_that_changed_are_computed_again() -> None:

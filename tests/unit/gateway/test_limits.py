@@ -12,16 +12,15 @@ from hypothesis import strategies as st
 from searchaccess.api.clusters.gateway import GatewayLimits
 from searchaccess.api.vocabulary.apigroups import ApiGroup
 from searchaccess.core.gateway.limits import (
-    UNLIMITED,
     UNREAD,
     callers_limits,
     default_limits,
-    in_force,
     limits_of,
     strictest,
     with_callers,
 )
 from searchaccess.core.gateway.settings import CallerLimits, Rate
+from searchaccess.core.gateway.sharing import UNLIMITED, InForce, Sharing
 from searchaccess.core.model.access import Access
 from searchaccess.core.model.admission import Admission
 from searchaccess.core.model.limits import SIZE, DeclaredLimits, bytes_of, is_within, limits_in, shown_bytes
@@ -59,6 +58,10 @@ def limited(name: str = "orders", *, grants: Any = READS, agent: bool = False, *
     access = an_access(name, grants=grants, **({"limits": limits} if limits else {}))
     assert not access.invalid
     return replace(access, labels=AGENT) if agent else access
+
+
+def in_force(access: Access, members: list[Access], default: CallerLimits) -> InForce | None:
+    return Sharing(members, default).about(access)
 
 
 def stricter(access: Access, members: list[Access], default: CallerLimits) -> tuple[str, ...]:
@@ -183,6 +186,36 @@ def test_what_gets_no_rights_limits_nobody(change: Mapping[str, Any]) -> None:
 def test_rights_that_stay_keep_their_limits(spec: Mapping[str, Any]) -> None:
     access = an_access(limits={"requestsPerSecond": 1}, **spec)
     assert limits_of([access], DEFAULT).rate == Rate(1, 2)
+
+
+def test_each_part_of_the_limits_has_one_that_it_comes_from() -> None:
+    slow, small, few = limited("a", requestsPerSecond=1), limited("b", maxBody="1Ki"), limited("c", apis=["Sql"])
+    also_slow, plain = limited("d", requestsPerSecond=1), limited("e")
+    members = [slow, small, few, also_slow, plain]
+    assert in_force(plain, members, DEFAULT) == InForce(
+        CallerLimits(1024, Rate(1, 2), frozenset({SQL})), (small.ref, slow.ref, few.ref)
+    )
+    found = in_force(slow, members, DEFAULT)
+    assert found is not None
+    assert (found.limited_by, found.limiting) == ((small.ref, few.ref), (small.ref, few.ref, plain.ref))
+    # It limits them as much, but it is the first that is named.
+    found = in_force(also_slow, members, DEFAULT)
+    assert found is not None
+    assert (found.limited_by, found.limiting) == ((small.ref, few.ref), ())
+
+
+def test_one_that_names_all_parts_of_the_api_limits_those_that_name_none() -> None:
+    every, plain = limited("every", apis=[str(group) for group in ApiGroup]), limited("plain")
+    found = in_force(plain, [every, plain], DEFAULT)
+    assert found is not None
+    assert found.limited_by == (every.ref,)
+
+
+def test_of_many_that_are_limited_some_are_named() -> None:
+    members = [limited("slow", requestsPerSecond=1), *(limited(f"n{number}") for number in range(30))]
+    found = in_force(members[0], members, DEFAULT)
+    assert found is not None
+    assert len(found.limiting) == 10
 
 
 def test_what_has_no_rights_shows_no_limits_and_nothing_is_shown_of_what_cannot_be_read() -> None:

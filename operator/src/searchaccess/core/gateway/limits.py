@@ -1,12 +1,11 @@
 """Which limits each caller of a gateway has: the strictest of all its SearchAccesses (docs/adr/0061-limits.md).
 
-``callers_limits`` is of all callers, ``with_callers`` of those that changed: both are pure. They take all
-SearchAccesses of a principal, whatever is decided about them: those that give it no rights are left out here. As long
-as no limit changes, ``with_callers`` returns the very object that it was given.
+``callers_limits`` is of all callers, ``with_callers`` of those that changed. Both are pure, and take all SearchAccesses
+of a principal, whatever is decided about them: those that give it no rights are left out here. As long as no limit
+changes, ``with_callers`` returns the very object that it was given.
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from typing import Final
 
 from searchaccess.api.clusters.gateway import GatewayLimits
@@ -86,8 +85,8 @@ def limits_of(members: Iterable[Access], default: CallerLimits, before: CallerLi
 
 
 def _together(members: list[Access], default: CallerLimits, before: CallerLimits | None) -> CallerLimits:
-    agents = _of_agents(members)
-    limits = [_own(access, default, agents) for access in members]
+    agents = apis_of_agents(members)
+    limits = [own_limits(access, default, agents) for access in members]
     if any(access.limits.unreadable for access in members):
         limits.append(before or UNREAD)
     if not limits:
@@ -98,12 +97,19 @@ def _together(members: list[Access], default: CallerLimits, before: CallerLimits
     return found
 
 
-def _of_agents(members: Iterable[Access]) -> frozenset[ApiGroup]:
+def apis_of_agents(members: Iterable[Access]) -> frozenset[ApiGroup]:
+    """Return what AI agents among the SearchAccesses of a principal may call unless it is declared."""
     return AGENTS | {ApiGroup.BULK} if any(map(may_write, members)) else AGENTS
 
 
-def _own(access: Access, default: CallerLimits, agents: frozenset[ApiGroup]) -> CallerLimits:
-    """Return the limits of one SearchAccess."""
+def own_limits(access: Access, default: CallerLimits, agents: frozenset[ApiGroup]) -> CallerLimits:
+    """Return the limits of one SearchAccess by itself.
+
+    Args:
+        access: the SearchAccess.
+        default: for what it does not declare.
+        agents: what AI agents may call, see ``apis_of_agents``.
+    """
     declared = access.limits
     rate = default.rate
     if declared.per_second is not None and declared.burst is not None:
@@ -154,42 +160,3 @@ def with_callers(
     if not news:
         return limits
     return {email: each for email, each in (dict(limits) | news).items() if each != default}
-
-
-@dataclass(frozen=True, slots=True)
-class InForce:
-    """What limits the caller of one SearchAccess."""
-
-    limits: CallerLimits | None
-    """None: no gateway does, or it has no rights."""
-    limited_by: tuple[str, ...] = ()
-    """Other SearchAccesses that limit the caller more than this one does, as ``namespace/name``."""
-    limiting: tuple[str, ...] = ()
-    """Other SearchAccesses whose caller this one limits more than they do, as ``namespace/name``."""
-
-
-UNLIMITED: Final = InForce(None)
-
-
-def in_force(access: Access, members: Iterable[Access], default: CallerLimits) -> InForce | None:
-    """Return what limits the caller of a SearchAccess, and whose limits these are; None: some cannot be read.
-
-    Args:
-        access: the SearchAccess.
-        members: all of its principal on the cluster, itself too.
-        default: as for ``limits_of``.
-    """
-    if not takes_part(access):
-        return UNLIMITED
-    taking_part = sorted((each for each in members if takes_part(each)), key=lambda each: each.seniority)
-    if any(each.limits.unreadable for each in taking_part):
-        return None
-    limits = _together(taking_part, default, None)
-    agents = _of_agents(taking_part)
-    own = _own(access, default, agents)
-    others = [(each.ref, _own(each, default, agents)) for each in taking_part if each.uid != access.uid]
-    return InForce(
-        limits,
-        limited_by=tuple(each for each, theirs in others if strictest(own, theirs) != own),
-        limiting=tuple(each for each, theirs in others if strictest(own, theirs) != theirs),
-    )

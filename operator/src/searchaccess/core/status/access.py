@@ -19,7 +19,7 @@ from searchaccess.api.status import (
     Truth,
     condition_of,
 )
-from searchaccess.core.gateway.limits import InForce
+from searchaccess.core.gateway.sharing import InForce
 from searchaccess.core.model.access import Access, Share
 from searchaccess.core.model.summaries import shown_subject
 from searchaccess.core.policy.bypass import bypasses

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from searchaccess.api.clusters.gateway import Gateway
 from searchaccess.api.conditions.reasons import Reason
 from searchaccess.core.clusters.realm import WantedRealm
-from searchaccess.core.gateway.limits import UNLIMITED, InForce, default_limits, in_force
+from searchaccess.core.gateway.limits import default_limits
+from searchaccess.core.gateway.sharing import UNLIMITED, Sharing
 from searchaccess.core.model.access import Access, Share
 from searchaccess.core.model.identity import State
 from searchaccess.core.policy.bypass import depends_on_others
@@ -76,8 +77,8 @@ class FactsBuilder:
         ]
         try:
             enforced = _enforced(work)
-            exclusive = self._exclusive(work, enforced)
-            return [self._facts(work, member, exclusive, enforced) for member in reported]
+            exclusive, sharing = self._exclusive(work, enforced), self._sharing(work)
+            return [self._facts(work, member, exclusive, enforced, sharing) for member in reported]
         except Exception as error:  # noqa: BLE001 - the barrier: no other principal's facts are affected
             work.failure = caught(self.meter, self.cluster, "build facts", error)
             return [AccessFacts(member.access, HELD, failure=work.failure) for member in reported]
@@ -96,7 +97,12 @@ class FactsBuilder:
         return self.others.about(caller, Declared.of(_had(work, member) for member in enforced))
 
     def _facts(
-        self, work: Work, member: Member, exclusive: Exclusivity | None, together: Sequence[Member]
+        self,
+        work: Work,
+        member: Member,
+        exclusive: Exclusivity | None,
+        together: Sequence[Member],
+        sharing: Sharing | None,
     ) -> AccessFacts:
         finding, first = finding_of(work, member.access.uid), member.access.principal
         role = self.operator.role_name(first) if first else ""
@@ -120,14 +126,14 @@ class FactsBuilder:
             widened=_widened(work, member.access.uid),
             elsewhere=granted_elsewhere(member.access, work.members, _owners(work)),
             exclusive=exclusive,
-            limits=self._limits(work, member.access),
+            limits=sharing.about(member.access) if sharing else UNLIMITED,
         )
 
-    def _limits(self, work: Work, access: Access) -> InForce | None:
-        if self.gateway is None or not access.principal:
-            return UNLIMITED
+    def _sharing(self, work: Work) -> Sharing | None:
+        if self.gateway is None or not work.principal:
+            return None
         members = [each.access for each in work.members if each.access.cluster == self.cluster]
-        return in_force(access, members, default_limits(self.gateway.limits))
+        return Sharing(members, default_limits(self.gateway.limits))
 
 
 def _other_name(work: Work) -> str:

@@ -6,8 +6,8 @@ from searchaccess.api.conditions.reasons import Reason
 from searchaccess.api.conditions.types import ConditionType
 from searchaccess.api.limitsstatus import LIMITING_LIMIT, LimitsStatus
 from searchaccess.api.vocabulary.apigroups import ApiGroup
-from searchaccess.core.gateway.limits import InForce
 from searchaccess.core.gateway.settings import CallerLimits
+from searchaccess.core.gateway.sharing import InForce
 from searchaccess.core.messages import some_of
 from searchaccess.core.model.access import Access
 from searchaccess.core.model.limits import shown_bytes
