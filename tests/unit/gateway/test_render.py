@@ -159,7 +159,7 @@ def test_the_order_of_callers_and_addresses_does_not_matter() -> None:
     own = CASES["limited"]
     turned = replace(
         own,
-        callers=dict(reversed(own.callers.items())),
+        callers=dict(reversed(list(own.callers.items()))),
         upstreams=tuple(reversed(own.upstreams)),
         people=tuple(reversed(own.people)),
     )
