@@ -136,7 +136,8 @@ def _ask(gateway: Gateway, headers: Headers, body: bytes, trailers: Sequence[tup
                 break
             for event in events:
                 if isinstance(event, ResponseReceived):
-                    status = int(dict(event.headers or [])[":status"])
+                    headers_of_answer: dict[Any, Any] = dict(event.headers or [])
+                    status = int(headers_of_answer[":status"])
                 elif isinstance(event, DataReceived):
                     client.acknowledge_received_data(event.flow_controlled_length or 0, 1)
                 elif isinstance(event, StreamEnded | StreamReset | ConnectionTerminated):

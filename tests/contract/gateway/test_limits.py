@@ -8,6 +8,7 @@ from dataclasses import replace
 import httpx
 import pytest
 
+from searchaccess.core.gateway.render import logs
 from searchaccess.core.gateway.render.logs import FIELDS
 from searchaccess.core.gateway.settings import ApiGroup, CallerLimits, GatewaySettings, Rate, Upstream
 from tests.contract.gateway.conftest import MEGABYTE, with_limits
@@ -21,7 +22,7 @@ from tests.unit.gateway.cases import CASES
 
 _DOMAIN = "@acme-shop.iam.gserviceaccount.com"
 _REQUESTS = {
-    ApiGroup.DOCUMENTS: ["/i/_doc/1", "/i/_doc", "/_mget", "/i/_source/1", "/i/_doc/_search", "/i/_update/1"],
+    ApiGroup.DOCUMENTS: ["/i/_doc/1", "/i/_doc", "/_mget", "/i/_source/1", "/i/type/1", "/i/_update/1"],
     ApiGroup.SEARCH: [
         "/i/_search",
         "/_search?size=1",
@@ -245,6 +246,18 @@ def test_requests_are_counted_by_caller_only_for_those_that_are_let_in(limited: 
     assert "forged" not in text
     assert "person@" not in text
     assert 'envoy_gateway_answers{code="401"}' in text
+
+
+def test_counters_by_caller_are_limited_in_number(
+    settings: GatewaySettings, forger: Forger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(logs, "_MOST_COUNTERS", 3)
+    with Gateway(settings) as server:
+        for number in range(6):
+            with server.client(forger.mint(f"a{number}{_DOMAIN}")) as client:
+                assert client.get("/").is_success
+        text = server.health("/stats/prometheus").text
+    assert text.count("envoy_gateway_requests{") == 3
 
 
 @pytest.mark.parametrize(

@@ -231,7 +231,7 @@ def test_draining_fails_no_request(short: Gateway, settings: GatewaySettings, fo
         class Balanced(httpx.Client):
             """Sends each request to a gateway that is ready, as a Service does with new connections."""
 
-            def get(self, url: httpx.URL | str, **_more: object) -> httpx.Response:  # type: ignore[override]
+            def get(self, url: httpx.URL | str, **_more: object) -> httpx.Response:
                 with serving[0].client(forger.mint(CALLER)) as client:
                     return client.get(url)
 

@@ -4,6 +4,7 @@ import json
 import pickle
 import re
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,6 +16,7 @@ from searchaccess.core.credentials.sealed import Sealed
 from searchaccess.core.gateway.render import loaded_version, render, render_bootstrap, render_login
 from searchaccess.core.gateway.render.conditions import ACCOUNT, any_of, literally, person
 from searchaccess.core.gateway.render.limits import classes
+from searchaccess.core.gateway.render.logs import FIELDS
 from searchaccess.core.gateway.settings import ApiGroup, CallerLimits, Rate, Upstream
 from tests.support.effort import examples
 from tests.unit.gateway.cases import CASES, GOLDEN, MEGABYTE, files
@@ -159,7 +161,7 @@ def test_the_order_of_callers_and_addresses_does_not_matter() -> None:
     own = CASES["limited"]
     turned = replace(
         own,
-        callers=dict(reversed(own.callers.items())),
+        callers=dict(reversed(list(own.callers.items()))),
         upstreams=tuple(reversed(own.upstreams)),
         people=tuple(reversed(own.people)),
     )
@@ -255,6 +257,25 @@ def test_a_version_is_loaded_once_both_files_are_and_nothing_is_prepared(
 @pytest.mark.parametrize("answer", ["", "<html>", "x: 1\n", 'listener_manager.lds.version_text: "a"\n'])
 def test_no_version_is_loaded_if_the_answer_is_another(answer: str) -> None:
     assert loaded_version(answer) == ""
+
+
+def test_each_field_of_the_log_is_documented_with_its_length() -> None:
+    page = (Path(__file__).parents[3] / "docs" / "gateway-log.md").read_text()
+    rows = dict(re.findall(r"^\| `(\w+)` \| (.*) \|$", page, re.MULTILINE))
+    assert set(rows) == {*FIELDS, "version"}
+    for name, command in FIELDS.items():
+        if length := re.search(r":(\d+)%$", command):
+            assert f"({length[1]})" in rows[name], name
+
+
+def test_each_rule_that_refuses_is_documented() -> None:
+    page = (Path(__file__).parents[3] / "docs" / "gateway.md").read_text()
+    text = render(CASES["limited"]).listeners
+    for rule in ("method", "path", "security-api", "body-size", "api-other"):
+        assert f'"{rule}": {{' in text
+        assert f"[{rule}]" in page
+    for kind in set(re.findall(r"gateway_\w+_exception|gateway_exception", text)):
+        assert f"`{kind}`" in page, kind
 
 
 def test_a_rate_of_one_is_one_for_each_replica() -> None:
