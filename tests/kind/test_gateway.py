@@ -21,7 +21,7 @@ pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600)]
 STRANGER = "stranger"
 CERTIFICATE = """
 import ssl, sys
-print(ssl.get_server_certificate((sys.argv[1], 443)))
+print(ssl.get_server_certificate((sys.argv[1], 8443)))
 """
 EXAMPLE = ROOT / "examples" / "gateway" / "elasticsearch-networkpolicy.yaml"
 
