@@ -10,7 +10,7 @@ import yaml
 
 from tests.kind.__main__ import INSIDE, NAMESPACE
 from tests.kind.gateway import CALLERS, HOST, NAME, SELECTOR, Gateway, Load, calling, configured_gateway
-from tests.kind.operators import IMAGE, listed, pods, until_two_run, workers
+from tests.kind.operators import IMAGE, helm, listed, pods, until_two_run, workers
 from tests.kind.test_networkpolicy import until_it
 from tests.support.operatorprocess import ROOT
 from tests.support.waiting import eventually
@@ -21,7 +21,7 @@ pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600)]
 STRANGER = "stranger"
 CERTIFICATE = """
 import ssl, sys
-print(ssl.get_server_certificate((sys.argv[1], 443)))
+print(ssl.get_server_certificate((sys.argv[1], 8443)))
 """
 EXAMPLE = ROOT / "examples" / "gateway" / "elasticsearch-networkpolicy.yaml"
 
@@ -99,6 +99,12 @@ def test_a_new_certificate_is_taken_up_without_a_restart(gateway: Gateway, load:
 def _der(gateway: Gateway, *command: str) -> bytes:
     done = gateway.world.kubernetes.run_kubectl(*command, check=False)
     return ssl.PEM_cert_to_DER_cert(done.stdout.strip()) if done.returncode == 0 else b""
+
+
+def test_helm_finds_that_it_refuses_who_has_no_token(gateway: Gateway) -> None:
+    until_two_run(gateway.world)
+    shown = helm("test", "searchaccess", "-n", SYSTEM, "--timeout=120s")
+    assert shown.count("Phase:          Succeeded") == 2
 
 
 def test_only_the_operator_reads_what_pods_have_loaded(gateway: Gateway, stranger: str) -> None:

@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from searchaccess.api.clusters.gateway import Gateway
-from searchaccess.cli.generate import bootstrap_file
+from searchaccess.core.gateway.render import render_bootstrap, render_certificate
 from searchaccess.core.gateway.render.paths import IN_THE_CHART
 from tests.chart.helm import CHART, NAME, NAMESPACE, RELEASE, Helm, of_kind
 from tests.chart.test_chart import NOT_WANTED, rules, score
@@ -65,6 +65,7 @@ def test_its_names_and_files_are_those_that_the_operator_writes(tool: Helm) -> N
     assert sources["tls"] == {"secretName": f"{GATEWAY}-tls", "defaultMode": 0o440}
     assert not any("optional" in source for source in sources.values()), "the pod waits until they are there"
     mounts = {item["name"]: item for item in container_of(tool.render(ON))["volumeMounts"]}
+    assert mounts["bootstrap"]["mountPath"] == IN_THE_CHART.bootstrap
     assert mounts["dynamic"]["mountPath"] == IN_THE_CHART.dynamic
     assert mounts["login"]["mountPath"] == IN_THE_CHART.login
     assert mounts["tls"]["mountPath"] == IN_THE_CHART.tls
@@ -81,7 +82,8 @@ def test_another_name_and_namespace_are_everywhere(tool: Helm) -> None:
     ]
     renamed = {(raw["kind"], raw["metadata"]["name"].replace(GATEWAY, "es")) for raw in plain}
     assert {(raw["kind"], raw["metadata"]["name"]) for raw in found} == renamed
-    assert GATEWAY not in yaml.safe_dump_all(found)
+    files = named(found, "ConfigMap", "es-bootstrap")
+    assert GATEWAY not in yaml.safe_dump_all(raw for raw in found if raw is not files)
     [binding] = of_kind(found, "RoleBinding")
     assert [subject["namespace"] for subject in binding["subjects"]] == [NAMESPACE]
 
@@ -288,23 +290,22 @@ def test_envoys_memory_fits_into_the_limit(tool: Helm) -> None:
     assert int(limit.removesuffix("Mi")) * 1024 * 1024 >= IN_THE_CHART.max_heap * 1.5
 
 
-def test_the_bootstrap_is_that_of_the_code_and_a_new_one_restarts_pods(tool: Helm, helm: Path) -> None:
+def test_static_files_are_those_of_the_code_and_new_ones_restart_pods(tool: Helm) -> None:
     objects = tool.render(ON)
-    assert (
-        named(objects, "ConfigMap", f"{GATEWAY}-bootstrap")["data"]["bootstrap.yaml"].strip()
-        == bootstrap_file().strip()
-    )
-    found = yaml.safe_load(bootstrap_file())
-    assert found["admin"]["address"]["socket_address"] == {
-        "address": "127.0.0.1",
-        "port_value": IN_THE_CHART.admin_port,
+    data = {
+        name: yaml.safe_load(text) for name, text in named(objects, "ConfigMap", f"{GATEWAY}-bootstrap")["data"].items()
     }
+    assert data == {
+        "bootstrap.yaml": yaml.safe_load(render_bootstrap()),
+        "certificate.yaml": yaml.safe_load(render_certificate(IN_THE_CHART)),
+    }
+    admin = data["bootstrap.yaml"]["admin"]["address"]["socket_address"]
+    assert admin == {"address": "127.0.0.1", "port_value": IN_THE_CHART.admin_port}
     assert "checksum/bootstrap" in template_of(objects)["metadata"]["annotations"]
-    assert helm.is_file()
 
 
 def test_what_answers_without_tls_is_read_only(tool: Helm) -> None:
-    [listener] = yaml.safe_load(bootstrap_file())["static_resources"]["listeners"]
+    [listener] = yaml.safe_load(render_bootstrap())["static_resources"]["listeners"]
     assert listener["address"]["socket_address"]["port_value"] == IN_THE_CHART.health_port
     [chain] = listener["filter_chains"]
     [host] = chain["filters"][0]["typed_config"]["route_config"]["virtual_hosts"]

@@ -1,6 +1,7 @@
 """What the chart expects of Envoy, with the real one: it drains when asked by the hook, and has the metrics."""
 
 import re
+import ssl
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,6 +17,7 @@ from tests.stack.certificates import write_server_certificate
 from tests.stack.gateway.envoy import Gateway
 from tests.stack.gateway.servers import KeyPublisher, Recorder
 from tests.stack.tokens import DEFAULT_AUDIENCE, DEFAULT_ISSUER, TokenIssuer
+from tests.support.waiting import eventually
 
 CALLER = "orders@acme-shop.iam.gserviceaccount.com"
 SHORT_SLEEP = "sleep 0.1"
@@ -75,6 +77,18 @@ def test_the_hook_ends_also_where_envoy_does_not_answer(tool: Helm) -> None:
     done = subprocess.run(hook_of(tool, 1), capture_output=True, text=True, check=False)
     assert done.returncode == 0
     assert "refused" in done.stderr
+
+
+def test_it_takes_up_a_new_certificate_without_a_restart(gateway: Gateway, tmp_path: Path) -> None:
+    def served() -> str:
+        return ssl.get_server_certificate(("127.0.0.1", gateway.paths.port)).strip()
+
+    assert served() == gateway.certificate.certificate_file.read_text().strip()
+    new = write_server_certificate(tmp_path / "new")
+    process = gateway.pid
+    gateway.write_certificate(new)
+    eventually(lambda: served() == new.certificate_file.read_text().strip(), what="the new certificate is served")
+    assert gateway.pid == process
 
 
 def test_it_has_the_metrics_of_alerts_and_dashboard(gateway: Gateway, issuer: TokenIssuer) -> None:

@@ -10,9 +10,17 @@ from typing import Any, Self
 import httpx
 
 from searchaccess.core.credentials.sealed import Sealed
-from searchaccess.core.gateway.render import Paths, Rendered, loaded_version, render, render_bootstrap, render_login
+from searchaccess.core.gateway.render import (
+    Paths,
+    Rendered,
+    loaded_version,
+    render,
+    render_bootstrap,
+    render_certificate,
+    render_login,
+)
 from searchaccess.core.gateway.settings import GatewaySettings
-from tests.stack.certificates import write_server_certificate
+from tests.stack.certificates import ServerCertificate, write_server_certificate
 from tests.stack.processes import ProcessGroup, ServerProcess, free_port
 from tests.stack.workspace import Workspace
 from tests.support.waiting import eventually
@@ -47,9 +55,10 @@ class Gateway:
         self.folder = self._workspace.path
         self._processes = ProcessGroup(self.folder / "logs")
         self._process: ServerProcess | None = None
-        self._certificate = write_server_certificate(self.folder / "pki")
-        self.ca_file = self._certificate.ca_file
+        self.certificate = write_server_certificate(self.folder / "pki")
+        self.ca_file = self.certificate.ca_file
         self.paths = Paths(
+            bootstrap=str(self.folder),
             dynamic=str(self.folder / "dynamic"),
             login=str(self.folder / "login"),
             tls=str(self.folder / "tls"),
@@ -64,9 +73,9 @@ class Gateway:
         self.url = f"https://127.0.0.1:{self.paths.port}"
         self.rendered = self.write(settings)
         self.log_in_as(username, password)
-        tls = {"tls.crt": self._certificate.certificate_file, "tls.key": self._certificate.key_file}
-        project(Path(self.paths.tls), {name: file.read_text() for name, file in tls.items()})
+        self.write_certificate(self.certificate)
         (self.folder / "bootstrap.yaml").write_text(render_bootstrap(self.paths))
+        (self.folder / "certificate.yaml").write_text(render_certificate(self.paths))
 
     def write(self, settings: GatewaySettings) -> Rendered:
         """Render the configuration and let Envoy see it."""
@@ -77,6 +86,11 @@ class Gateway:
     def write_files(self, listeners: str, clusters: str) -> None:
         """Let Envoy see a configuration."""
         project(Path(self.paths.dynamic), {"listeners.yaml": listeners, "clusters.yaml": clusters})
+
+    def write_certificate(self, certificate: ServerCertificate) -> None:
+        """Write another certificate for callers and let Envoy see it."""
+        tls = {"tls.crt": certificate.certificate_file, "tls.key": certificate.key_file}
+        project(Path(self.paths.tls), {name: file.read_text() for name, file in tls.items()})
 
     def log_in_as(self, username: str, password: str) -> None:
         """Write another login and let Envoy see it."""

@@ -27,7 +27,8 @@ from searchaccess.cli.pages.argo import argo_files
 from searchaccess.cli.pages.chart import CHART, chart_page
 from searchaccess.cli.pages.dashboard import dashboard, gateway_dashboard
 from searchaccess.cli.pages.markdown import COMMAND, as_code, page, table
-from searchaccess.core.gateway.render import render_bootstrap
+from searchaccess.core.gateway.render import render_bootstrap, render_certificate
+from searchaccess.core.gateway.render.paths import IN_THE_CHART
 from searchaccess.core.model.actions import PRIVILEGE_LETTER
 from searchaccess.core.model.restrictions.where import MOST_BYTES, QUERY_DEPTH
 from searchaccess.operator.telemetry.families import families
@@ -295,7 +296,7 @@ def generate(root: Path) -> dict[Path, str]:
     }
     crds[root / CHART / "README.md"] = chart_page(root)
     crds[root / CHART / "files" / "dashboard.json"] = dashboard()
-    crds[root / CHART / "files" / "gateway" / "bootstrap.yaml"] = bootstrap_file()
+    crds |= gateway_files(root)
     crds[root / CHART / "files" / "gateway" / "dashboard.json"] = gateway_dashboard()
     crds[root / "README.md"] = readme(root)
     crds |= argo_files(root)
@@ -303,10 +304,15 @@ def generate(root: Path) -> dict[Path, str]:
     return crds | {root / path: build() for path, build in _PAGES.items()}
 
 
-def bootstrap_file() -> str:
-    """Return the static file with which the Envoy of the chart's gateway starts."""
-    source = "operator/src/searchaccess/core/gateway/render"
-    return f"# Generated from {source} by `{COMMAND}`. Do not edit.\n{render_bootstrap()}"
+def gateway_files(root: Path) -> dict[Path, str]:
+    """Return the static files with which the Envoy of the chart's gateway starts.
+
+    Args:
+        root: of the repository.
+    """
+    note = f"# Generated from operator/src/searchaccess/core/gateway/render by `{COMMAND}`. Do not edit.\n"
+    files = {"bootstrap.yaml": render_bootstrap(IN_THE_CHART), "certificate.yaml": render_certificate(IN_THE_CHART)}
+    return {root / CHART / "files" / "gateway" / name: note + text for name, text in files.items()}
 
 
 def vouching_files(root: Path) -> dict[Path, str]:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from searchaccess.core.gateway.render.bootstrap import loaded_version, render_bootstrap
+from searchaccess.core.gateway.render.certificate import render_certificate
 from searchaccess.core.gateway.render.clusters import clusters
 from searchaccess.core.gateway.render.documents import Json, to_text
 from searchaccess.core.gateway.render.listener import listener
@@ -13,7 +14,7 @@ from searchaccess.core.gateway.render.login import render_login
 from searchaccess.core.gateway.render.paths import IN_THE_CHART, Paths
 from searchaccess.core.gateway.settings import GatewaySettings
 
-__all__ = ["Paths", "Rendered", "loaded_version", "render", "render_bootstrap", "render_login"]
+__all__ = ["Paths", "Rendered", "loaded_version", "render", "render_bootstrap", "render_certificate", "render_login"]
 
 _DIGITS: Final = 32
 

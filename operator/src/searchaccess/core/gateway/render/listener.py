@@ -3,6 +3,7 @@
 from typing import Final
 
 from searchaccess.core.gateway.render.authentication import caller_filter, token_filter
+from searchaccess.core.gateway.render.certificate import certificate_reference
 from searchaccess.core.gateway.render.clusters import ELASTICSEARCH
 from searchaccess.core.gateway.render.conditions import claim
 from searchaccess.core.gateway.render.documents import Json, extension, formatted, socket_address, typed
@@ -94,18 +95,13 @@ def _connection_settings() -> Json:
 
 
 def _tls(paths: Paths) -> Json:
-    certificate = {
-        "certificate_chain": {"filename": f"{paths.tls}/tls.crt"},
-        "private_key": {"filename": f"{paths.tls}/tls.key"},
-        "watched_directory": {"path": paths.tls},
-    }
     return extension(
         "tls",
         "extensions.transport_sockets.tls.v3.DownstreamTlsContext",
         common_tls_context={
             "alpn_protocols": ["h2", "http/1.1"],
             "tls_params": {"tls_minimum_protocol_version": "TLSv1_2"},
-            "tls_certificates": [certificate],
+            "tls_certificate_sds_secret_configs": [certificate_reference(paths)],
         },
     )
 

@@ -8,6 +8,8 @@ from typing import Final
 class Paths:
     """Files and addresses of a gateway's pod. The defaults are those of the chart; only tests have others."""
 
+    bootstrap: str = "/etc/gateway/bootstrap"
+    """Folder of the bootstrap and of ``certificate.yaml``."""
     dynamic: str = "/etc/gateway/dynamic"
     """Folder of ``listeners.yaml`` and ``clusters.yaml``, watched for renames into it."""
     login: str = "/etc/gateway/login"
