@@ -286,7 +286,8 @@ def test_a_quote_in_a_name_does_not_end_the_command() -> None:
 def test_a_policy_that_audits_only_reports(approvals: tuple[dict[str, Any], ...], outcome: Outcome) -> None:
     case = Case(approvals, MISSING)
     verdict = PolicyVerdict((PolicyOutcome("p0", Outcome.ACCEPTED), PolicyOutcome("other", Outcome.ACCEPTED)))
-    found = with_audits(verdict, case.subject, demands(RULE, audits=True), case.around)
+    [demand] = demands(RULE, audits=True)
+    found = with_audits(verdict, {demand.policy: consent_of(case.subject, [demand], case.around)})
     assert [each.outcome for each in found.outcomes] == [outcome, Outcome.ACCEPTED]
 
 

@@ -1,14 +1,15 @@
 """Which SearchAccesses are taken: by the namespaces that SearchClusters allow, by policies, and by the time."""
 
 import asyncio
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
-from typing import Final
+from typing import Final, NamedTuple
 
 from searchaccess.core.clusters.cluster import Cluster
 from searchaccess.core.model.access import Access
 from searchaccess.core.model.admission import Admission
-from searchaccess.core.model.consent import ConsentState
-from searchaccess.core.policy.consent.decision import Around, Demand, consent_of, next_end, with_audits
+from searchaccess.core.model.consent import NOT_NEEDED, Consent, ConsentState
+from searchaccess.core.policy.consent.decision import Around, consent_of, first_end, with_audits
 from searchaccess.core.policy.guardrails.aliases import Aliases, IndexNames
 from searchaccess.core.policy.namespaces import needs_labels
 from searchaccess.engine.barrier import caught
@@ -27,6 +28,21 @@ from searchaccess.ports.meter import Meter
 
 _SCHEDULE: Final = 5
 """Usual SearchAccesses that are judged while an odd schedule is compared with the time: two or three milliseconds."""
+
+
+class _Wanted(NamedTuple):
+    """Which approvals policies want.
+
+    Args:
+        consent: whether those are there without which there are no rights.
+        audited: by policy that only reports, whether its own is there.
+    """
+
+    consent: Consent
+    audited: Mapping[str, Consent]
+
+
+_NOTHING_WANTED: Final = _Wanted(NOT_NEEDED, {})
 
 
 class Judged(Declared):
@@ -77,24 +93,25 @@ class Judged(Declared):
         return access if admission is access.admission else replace(access, admission=admission)
 
     def _judged(self, access: Access) -> Access:
-        judged = self._judged_by_policies(self.time_boxes.judge(self._consented(access)))
-        audited = [each for each in self._demands(access) if each.audits]
-        self.time_boxes.remind(access.uid, next_end(access, audited, self._around(access)) if audited else None)
+        wanted = self._wanted(access)
+        judged = self._judged_by_policies(self.time_boxes.judge(self._consented(access, wanted)), wanted)
+        self.time_boxes.remind(access.uid, first_end(wanted.audited))
         return judged
 
-    def _demands(self, access: Access) -> tuple[Demand, ...]:
-        return self.policies.demands(access, self.namespaces.labels_of(access.namespace))
+    def _wanted(self, access: Access) -> _Wanted:
+        """Return which approvals policies want of a SearchAccess: computed once for all that looks at it."""
+        demands = self.policies.demands(access, self.namespaces.labels_of(access.namespace))
+        if not demands:
+            return _NOTHING_WANTED
+        listed = self.approvals.listed_in(access.namespace)
+        around = Around(self.approvals.of(access.uid), listed, self.approvals.vouching, self.time_boxes.now())
+        consent = consent_of(access, [each for each in demands if not each.audits], around)
+        return _Wanted(consent, {each.policy: consent_of(access, [each], around) for each in demands if each.audits})
 
-    def _consented(self, access: Access) -> Access:
+    def _consented(self, access: Access, wanted: _Wanted | None = None) -> Access:
         """Return a SearchAccess with what the required approvals say now."""
-        demands = [each for each in self._demands(access) if not each.audits]
-        consent = consent_of(access, demands, self._around(access))
+        consent = (wanted or self._wanted(access)).consent
         return access if consent == access.consent else replace(access, consent=consent)
-
-    def _around(self, access: Access) -> Around:
-        approvals = self.approvals
-        listed = approvals.listed_in(access.namespace)
-        return Around(approvals.of(access.uid), listed, approvals.vouching, self.time_boxes.now())
 
     def _despite_fault(self, access: Access) -> Access:
         """Return a SearchAccess with an internal error, judged: consent, its time and policies end its rights."""
@@ -105,16 +122,15 @@ class Judged(Declared):
                 caught(self._meter, access.cluster, PLACE, error)
         return access
 
-    def _judged_by_policies(self, access: Access, *, read: bool = True) -> Access:
+    def _judged_by_policies(self, access: Access, wanted: _Wanted | None = None, *, read: bool = True) -> Access:
         if access.fault and access.verdict.refused:
             # What could not be read may say anything: what was refused stays so.
             return access
         record = self.clusters.get(access.cluster)
-        wanted = record is not None and record.cluster.wants_policies
+        needs_one = record is not None and record.cluster.wants_policies
         labels = self.namespaces.labels_of(access.namespace)
-        verdict = self.policies.judge(access, labels, self._aliases.get(access.cluster), wanted=wanted)
-        audited = [each for each in self._demands(access) if each.audits]
-        verdict = with_audits(verdict, access, audited, self._around(access)) if audited else verdict
+        verdict = self.policies.judge(access, labels, self._aliases.get(access.cluster), wanted=needs_one)
+        verdict = with_audits(verdict, (wanted or self._wanted(access)).audited)
         if read and labels is None and self.policies.needs_labels:
             self.namespaces.labels_wanted.set()
         return access if verdict == access.verdict else replace(access, verdict=verdict)
@@ -166,10 +182,8 @@ class Judged(Declared):
         is_due = self.policies.take_due()
         try:
             # Where it has rights still, policies of another cluster apply.
-            due = [uid for uid, record in self.accesses.items() if is_due(record.declared) or self.former.places(uid)]
-            async for uid in in_chunks(due, self.policies.chunk):
-                if record := self.accesses.get(uid):
-                    self._judge(record)
+            items = self.accesses.items()
+            await self._judge_each([uid for uid, record in items if is_due(record.declared) or self.former.places(uid)])
         except BaseException:
             # Which of them were judged is not known.
             self.policies.judge_all()
@@ -177,21 +191,29 @@ class Judged(Declared):
 
     async def judge_due(self) -> None:
         """Wait until rights of some SearchAccesses begin or end, and have these reconciled."""
-        uids, pace = await self.time_boxes.due(), Pace(self.policies.chunk)
+        await self._judge_each(await self.time_boxes.due())
+
+    async def _judge_each(self, uids: Iterable[str]) -> None:
+        """Decide anew about SearchAccesses, and let other tasks run in between."""
+        pace = Pace()
         for uid in uids:
             if record := self.accesses.get(uid):
+                before = self.policies.effort
                 self._judge(record)
-                await pace.spent(_SCHEDULE if record.declared.time_box.schedule else 1)
+                usual = _SCHEDULE if record.declared.time_box.schedule else 1
+                await pace.spent(usual + self.policies.effort - before)
 
     async def see_aliases(self, cluster: str, aliases: Aliases) -> None:
         """Take in where the aliases of a cluster lead, and judge the SearchAccesses anew whose names lead elsewhere."""
         before, self._aliases[cluster] = self._aliases.get(cluster, Aliases(IndexNames())), aliases
         if not self.policies.deny:
             return
-        async for record in in_chunks(list(self.of_cluster(cluster)), self.policies.chunk):
+        led = list[str]()
+        async for record in in_chunks(list(self.of_cluster(cluster))):
             patterns = record.declared.share.local_indices
-            if before.says(patterns) != aliases.says(patterns) and self.accesses.get(record.access.uid) is record:
-                self._judge(record)
+            if before.says(patterns) != aliases.says(patterns):
+                led.append(record.declared.uid)
+        await self._judge_each(led)
 
     def forget_aliases(self, cluster: str) -> None:
         """Forget where the aliases of a cluster lead: it is another one, or it is gone."""
@@ -237,6 +259,4 @@ class Judged(Declared):
         if cluster not in self._unjudged:
             return
         self._unjudged.discard(cluster)
-        async for record in in_chunks(list(self.of_cluster(cluster)), self.policies.chunk):
-            if self.accesses.get(record.access.uid) is record:
-                self._judge(record)
+        await self._judge_each([record.declared.uid for record in self.of_cluster(cluster)])

@@ -1,6 +1,6 @@
 """Decides whether a SearchAccess has the approvals that policies require, and until when."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -179,19 +179,23 @@ def _bypass_message(access: Access, policy: str, end: int, around: Around) -> st
     return bounded_text(f"{text}: {access.break_glass}", _LIMIT)
 
 
-def with_audits(verdict: PolicyVerdict, access: Access, demands: Iterable[Demand], around: Around) -> PolicyVerdict:
-    """Return what policies say, with those that only report that an approval is missing."""
-    lacking = {each.policy for each in demands if consent_of(access, [each], around).state is ConsentState.MISSING}
+def with_audits(verdict: PolicyVerdict, audited: Mapping[str, Consent]) -> PolicyVerdict:
+    """Return what policies say, with those that only report that an approval is missing.
+
+    Args:
+        verdict: what they say of all else.
+        audited: by policy that only reports, whether the approval that it requires is there.
+    """
+    lacking = {policy for policy, consent in audited.items() if consent.state is ConsentState.MISSING}
     if not lacking:
         return verdict
     outcomes = (_lacking(each) if each.policy in lacking else each for each in verdict.outcomes)
     return replace(verdict, outcomes=tuple(outcomes))
 
 
-def next_end(access: Access, demands: Iterable[Demand], around: Around) -> int | None:
+def first_end(audited: Mapping[str, Consent]) -> int | None:
     """Return when the first approval, or emergency, of those that policies require ends; None: none does."""
-    ends = (consent_of(access, [each], around).ends for each in demands)
-    return min((end for end in ends if end is not None), default=None)
+    return min((consent.ends for consent in audited.values() if consent.ends is not None), default=None)
 
 
 def _lacking(outcome: PolicyOutcome) -> PolicyOutcome:
