@@ -60,7 +60,15 @@ def of_all(number: int, version: int = 1) -> dict[str, Any]:
 
 def different(number: int, version: int = 1) -> dict[str, Any]:
     """Give a policy that applies to all, and is like no other in anything that it says."""
-    allowed = ["{namespace}-*", f"*-logs-{number}-*", f"o*-{number}-*", "*-logs-*", "orders-*", f"shared-{version}", "shared-*"]
+    allowed = [
+        "{namespace}-*",
+        f"*-logs-{number}-*",
+        f"o*-{number}-*",
+        "*-logs-*",
+        "orders-*",
+        f"shared-{version}",
+        "shared-*",
+    ]
     return policy(
         number,
         version,
@@ -136,7 +144,9 @@ async def _world(
     assert all(verdict.refused is refused for verdict in found), title
     pairs = sum(len(verdict.outcomes) for verdict in found)
     what = f"{number} accesses {title} {POLICIES} policies"
-    report.add(what, took, "s of CPU", None if refused else GOAL, f"{took / pairs * 1e6:.2f} us for each of {pairs} pairs")
+    report.add(
+        what, took, "s of CPU", None if refused else GOAL, f"{took / pairs * 1e6:.2f} us for each of {pairs} pairs"
+    )
     inventory.policies.see(policies(7, 2))
     again = await _judging(inventory)
     report.add("… again after one policy changed", again / took * 100, "% of that", None, f"{again * 1000:.0f} ms")

@@ -112,13 +112,13 @@ def test_others_run_while_all_are_judged(policies: int) -> None:
         for number in range(policies):
             inventory.policies.see(policy(f"limits-{number}", allow=[{"indices": [f"x-{number}"], "can": ["read"]}]))
         inventory.policies.keep({f"limits-{number}" for number in range(policies)}, frozenset())
-        guardrails = inventory.policies._guardrails
+        memory = inventory.policies.memory
         most = before = 0
         working = asyncio.create_task(inventory.judge_all())
         while not working.done():
             await asyncio.sleep(0)
-            most, before = max(most, guardrails.asked - before), guardrails.asked
-        assert guardrails.asked == 100 * policies
+            most, before = max(most, memory.asked - before), memory.asked
+        assert memory.asked == 100 * policies
         assert most <= 1_100
 
     asyncio.run(play())

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from searchaccess.core.model.access import Access, access_from_object
-from searchaccess.core.policy.guardrails import ruling, verdicts
+from searchaccess.core.policy.guardrails import memory, ruling, verdicts
 from searchaccess.core.policy.guardrails.joint import bounds, panel
 from searchaccess.core.policy.guardrails.joint.remembered import Remembered
 from searchaccess.core.webhook.ruling import Undecided
@@ -292,18 +292,23 @@ def test_what_is_remembered_of_places_that_anybody_may_name_is_limited(monkeypat
         monkeypatch.setattr(bounds, name, 5)
     monkeypatch.setattr(ruling, "_NAMESPACES_KEPT", 5)
     monkeypatch.setattr(panel, "_KEPT", 5)
-    monkeypatch.setattr(verdicts, "_SAID_KEPT", 5)
+    monkeypatch.setattr(memory, "_SAID_KEPT", 5)
     inventory = knowing(a_policy(**ONLY_SHOP))
     for number in range(20):
         odd = {"cluster": f"no-{number}", "namespace": f"odd-{number}"}
         assert not ruled(inventory, reads("orders-1", **odd)).allowed
         guardrails = inventory.policies._guardrails
         assert len(guardrails._possible) <= 3
-        [one] = guardrails._panels.values()
-        remembered = [*_remembered(guardrails), *_remembered(one), *_remembered(one._bounds), *_remembered(one.rulings[0])]
+        [one] = inventory.policies.memory._panels.values()
+        remembered = [
+            *_remembered(guardrails),
+            *_remembered(one),
+            *_remembered(one._bounds),
+            *_remembered(one.rulings[0]),
+        ]
         assert len(remembered) == 11
         assert all(len(each) <= 5 for each in remembered)
-        assert len(guardrails._said) <= 6
+        assert len(inventory.policies.memory._said) <= 6
     assert any(len(each) == 5 for each in remembered)
 
 

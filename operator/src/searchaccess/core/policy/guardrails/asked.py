@@ -167,7 +167,7 @@ def size_of(claims: Sequence[Claim], prefix: int) -> Size:
     return Size(
         len(claims),
         sum([len(each.indices) for each in claims]),
-        any([pattern[:1] == "/" for each in claims for pattern in each.indices]),
+        any(pattern[:1] == "/" for each in claims for pattern in each.indices),
         min(prefix, WHOLE_NAME),
     )
 

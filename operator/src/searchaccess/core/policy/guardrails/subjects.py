@@ -84,9 +84,7 @@ def subject_matches(pattern: SubjectPattern, who: Who, *, unknown: bool) -> bool
     namespace = who.namespace
     if not who.given:
         return unknown
-    if pattern.locations is not None and (
-        who.location is None or not _any(pattern.locations, namespace, who.location)
-    ):
+    if pattern.locations is not None and (who.location is None or not _any(pattern.locations, namespace, who.location)):
         return False
     if pattern.projects is not None:
         # The default account of a workload names no project, and is of the workload's own.

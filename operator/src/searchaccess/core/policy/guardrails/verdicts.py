@@ -16,20 +16,14 @@ from searchaccess.core.policy.guardrails.ends import end_of
 from searchaccess.core.policy.guardrails.joint.panel import Panel
 from searchaccess.core.policy.guardrails.joint.remembered import Remembered
 from searchaccess.core.policy.guardrails.joint.sets import each_of
+from searchaccess.core.policy.guardrails.memory import Memory
 from searchaccess.core.policy.guardrails.policy import Policy
-from searchaccess.core.policy.guardrails.ruling import Ruling, Said, exceptions, exempted
+from searchaccess.core.policy.guardrails.ruling import Said, exceptions, exempted
 from searchaccess.core.policy.guardrails.subjects import who_of
 
 _PLACES_KEPT: Final = 10_000
-_PANELS_KEPT: Final = 2_000
-_SAID_KEPT: Final = 100_000
-"""Whoever asks the admission webhook may name anything."""
 _INVALID: Final = "the spec is invalid: no policy can accept it"
 _UNREAD: Final = "the SearchAccessPolicies were not read yet"
-_STEPS_OF_ASKING: Final = 20
-"""Of all that is not counted when a single policy is asked."""
-_Known = dict[tuple[Ruling, bool], Said]
-"""What single policies said, with whether aliases were not known."""
 
 
 class _Found(NamedTuple):
@@ -49,26 +43,16 @@ class Guardrails:
 
     Args:
         policies: the policies; None: they were not read yet, and nothing can be decided.
-        before: those of before: what policies that did not change said is not computed again.
+        memory: what is known of them: what policies that did not change said is not computed again.
     """
 
-    def __init__(self, policies: Iterable[Policy] | None, before: "Guardrails | None" = None) -> None:
+    def __init__(self, policies: Iterable[Policy] | None, memory: Memory | None = None) -> None:
         self._known = policies is not None
         self._policies = tuple(sorted(policies or (), key=lambda policy: policy.name))
-        self._rulings = tuple(_kept(policy, before) for policy in self._policies)
-        self._by_uid = {each.policy.uid: each for each in self._rulings}
-        self._said: dict[Asked, _Known] = before._said if before else {}
-        """What one policy said of one SearchAccess, where it did not follow from what all say."""
-        self._pairs = before._pairs if before else 0
-        current = set(self._rulings)
-        panels = before._panels.items() if before else ()
-        self._panels = {key: panel for key, panel in panels if current.issuperset(key)}
+        self._memory = memory or Memory()
+        self._rulings = self._memory.rulings_of(self._policies)
         self._possible = Remembered[tuple[str, str], Panel](self._panel_in, _PLACES_KEPT)
         """By namespace and cluster, the policies that may apply there."""
-        self.asked = before.asked if before else 0
-        """How often a single policy was asked about a SearchAccess."""
-        self.effort = before.effort if before else 0
-        """Steps that this took."""
         self.needs_approvals = any(_approval(policy) for policy in self._policies)
         """Whether any policy requires an approval."""
         self.needs_labels = any(policy.namespaces and policy.namespaces.selector for policy in self._policies)
@@ -133,8 +117,8 @@ class Guardrails:
         applying = panel.applying(access.namespace, panel.situation(who_of(access), access.labels, labels))
         return tuple(
             Demand(policy.name, rule, policy.audits)
-            for policy in (panel.policies[at] for at in each_of(applying.certain))
-            if (rule := _approval(policy)) and not self._by_uid[policy.uid].exception(access, now)
+            for ruling in (panel.rulings[at] for at in each_of(applying.certain))
+            if (rule := _approval(policy := ruling.policy)) and not ruling.exception(access, now)
         )
 
     def _jointly(
@@ -147,9 +131,13 @@ class Guardrails:
         if not left and are_enough(0, steps):
             return _Found(accepted)
         outcomes, waiting, budget = list(accepted), 0, Budget(joint=True)
-        known = self._known_of(asked, aliases)
+        known = self._memory.said_of(asked, aliases)
         for at in each_of(left):
-            said = self._said_by(panel.rulings[at], access, asked, now, aliases, budget, known)
+            ruling = panel.rulings[at]
+            if exempt := ruling.exception(access, now):
+                said = exempted(ruling.policy, exempt)
+            else:
+                said = self._memory.ask_once(ruling, asked, aliases, budget, known)
             outcomes[(applying & ((1 << at) - 1)).bit_count()] = said.outcome
             waiting |= _is_waiting(said, panel.policies[at]) << at
             steps += said.steps
@@ -157,43 +145,6 @@ class Guardrails:
                 # Together they may take more steps than there are: then it matters which comes first.
                 return self._plainly(panel, applying, access, asked, now, aliases)
         return _Found(tuple(outcomes), waiting)
-
-    def _said_by(
-        self,
-        ruling: Ruling,
-        access: Access,
-        asked: Asked,
-        now: datetime,
-        aliases: Aliases | None,
-        budget: Budget,
-        known: _Known | None,
-    ) -> Said:
-        """Return what a policy says, as if it were the only one."""
-        if exempt := ruling.exception(access, now):
-            return exempted(ruling.policy, exempt)
-        key = ruling, aliases is None
-        if known is not None and key in known:
-            return known[key]
-        said = self._ask(ruling, asked, aliases, budget)
-        if known is not None and not budget.is_over:
-            known[key] = said
-            self._pairs += 1
-        return said
-
-    def _ask(self, ruling: Ruling, asked: Asked, aliases: Aliases | None, budget: Budget) -> Said:
-        said = ruling.said(asked, budget, aliases)
-        self.asked += 1
-        self.effort += _STEPS_OF_ASKING + said.steps
-        return said
-
-    def _known_of(self, asked: Asked, aliases: Aliases | None) -> _Known | None:
-        """Return what is known to be said of it; None: nothing can be remembered, as aliases may lead elsewhere."""
-        if aliases and any(aliases.leads(pattern) for claim in asked.claims for pattern in claim.indices):
-            return None
-        if self._pairs > _SAID_KEPT:
-            self._said.clear()
-            self._pairs = 0
-        return self._said.setdefault(asked, {})
 
     def _plainly(
         self, panel: Panel, applying: int, access: Access, asked: Asked, now: datetime, aliases: Aliases | None
@@ -208,26 +159,14 @@ class Guardrails:
             if exempt := ruling.exception(access, now):
                 outcomes.append(exempted(policy, exempt).outcome)
                 continue
-            said = self._ask(ruling, asked, aliases, audited if policy.audits else enforced)
+            said = self._memory.ask(ruling, asked, aliases, audited if policy.audits else enforced)
             waiting |= _is_waiting(said, policy) << at
             outcomes.append(said.outcome)
         return _Found(tuple(outcomes), waiting)
 
     def _panel_in(self, place: tuple[str, str]) -> Panel:
         """Return the policies that may apply in a namespace and cluster: most do not."""
-        rulings = tuple(each for each in self._rulings if may_apply_in(each.policy, *place))
-        if rulings not in self._panels:
-            if len(self._panels) >= _PANELS_KEPT:
-                self._panels.clear()
-            self._panels[rulings] = Panel(rulings)
-        return self._panels[rulings]
-
-
-def _kept(policy: Policy, before: Guardrails | None) -> Ruling:
-    known = before._by_uid.get(policy.uid) if before else None
-    if known and (known.policy.name, known.policy.invalid, known.policy.spec) == (policy.name, policy.invalid, policy.spec):
-        return known
-    return Ruling(policy)
+        return self._memory.panel_of(tuple(each for each in self._rulings if may_apply_in(each.policy, *place)))
 
 
 def _is_waiting(said: Said, policy: Policy) -> bool:

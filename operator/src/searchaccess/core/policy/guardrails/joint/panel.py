@@ -1,8 +1,9 @@
 """Policies that may apply in one place, and which of them accept a SearchAccess for certain.
 
 Of 10,000 SearchAccesses and 100 policies almost all pairs are accepted, for reasons that many pairs share. So all
-policies are asked at once, about each part of a SearchAccess, and what they say of it is remembered. Only what cannot be
-accepted in this way is decided pair by pair. A set of policies is a number with a bit for each, in the order of names.
+policies are asked at once, about each part of a SearchAccess, and what they say of it is remembered. Only what cannot
+be accepted in this way is decided pair by pair. A set of policies is a number with a bit for each, in the order of
+names.
 """
 
 from collections.abc import Callable, Iterable
@@ -10,7 +11,6 @@ from typing import Final, Generic, NamedTuple, TypeVar
 
 from searchaccess.api.base import ApiModel
 from searchaccess.api.policies.match import NAMESPACE, SubjectPattern
-from searchaccess.api.policies.rules import Limits, Requirements
 from searchaccess.core.model.admission import Admission
 from searchaccess.core.model.verdict import PolicyOutcome
 from searchaccess.core.policy.guardrails.aliases import Aliases
@@ -90,7 +90,9 @@ class Panel:
         required = [(bit, spec.require) for bit, spec in read if spec.require]
         limited = [(bit, spec.limits) for bit, spec in read if spec.limits]
         self._terms, self._limits = _grouped(required, _TIMES), _grouped(limited)
-        self._subjects = _same_subjects([(bit, tuple(spec.subjects)) for bit, spec in read if spec.subjects is not None])
+        self._subjects = _same_subjects(
+            [(bit, tuple(spec.subjects)) for bit, spec in read if spec.subjects is not None]
+        )
         self._ends: dict[str, int] = {}
         for bit, require in required:
             if require.valid_until is not None:
