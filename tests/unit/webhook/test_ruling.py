@@ -6,7 +6,7 @@ import pytest
 
 from searchaccess.core.model.access import Access, access_from_object
 from searchaccess.core.policy.guardrails import memory, ruling, verdicts
-from searchaccess.core.policy.guardrails.joint import bounds, panel
+from searchaccess.core.policy.guardrails.joint import panel
 from searchaccess.core.policy.guardrails.joint.remembered import Remembered
 from searchaccess.core.webhook.ruling import Undecided
 from searchaccess.engine.inventory import intake
@@ -288,10 +288,8 @@ def test_a_ruling_requests_no_labels_of_a_namespace_that_anybody_may_name() -> N
 
 def test_what_is_remembered_of_places_that_anybody_may_name_is_limited(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(verdicts, "_PLACES_KEPT", 3)
-    for name in ("_NAMESPACES_KEPT", "_PATTERNS_KEPT"):
-        monkeypatch.setattr(bounds, name, 5)
     monkeypatch.setattr(ruling, "_NAMESPACES_KEPT", 5)
-    monkeypatch.setattr(panel, "_KEPT", 5)
+    monkeypatch.setattr(panel, "_KEPT_EACH", 5)
     monkeypatch.setattr(memory, "_SAID_KEPT", 5)
     inventory = knowing(a_policy(**ONLY_SHOP))
     for number in range(20):

@@ -151,7 +151,7 @@ AROUND = st.one_of(st.none(), LABELS)
 
 
 @given(st.data())
-@settings(max_examples=examples(400))
+@settings(max_examples=examples(200))
 def test_all_at_once_say_what_they_say_one_after_the_other_whatever_was_edited_before(data: st.DataObject) -> None:
     """The guardrails of before are handed on, as in the inventory, and what was asked of them stays remembered."""
     known = {name: data.draw(policies(name)) for name in "abcd"}

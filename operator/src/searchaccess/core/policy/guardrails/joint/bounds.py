@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Sequence
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
 from searchaccess.api.policies.match import NAMESPACE
 from searchaccess.api.vocabulary.actions import Action
@@ -14,11 +14,6 @@ from searchaccess.core.policy.guardrails.budget import JOINT_STEPS, are_enough
 from searchaccess.core.policy.guardrails.grants import Bounds
 from searchaccess.core.policy.guardrails.joint.indices import Actions, Asking, Indices, Pattern
 from searchaccess.core.policy.guardrails.joint.remembered import Remembered
-
-_PATTERNS_KEPT: Final = 50_000
-"""Whoever may ask the admission webhook may name anything."""
-_NAMESPACES_KEPT: Final = 2_000
-_ASKING_KEPT: Final = 1_000
 
 
 class Accepted(NamedTuple):
@@ -54,9 +49,10 @@ class JointBounds:
 
     Args:
         bounds: of each policy, its bit, and what it allows and denies; patterns have ``{namespace}`` as it is written.
+        kept: how many answers of each kind are remembered.
     """
 
-    def __init__(self, bounds: Sequence[tuple[int, Bounds]]) -> None:
+    def __init__(self, bounds: Sequence[tuple[int, Bounds]], kept: int) -> None:
         self._number = len(bounds)
         self._all = sum(bit for bit, _ in bounds)
         self._unbounded = sum(bit for bit, each in bounds if each.allowed is None)
@@ -77,11 +73,9 @@ class JointBounds:
             self._everywhere.allowed[name].add(pattern, found)
         for (pattern, actions), found in denied.items() - self._placed_denied.items():
             self._everywhere.denied.add(pattern, actions, found)
-        self._here = Remembered[str, Indices](self._placed, _NAMESPACES_KEPT)
-        self._asking = Remembered[tuple[tuple[Action, ...], tuple[str, ...]], Asking](
-            lambda key: Asking(*key), _ASKING_KEPT
-        )
-        self._answers = Remembered[tuple[str, str, Asking], _Answer](self._answer, _PATTERNS_KEPT)
+        self._here = Remembered[str, Indices](self._placed, kept)
+        self._asking = Remembered[tuple[tuple[Action, ...], tuple[str, ...]], Asking](lambda key: Asking(*key), kept)
+        self._answers = Remembered[tuple[str, str, Asking], _Answer](self._answer, kept)
 
     def accepting(self, namespace: str, claims: Sequence[Claim], aliases: Aliases | None) -> Accepted:
         """Return which policies accept all indices of some grants for certain.

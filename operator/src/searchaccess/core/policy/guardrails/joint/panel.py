@@ -27,8 +27,8 @@ from searchaccess.core.policy.guardrails.policy import Policy
 from searchaccess.core.policy.guardrails.ruling import Ruling, accepted_by
 from searchaccess.core.policy.guardrails.subjects import Who, matches_any
 
-_KEPT: Final = 20_000
-"""Answers of each kind: whoever may ask the admission webhook may name anything."""
+_KEPT_EACH: Final = 100
+"""Answers of each kind, times the number of policies: whoever may ask the admission webhook may name anything."""
 _TIMES: Final = {"approval", "valid_until"}
 """What ``require`` says beside ``Terms``."""
 Part = TypeVar("Part", bound=ApiModel)
@@ -75,17 +75,18 @@ class Panel:
         self.policies: Final = policies
         self.auditing: Final = _those(policies, lambda policy: policy.audits)
         self.denying: Final = _those(policies, lambda policy: bool(policy.spec and policy.spec.deny))
+        kept = _KEPT_EACH * max(1, len(policies))
         read = [(1 << at, policy.spec) for at, policy in enumerate(policies) if policy.spec is not None]
         self._readable = sum(bit for bit, _ in read)
         self.situation: Final = Looks(policies).situation
-        self._applying = Remembered[tuple[str, Situation], Applying](self._find_applying, _KEPT)
-        self._accepted = Remembered[int, tuple[PolicyOutcome, ...]](self._all_accept, _KEPT)
+        self._applying = Remembered[tuple[str, Situation], Applying](self._find_applying, kept)
+        self._accepted = Remembered[int, tuple[PolicyOutcome, ...]](self._all_accept, kept)
         self._excepted: dict[tuple[str, str], int] = {}
         for bit, spec in read:
             for each in spec.exceptions or ():
                 key = each.namespace, each.name
                 self._excepted[key] = self._excepted.get(key, 0) | bit
-        self._bounds = JointBounds([(bit, bounds_of(spec, NAMESPACE)) for bit, spec in read])
+        self._bounds = JointBounds([(bit, bounds_of(spec, NAMESPACE)) for bit, spec in read], kept)
 
         required = [(bit, spec.require) for bit, spec in read if spec.require]
         limited = [(bit, spec.limits) for bit, spec in read if spec.limits]
@@ -100,10 +101,10 @@ class Panel:
         self._names_accounts = any(each.service_accounts for group in self._subjects for each in group.patterns)
         self._names_annotations = any(group.said.annotations for group in self._terms)
         self._names_secrets = any(group.said.secret_names for group in self._limits)
-        self._by_who = Remembered[Who, int](self._of_subject, _KEPT)
-        self._by_terms = Remembered[Terms, Certain](self._of_terms, _KEPT)
-        self._by_size = Remembered[Size, int](self._of_size, _KEPT)
-        self._by_extent = Remembered[Extent, int](self._of_extent, _KEPT)
+        self._by_who = Remembered[Who, int](self._of_subject, kept)
+        self._by_terms = Remembered[Terms, Certain](self._of_terms, kept)
+        self._by_size = Remembered[Size, int](self._of_size, kept)
+        self._by_extent = Remembered[Extent, int](self._of_extent, kept)
 
     def applying(self, namespace: str, situation: Situation) -> Applying:
         """Return which policies apply."""
