@@ -245,3 +245,25 @@ def test_what_one_exception_or_account_decides_is_asked_of_its_policy_alone() ->
     known = replace(workload, identity=Identity((Account(ACCOUNTS[0], ""),)))
     assert not guardrails.judge(known, None, datetime(2026, 6, 1, tzinfo=UTC)).refused
     assert memory.asked == 2
+
+
+def test_an_exception_is_shown_also_if_the_policy_would_accept() -> None:
+    exception = {"namespace": "shop", "name": "a-1", "reason": "late", "until": "2026-06-01T13:00:00Z"}
+    accepts = a_policy("accepts", deny=[{"indices": ["secret-*"]}], exceptions=[exception])
+    [outcome] = Guardrails([accepts]).judge(orders(1), None, NOW).outcomes
+    assert outcome.outcome is Outcome.EXEMPT
+
+
+@pytest.mark.parametrize(
+    ("pattern", "refused"),
+    [
+        ("o-eu-1", False), ("o-eu-*", False), ("o-eu-?", False), ("o*-eu-*", False), ("o-us-1", True), ("o-*", True),
+        ("o-eu*", True), ("o?eu-1", True), ("x-eu-1", True), ("o\\-eu-1", False),
+    ],
+)  # fmt: skip
+def test_a_wildcard_allows_what_its_text_contains(pattern: str, refused: bool) -> None:  # noqa: FBT001 - a table
+    policy = a_policy("eu", allow=[{"indices": ["o*-eu-*"], "can": ["read"]}])
+    access = an_access(grants=[a_grant("o-eu-7", pattern)])
+    found = {plainly: Guardrails([policy]).judge(access, None, NOW, plainly=plainly) for plainly in (True, False)}
+    assert found[True] == found[False]
+    assert found[False].refused is refused
