@@ -128,6 +128,14 @@ class Setting:
         create = ("create", "-f", "-", "--dry-run=server")
         eventually(lambda: not self.kubectl(*create, body=warned)[1], within=WITHIN, what="it is not asked")
 
+    def call_directly(self, name: str) -> None:
+        """Have the API server call a replica without the balancer; return when it does."""
+        url = f"https://127.0.0.1:{self.ports[name]}/validate"
+        change = [{"op": "replace", "path": "/webhooks/0/clientConfig/url", "value": url}]
+        self.kubectl("patch", *REGISTRATION, "--type=json", "-p", json.dumps(change))
+        self.balancer.remove(self.ports[name])
+        eventually(self.is_refused, within=WITHIN, what="it is called directly")
+
     @contextmanager
     def policy_on_failure(self, policy: str) -> Iterator[None]:
         """Set the failurePolicy."""

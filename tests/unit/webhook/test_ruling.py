@@ -5,7 +5,9 @@ from typing import Any
 import pytest
 
 from searchaccess.core.model.access import Access, access_from_object
-from searchaccess.core.policy.guardrails import verdicts
+from searchaccess.core.policy.guardrails import memory, ruling, verdicts
+from searchaccess.core.policy.guardrails.joint import panel
+from searchaccess.core.policy.guardrails.joint.remembered import Remembered
 from searchaccess.core.webhook.ruling import Undecided
 from searchaccess.engine.inventory import intake
 from tests.support.clocks import SettableClock
@@ -330,14 +332,30 @@ def test_a_ruling_requests_no_labels_of_a_namespace_that_anybody_may_name() -> N
 
 def test_what_is_remembered_of_places_that_anybody_may_name_is_limited(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(verdicts, "_PLACES_KEPT", 3)
-    monkeypatch.setattr(verdicts, "_BOUNDS_KEPT", 5)
+    monkeypatch.setattr(ruling, "_NAMESPACES_KEPT", 5)
+    monkeypatch.setattr(panel, "_KEPT_EACH", 5)
+    monkeypatch.setattr(memory, "_SAID_KEPT", 5)
     inventory = knowing(a_policy(**ONLY_SHOP))
     for number in range(20):
         odd = {"cluster": f"no-{number}", "namespace": f"odd-{number}"}
         assert not ruled(inventory, reads("orders-1", **odd)).allowed
         guardrails = inventory.policies._guardrails
         assert len(guardrails._possible) <= 3
-        assert len(guardrails._bounds) <= 5
+        [one] = inventory.policies.memory._panels.values()
+        remembered = [
+            *_remembered(guardrails),
+            *_remembered(one),
+            *_remembered(one._bounds),
+            *_remembered(one.rulings[0]),
+        ]
+        assert len(remembered) == 11
+        assert all(len(each) <= 5 for each in remembered)
+        assert len(inventory.policies.memory._said) <= 6
+    assert any(len(each) == 5 for each in remembered)
+
+
+def _remembered(of: object) -> list[Remembered[Any, Any]]:
+    return [each for each in vars(of).values() if isinstance(each, Remembered)]
 
 
 def test_what_cannot_be_read_because_of_an_internal_error_is_not_decided(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -202,12 +202,14 @@ class Lister:
         """Read a page, which is dropped before the next one; return where the list continues."""
         page = await self._context.kubernetes.list_page(plural, following)
         unlisted |= page.unlisted
-        # Each is compared with all policies. Other kinds are few.
-        pace = Pace(self._context.inventory.policies.chunk if plural is Plural.ACCESSES else len(page.items) + 1)
+        pace, policies = Pace(), self._context.inventory.policies
         for raw in page.items:
             present.add(metadata_of(raw).uid)
+            before = policies.effort
             see(raw)
-            await pace.spent(_effort(raw) if plural is Plural.ACCESSES else 1)
+            if plural is Plural.ACCESSES:
+                # Each is compared with all policies. Other kinds are few.
+                await pace.spent(_effort(raw) + policies.effort - before)
         return page.following
 
 

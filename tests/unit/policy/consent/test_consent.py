@@ -280,25 +280,31 @@ def test_a_quote_in_a_name_does_not_end_the_command() -> None:
     assert json.loads(command)["spec"]["approvedBy"]["groups"] == ["o'hara's"]
 
 
+def said_with(case: Case, said: PolicyVerdict, wanted: Sequence[Demand]) -> PolicyVerdict:
+    """Return what policies say, with the approvals that they want."""
+    consents = {each.policy: consent_of(case.subject, [each], case.around) for each in wanted}
+    return with_approvals(said, wanted, consents)
+
+
 @pytest.mark.parametrize(
     ("approvals", "outcome"), [((), Outcome.WOULD_DENY), ((approval(),), Outcome.ACCEPTED)], ids=["without", "with"]
 )
 def test_a_policy_that_audits_only_reports(approvals: tuple[dict[str, Any], ...], outcome: Outcome) -> None:
     case = Case(approvals, MISSING)
     verdict = PolicyVerdict((PolicyOutcome("p0", Outcome.ACCEPTED), PolicyOutcome("other", Outcome.ACCEPTED)))
-    found = with_approvals(verdict, case.subject, demands(RULE, audits=True), case.around)
+    found = said_with(case, verdict, demands(RULE, audits=True))
     assert [each.outcome for each in found.outcomes] == [outcome, Outcome.ACCEPTED]
 
 
 def test_a_policy_says_that_it_waits_for_an_approval_unless_it_refuses_anyway() -> None:
     case = Case((), MISSING)
     said = PolicyVerdict((PolicyOutcome("p0", Outcome.ACCEPTED), PolicyOutcome("p1", Outcome.DENIED, ("no",))))
-    found = with_approvals(said, case.subject, demands(RULE, RULE), case.around)
+    found = said_with(case, said, demands(RULE, RULE))
     assert [each.outcome for each in found.outcomes] == [Outcome.PENDING_APPROVAL, Outcome.DENIED]
     assert found.outcomes[0].reasons == ("approval: another person must approve it",)
     assert found.outcomes[1].reasons == ("no",)
     approved = replace(case, approvals=(approval(),))
-    assert with_approvals(said, case.subject, demands(RULE), approved.around) == said
+    assert said_with(approved, said, demands(RULE)) == said
 
 
 @pytest.mark.parametrize(

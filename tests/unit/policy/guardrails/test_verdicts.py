@@ -12,7 +12,8 @@ from searchaccess.core.model.identity import Identity
 from searchaccess.core.model.verdict import ACCEPTED, Outcome, PolicyOutcome, PolicyVerdict
 from searchaccess.core.model.workload import Account
 from searchaccess.core.policy.guardrails.policy import Policy, policy_from_object
-from searchaccess.core.policy.guardrails.verdicts import MOST_REASONS, Guardrails
+from searchaccess.core.policy.guardrails.ruling import MOST_REASONS
+from searchaccess.core.policy.guardrails.verdicts import Guardrails
 from tests.unit.builders import PRINCIPAL, a_grant, an_access
 
 NOW = datetime(2026, 6, 1, 12, tzinfo=UTC)

@@ -35,7 +35,7 @@ from searchaccess.core.patterns.meeting import (
     plain_prefix_of,
     prefix_of,
 )
-from searchaccess.core.patterns.wildcards import is_prefix
+from searchaccess.core.patterns.wildcards import is_prefix, is_starred, matches
 
 STEPS: Final = 6_000
 """Of one search, each of them a microsecond or two."""
@@ -86,7 +86,7 @@ def measured(pattern: str, others: tuple[str, ...]) -> tuple[Verdict, int]:
 
 def _compared(pattern: str, expression: Expression, others: tuple[str, ...]) -> tuple[Verdict, int]:
     prefix = prefix_of(pattern)
-    if _begins_as_allowed(prefix, others):
+    if _begins_as_allowed(prefix, others) or any(covers(other, pattern) for other in others):
         return _CONTAINED, 1
     targets = _targets(tuple(other for other in others if compatible(prefix, prefix_of(other))))
     parts = parts_of(expression)
@@ -99,6 +99,19 @@ def _compared(pattern: str, expression: Expression, others: tuple[str, ...]) -> 
 
 def _begins_as_allowed(begin: str, others: Iterable[str]) -> bool:
     return any(is_prefix(other) and begin.startswith(other[:-1]) for other in others)
+
+
+def covers(wide: str, pattern: str) -> bool:
+    """Return whether a wildcard matches all that another one matches, as their texts show; False: it may still do.
+
+    Where the text of the narrow one is matched, only stars of the wide one stand for its operators: whatever these
+    match, the wide one does.
+
+    Args:
+        wide: a pattern.
+        pattern: one that can be read.
+    """
+    return is_starred(wide) and not (pattern.startswith("/") or "\\" in pattern) and matches(wide, pattern)
 
 
 Place = TypeVar("Place")

@@ -9,6 +9,7 @@ patterns differently from what they seem to mean.
 from collections import deque
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 from searchaccess.core.patterns.effort import is_too_complicated
@@ -46,6 +47,8 @@ MAX_LENGTH: Final = 255
 MAX_STEPS: Final = 100_000
 """How many expressions are examined before a question is too complicated: well under a second."""
 _STEPS_OF_A_CHECK: Final = 1_000
+_CHECKED_KEPT: Final = 1 << 12
+"""Patterns."""
 _ANY_NAME: Final = repeat(ANY_CHAR, 1, None)
 _FORBIDDEN_IN_NAMES: Final = frozenset('\\/"<>|:# ,')
 
@@ -110,6 +113,21 @@ def check_index_pattern(text: str) -> None:
     Raises:
         PatternError: it cannot match any index, or would be understood in another way than it was meant.
     """
+    if problem := _problem_of(text):
+        raise PatternError(problem)
+
+
+@lru_cache(_CHECKED_KEPT)
+def _problem_of(text: str) -> str:
+    """Return why a SearchAccess may not declare a pattern; empty: it may. Many declare the same."""
+    try:
+        _check(text)
+    except PatternError as error:
+        return str(error)
+    return ""
+
+
+def _check(text: str) -> None:
     if not text.startswith("/"):
         _check_name(text)
     elif is_mark(text):

@@ -1,9 +1,12 @@
 """Names and wildcards as Elasticsearch's security settings have them."""
 
+from functools import lru_cache
 from typing import Final
 
 SPECIAL: Final = frozenset("*?\\")
 """Characters of a wildcard that do not represent themselves."""
+_KEPT: Final = 1 << 12
+"""Patterns."""
 
 
 def is_name(pattern: str) -> bool:
@@ -28,6 +31,11 @@ def without_runs(pattern: str) -> str:
     return pattern
 
 
+def is_starred(pattern: str) -> bool:
+    """Return whether a pattern has no other operator than stars, and nobody reads it differently."""
+    return pattern.isascii() and not (pattern.startswith("/") or "?" in pattern or "\\" in pattern)
+
+
 def matches(pattern: str, text: str) -> bool:
     """Return whether a wildcard matches a whole text, in linear time.
 
@@ -35,6 +43,30 @@ def matches(pattern: str, text: str) -> bool:
         pattern: of Lucene, with ``*``, ``?``, and a backslash before a literal character.
         text: what it may match.
     """
+    pieces = _between_stars(pattern)
+    if pieces is None:
+        return _walked(pattern, text)
+    if len(pieces) == 1:
+        return text == pattern
+    first, *middle, last = pieces
+    at, end = len(first), len(text) - len(last)
+    if at > end or not (text.startswith(first) and text.endswith(last)):
+        return False
+    for piece in middle:
+        at = text.find(piece, at, end)
+        if at < 0:
+            return False
+        at += len(piece)
+    return True
+
+
+@lru_cache(_KEPT)
+def _between_stars(pattern: str) -> tuple[str, ...] | None:
+    """Return the texts between the stars of a pattern; None: it has other operators."""
+    return None if "?" in pattern or "\\" in pattern else tuple(pattern.split("*"))
+
+
+def _walked(pattern: str, text: str) -> bool:
     tokens = _tokens(pattern)
     at = place = 0
     star, mark = -1, 0

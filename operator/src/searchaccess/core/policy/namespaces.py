@@ -1,6 +1,6 @@
 """Whether a SearchCluster admits SearchAccesses of a namespace."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from searchaccess.api.clusters.namespaces import AllowedNamespaces, LabelRequirement, LabelSelector, SelectorOperator
 from searchaccess.core.model.admission import Admission
@@ -37,6 +37,11 @@ def selects(selector: LabelSelector, labels: Mapping[str, str]) -> bool:
     return all(labels.get(key) == value for key, value in wanted.items()) and all(
         _meets(requirement, labels) for requirement in selector.match_expressions or ()
     )
+
+
+def labels_in(selector: LabelSelector) -> Iterable[str]:
+    """Return the names of all labels that a selector looks at."""
+    return (*(selector.match_labels or ()), *(each.key for each in selector.match_expressions or ()))
 
 
 def _meets(requirement: LabelRequirement, labels: Mapping[str, str]) -> bool:

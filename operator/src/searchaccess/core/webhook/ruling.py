@@ -13,7 +13,7 @@ from searchaccess.core.model.verdict import Outcome
 from searchaccess.core.policy.consent.messages import whose_request
 from searchaccess.core.policy.decision import AccessDecision, Gate, decide
 from searchaccess.core.policy.guardrails.messages import described
-from searchaccess.core.policy.guardrails.verdicts import MOST_REASONS
+from searchaccess.core.policy.guardrails.ruling import MOST_REASONS
 from searchaccess.core.policy.timebox import not_in_force
 from searchaccess.core.webhook.narrowing import narrows
 from searchaccess.core.webhook.smells import smells

@@ -1,14 +1,22 @@
 """Which SearchAccesses are taken: by the namespaces that SearchClusters allow, by policies, and by the time."""
 
 import asyncio
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
-from typing import Final
+from typing import Final, NamedTuple
 
 from searchaccess.core.clusters.cluster import Cluster
 from searchaccess.core.model.access import Access
 from searchaccess.core.model.admission import Admission
-from searchaccess.core.model.consent import ConsentState
-from searchaccess.core.policy.consent.decision import Around, Demand, consent_of, given_ahead, next_end, with_approvals
+from searchaccess.core.model.consent import NOT_NEEDED, Consent, ConsentState
+from searchaccess.core.policy.consent.decision import (
+    Around,
+    Demand,
+    consent_of,
+    first_end,
+    given_ahead,
+    with_approvals,
+)
 from searchaccess.core.policy.guardrails.aliases import Aliases, IndexNames
 from searchaccess.core.policy.namespaces import needs_labels
 from searchaccess.engine.barrier import caught
@@ -27,6 +35,28 @@ from searchaccess.ports.meter import Meter
 
 _SCHEDULE: Final = 5
 """Usual SearchAccesses that are judged while an odd schedule is compared with the time: two or three milliseconds."""
+
+
+class _Wanted(NamedTuple):
+    """Which approvals policies want.
+
+    Args:
+        consent: whether those are there without which there are no rights.
+        demands: of each policy that wants one.
+        consents: by policy, whether its own is there.
+    """
+
+    consent: Consent
+    demands: tuple[Demand, ...]
+    consents: Mapping[str, Consent]
+
+    @property
+    def audited(self) -> dict[str, Consent]:
+        """By policy that only reports, whether its own is there."""
+        return {each.policy: self.consents[each.policy] for each in self.demands if each.audits}
+
+
+_NOTHING_WANTED: Final = _Wanted(NOT_NEEDED, (), {})
 
 
 class Judged(Declared):
@@ -84,25 +114,31 @@ class Judged(Declared):
         return access if admission is access.admission else replace(access, admission=admission)
 
     def _judged(self, access: Access) -> Access:
+        wanted = self._wanted(access)
         approvals = self.approvals.of(access.uid)
-        ahead = given_ahead(access, self._demands(access), approvals) if approvals else []
+        ahead = given_ahead(access, wanted.demands, approvals) if approvals else []
         if ahead and self.approvals.suspect(access.uid, ahead):
             self.relist.set()
-        judged = self._judged_by_policies(self.time_boxes.judge(self._consented(access)))
-        audited = [each for each in self._demands(access) if each.audits]
-        self.time_boxes.remind(access.uid, next_end(access, audited, self._around(access)) if audited else None)
+            # What is suspected does not count.
+            wanted = self._wanted(access)
+        judged = self._judged_by_policies(self.time_boxes.judge(self._consented(access, wanted)), wanted)
+        self.time_boxes.remind(access.uid, first_end(wanted.audited))
         return judged
 
-    def _demands(self, access: Access) -> tuple[Demand, ...]:
-        return self.policies.demands(access, self.namespaces.labels_of(access.namespace))
-
-    def _consented(self, access: Access) -> Access:
-        """Return a SearchAccess with what the required approvals say now."""
-        demands = [each for each in self._demands(access) if not each.audits]
+    def _wanted(self, access: Access) -> _Wanted:
+        """Return which approvals policies want of a SearchAccess: computed once for all that looks at it."""
+        demands = tuple(self.policies.demands(access, self.namespaces.labels_of(access.namespace)))
+        if not demands and not self.approvals.of(access.uid):
+            return _NOTHING_WANTED
         around = self._around(access)
-        consent = consent_of(access, demands, around)
+        consent = consent_of(access, [each for each in demands if not each.audits], around)
         if around.premature:
             consent = replace(consent, premature=around.premature)
+        return _Wanted(consent, demands, {each.policy: consent_of(access, [each], around) for each in demands})
+
+    def _consented(self, access: Access, wanted: _Wanted | None = None) -> Access:
+        """Return a SearchAccess with what the required approvals say now."""
+        consent = (wanted or self._wanted(access)).consent
         return access if consent == access.consent else replace(access, consent=consent)
 
     def _around(self, access: Access) -> Around:
@@ -120,16 +156,16 @@ class Judged(Declared):
                 caught(self._meter, access.cluster, PLACE, error)
         return access
 
-    def _judged_by_policies(self, access: Access, *, read: bool = True) -> Access:
+    def _judged_by_policies(self, access: Access, wanted: _Wanted | None = None, *, read: bool = True) -> Access:
         if access.fault and access.verdict.refused:
             # What could not be read may say anything: what was refused stays so.
             return access
         record = self.clusters.get(access.cluster)
-        wanted = record is not None and record.cluster.wants_policies
+        needs_one = record is not None and record.cluster.wants_policies
         labels = self.namespaces.labels_of(access.namespace)
-        verdict = self.policies.judge(access, labels, self._aliases.get(access.cluster), wanted=wanted)
-        demands = self._demands(access)
-        verdict = with_approvals(verdict, access, demands, self._around(access)) if demands else verdict
+        verdict = self.policies.judge(access, labels, self._aliases.get(access.cluster), wanted=needs_one)
+        wanted = wanted or self._wanted(access)
+        verdict = with_approvals(verdict, wanted.demands, wanted.consents) if wanted.demands else verdict
         if read and labels is None and self.policies.needs_labels:
             self.namespaces.labels_wanted.set()
         return access if verdict == access.verdict else replace(access, verdict=verdict)
@@ -181,10 +217,8 @@ class Judged(Declared):
         is_due = self.policies.take_due()
         try:
             # Where it has rights still, policies of another cluster apply.
-            due = [uid for uid, record in self.accesses.items() if is_due(record.declared) or self.former.places(uid)]
-            async for uid in in_chunks(due, self.policies.chunk):
-                if record := self.accesses.get(uid):
-                    self._judge(record)
+            items = self.accesses.items()
+            await self._judge_each([uid for uid, record in items if is_due(record.declared) or self.former.places(uid)])
         except BaseException:
             # Which of them were judged is not known.
             self.policies.judge_all()
@@ -192,21 +226,29 @@ class Judged(Declared):
 
     async def judge_due(self) -> None:
         """Wait until rights of some SearchAccesses begin or end, and have these reconciled."""
-        uids, pace = await self.time_boxes.due(), Pace(self.policies.chunk)
+        await self._judge_each(await self.time_boxes.due())
+
+    async def _judge_each(self, uids: Iterable[str]) -> None:
+        """Decide anew about SearchAccesses, and let other tasks run in between."""
+        pace = Pace()
         for uid in uids:
             if record := self.accesses.get(uid):
+                before = self.policies.effort
                 self._judge(record)
-                await pace.spent(_SCHEDULE if record.declared.time_box.schedule else 1)
+                usual = _SCHEDULE if record.declared.time_box.schedule else 1
+                await pace.spent(usual + self.policies.effort - before)
 
     async def see_aliases(self, cluster: str, aliases: Aliases) -> None:
         """Take in where the aliases of a cluster lead, and judge the SearchAccesses anew whose names lead elsewhere."""
         before, self._aliases[cluster] = self._aliases.get(cluster, Aliases(IndexNames())), aliases
         if not self.policies.deny:
             return
-        async for record in in_chunks(list(self.of_cluster(cluster)), self.policies.chunk):
+        led = list[str]()
+        async for record in in_chunks(list(self.of_cluster(cluster))):
             patterns = record.declared.share.local_indices
-            if before.says(patterns) != aliases.says(patterns) and self.accesses.get(record.access.uid) is record:
-                self._judge(record)
+            if before.says(patterns) != aliases.says(patterns):
+                led.append(record.declared.uid)
+        await self._judge_each(led)
 
     def forget_aliases(self, cluster: str) -> None:
         """Forget where the aliases of a cluster lead: it is another one, or it is gone."""
@@ -252,6 +294,4 @@ class Judged(Declared):
         if cluster not in self._unjudged:
             return
         self._unjudged.discard(cluster)
-        async for record in in_chunks(list(self.of_cluster(cluster)), self.policies.chunk):
-            if self.accesses.get(record.access.uid) is record:
-                self._judge(record)
+        await self._judge_each([record.declared.uid for record in self.of_cluster(cluster)])

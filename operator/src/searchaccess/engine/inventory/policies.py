@@ -14,10 +14,11 @@ from searchaccess.core.model.intake.metadata import metadata_of
 from searchaccess.core.model.verdict import PolicyVerdict
 from searchaccess.core.policy.consent.decision import Demand
 from searchaccess.core.policy.guardrails.aliases import Aliases
+from searchaccess.core.policy.guardrails.applies import may_apply_in
+from searchaccess.core.policy.guardrails.memory import Memory
 from searchaccess.core.policy.guardrails.policy import Policy, policy_from_object
-from searchaccess.core.policy.guardrails.verdicts import Guardrails, may_apply_in
+from searchaccess.core.policy.guardrails.verdicts import Guardrails
 from searchaccess.engine.barrier import caught
-from searchaccess.engine.concurrency.chunks import CHUNK
 from searchaccess.engine.inventory.intake import read_status
 from searchaccess.engine.inventory.newest import Newest
 from searchaccess.ports.clock import Clock
@@ -27,8 +28,8 @@ _NEVER: Final = datetime(9999, 1, 1, tzinfo=UTC)
 _CHECK_EVERY: Final = 60.0
 """Seconds after which the clock is read again while an exception is in force: timers stand still while a machine is
 suspended, and do not follow a clock that is set."""
-_AT_ONCE: Final = 1_000
-"""Comparisons of a SearchAccess with a policy before other tasks may run: some 20 ms."""
+_STEPS_OF_A_USUAL_ONE: Final = 200
+"""Steps that take as long as to judge a SearchAccess that all policies accept: some tenths of a millisecond."""
 
 log = structlog.get_logger(__name__)
 
@@ -48,7 +49,9 @@ class Policies:
         self._statuses: dict[str, str] = {}
         """By uid, the status as JSON."""
         self._listed = False
-        self._guardrails = Guardrails(None)
+        self.memory = Memory()
+        """What is known of policies and of what they said."""
+        self._guardrails = Guardrails(None, self.memory)
         self._judged_since = datetime.min.replace(tzinfo=UTC)
         """When every SearchAccess was last due: exceptions that ended before that are over for all."""
         self.changed = asyncio.Event()
@@ -85,9 +88,9 @@ class Policies:
         return self._guardrails.deny
 
     @property
-    def chunk(self) -> int:
-        """How many SearchAccesses may be judged before other tasks run."""
-        return max(1, min(CHUNK, _AT_ONCE // max(1, len(self._newest))))
+    def effort(self) -> int:
+        """How much was compared until now beyond what usual SearchAccesses take, in numbers of those."""
+        return self.memory.effort // _STEPS_OF_A_USUAL_ONE
 
     @property
     def needs_approvals(self) -> bool:
@@ -171,7 +174,7 @@ class Policies:
     def _renew(self, *changed: Policy | None) -> None:
         self._changed_ones += [policy for policy in changed if policy is not None]
         needed = self.needs_approvals
-        self._guardrails = Guardrails(self._newest if self._listed else None)
+        self._guardrails = Guardrails(self._newest if self._listed else None, self.memory)
         if self.needs_approvals or needed:
             self.approvals_wanted.set()
         self.changed.set()

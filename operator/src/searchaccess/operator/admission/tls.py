@@ -51,4 +51,6 @@ class ServedCertificate:
 def _new_context() -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
+    # API servers do not resume sessions, so that tickets would be made for nobody.
+    context.num_tickets = 0
     return context

@@ -35,6 +35,12 @@ def excess(
     while todo:
         item, level = todo.pop()
         seen += 1
+        if type(item) is str and item.isascii():
+            # Most values are.
+            length += len(item)
+            if length > text:
+                return f"texts of more than {text} characters"
+            continue
         inner = _inner(item)
         if inner is None:
             if wrong := _wrong(item, digits):
@@ -54,7 +60,7 @@ def excess(
 
 def _inner(item: Any) -> Iterable[Any] | None:
     """Return what is in an object (its keys too) or a list; None: it is neither."""
-    if isinstance(item, Mapping):
+    if type(item) is dict or isinstance(item, Mapping):
         return chain(item, item.values())
     return item if isinstance(item, list | tuple) else None
 

@@ -1,6 +1,6 @@
 """Decides whether a SearchAccess has the approvals that policies require, and until when."""
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -205,21 +205,24 @@ def _bypass_message(access: Access, policy: str, end: int, around: Around) -> st
     return bounded_text(f"{text}: {access.break_glass}", _LIMIT)
 
 
-def with_approvals(verdict: PolicyVerdict, access: Access, demands: Iterable[Demand], around: Around) -> PolicyVerdict:
-    """Return what policies say, with those that lack an approval, or only report that it is missing."""
-    lacking = {
-        each.policy: each for each in demands if consent_of(access, [each], around).state is ConsentState.MISSING
-    }
+def with_approvals(verdict: PolicyVerdict, demands: Iterable[Demand], consents: Mapping[str, Consent]) -> PolicyVerdict:
+    """Return what policies say, with those that lack an approval, or only report that it is missing.
+
+    Args:
+        verdict: what they say of all else.
+        demands: the approvals that policies require.
+        consents: by policy, whether the approval that it requires is there.
+    """
+    lacking = {each.policy: each for each in demands if consents[each.policy].state is ConsentState.MISSING}
     if not lacking:
         return verdict
     outcomes = (_lacking(each, lacking[each.policy]) if each.policy in lacking else each for each in verdict.outcomes)
     return replace(verdict, outcomes=tuple(outcomes))
 
 
-def next_end(access: Access, demands: Iterable[Demand], around: Around) -> int | None:
+def first_end(audited: Mapping[str, Consent]) -> int | None:
     """Return when the first approval, or emergency, of those that policies require ends; None: none does."""
-    ends = (consent_of(access, [each], around).ends for each in demands)
-    return min((end for end in ends if end is not None), default=None)
+    return min((consent.ends for consent in audited.values() if consent.ends is not None), default=None)
 
 
 def _lacking(outcome: PolicyOutcome, demand: Demand) -> PolicyOutcome:

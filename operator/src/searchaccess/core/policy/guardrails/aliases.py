@@ -59,6 +59,10 @@ class Aliases:
         """Return whether it cannot be told where aliases lead that a pattern of a grant matches."""
         return not self._readable or (self._seen is not None and without_runs(pattern) not in self._seen)
 
+    def leads(self, pattern: str) -> bool:
+        """Return whether an alias or data stream that a pattern matches leads to an index of another name."""
+        return bool(self._led(pattern))
+
     def cost(self, pattern: str) -> int:
         """Return how many steps a comparison of what a pattern leads to takes."""
         return 1 + len(self._led(pattern)) // _NAMES_OF_A_STEP

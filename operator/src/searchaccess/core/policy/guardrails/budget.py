@@ -6,6 +6,18 @@ STEPS: Final = 30_000
 """Of all comparisons of a kind with one policy, each a microsecond or less."""
 ALL_STEPS: Final = 100_000
 """Of all comparisons with all policies: fifty patterns, compared with a hundred policies of twenty, need two thirds."""
+JOINT_STEPS: Final = 20_000
+"""Of comparisons that find out at once what many policies say. Who needs more has them asked one after the other."""
+
+
+def are_enough(one: int, together: int) -> bool:
+    """Return whether no budget ends.
+
+    Args:
+        one: most steps of all comparisons of a kind with one policy.
+        together: steps of all comparisons.
+    """
+    return one <= STEPS and together <= ALL_STEPS
 
 
 class OutOfStepsError(Exception):
@@ -17,11 +29,19 @@ class Budget:
 
     Args:
         whole: the budget that this one is a part of; None: it is itself the budget for all policies.
+        joint: whether it is the smaller one of what is asked at once.
     """
 
-    def __init__(self, whole: "Budget | None" = None) -> None:
+    def __init__(self, whole: "Budget | None" = None, *, joint: bool = False) -> None:
         self._whole = whole
-        self._left = STEPS if whole else ALL_STEPS
+        self._left = STEPS if whole else JOINT_STEPS if joint else ALL_STEPS
+        self.spent = 0
+        """Steps that were taken."""
+
+    @property
+    def is_over(self) -> bool:
+        """Whether more steps were taken than there are."""
+        return self._left < 0
 
     def spend(self, steps: int) -> None:
         """Take so many steps.
@@ -30,6 +50,7 @@ class Budget:
             OutOfStepsError: so many are not left.
         """
         self._left -= steps
+        self.spent += steps
         if self._whole is not None:
             self._whole.spend(steps)
         if self._left < 0:

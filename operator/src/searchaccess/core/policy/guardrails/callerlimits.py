@@ -8,16 +8,20 @@ from collections.abc import Iterator
 from searchaccess.api.policies.limits import RequiredLimits
 from searchaccess.api.vocabulary.apigroups import ApiGroup
 from searchaccess.core.messages import some_of
-from searchaccess.core.model.access import Access
-from searchaccess.core.model.limits import BURST, bytes_of, shown_bytes
+from searchaccess.core.model.limits import BURST, DeclaredLimits, bytes_of, shown_bytes
 
 
-def unlimited(require: RequiredLimits, access: Access) -> Iterator[str]:
-    """Yield how a SearchAccess limits its caller less than required, and what to write instead."""
-    if access.has_credential:
+def unlimited(require: RequiredLimits, declared: DeclaredLimits, *, has_credential: bool) -> Iterator[str]:
+    """Yield how a SearchAccess limits its caller less than required, and what to write instead.
+
+    Args:
+        require: what is required.
+        declared: its limits.
+        has_credential: whether it logs in with a credential, not with an identity token.
+    """
+    if has_credential:
         yield "limits are required, which only a gateway enforces: write auth: IdentityToken, and limits"
         return
-    declared = access.limits
     if (most := require.requests_per_second) is not None:
         yield from _beyond("requestsPerSecond", declared.per_second, most)
     if (burst := burst_of(require)) is not None:

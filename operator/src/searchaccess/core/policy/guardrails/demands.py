@@ -7,12 +7,12 @@ from searchaccess.api.policies.rules import Limits, Requirements
 from searchaccess.api.searchaccess import FieldName
 from searchaccess.api.times.durations import seconds
 from searchaccess.core.messages import some_of
-from searchaccess.core.model.access import Access
 from searchaccess.core.model.claims import Claim
 from searchaccess.core.model.restrictions.fields import ALL, with_all_below
 from searchaccess.core.patterns.containment import contained, measured
 from searchaccess.core.patterns.meeting import meet
 from searchaccess.core.patterns.wildcards import matches
+from searchaccess.core.policy.guardrails.asked import Asked, Extent, Shown, Size, Terms, literal_prefix
 from searchaccess.core.policy.guardrails.budget import Budget, OutOfStepsError
 from searchaccess.core.policy.guardrails.callerlimits import unlimited
 from searchaccess.core.policy.guardrails.ends import too_late
@@ -20,100 +20,120 @@ from searchaccess.core.policy.guardrails.subjects import placed
 
 _STEPS_OF_FIELDS: Final = 500
 """Counted for each comparison of two lists of fields."""
-_SPECIAL: Final = frozenset("*?\\/")
 
 
-def unmet(require: Requirements, access: Access, whole: Budget) -> Iterator[str]:
+def unmet(require: Requirements, asked: Asked, whole: Budget) -> Iterator[str]:
     """Yield which requirements a SearchAccess does not meet.
 
     Args:
         require: the requirements.
-        access: the SearchAccess.
+        asked: what it asks for.
+        whole: how much may be compared with all policies.
+    """
+    yield from unmet_terms(require, asked.terms, whole)
+    if require.valid_until is not None:
+        yield from too_late(require.valid_until, asked.times)
+
+
+def unmet_terms(require: Requirements, terms: Terms, whole: Budget) -> Iterator[str]:
+    """Yield which requirements a SearchAccess does not meet, without those of times.
+
+    Args:
+        require: the requirements.
+        terms: what they look at.
         whole: how much may be compared with all policies.
     """
     budget = Budget(whole)
-    for position, claim in enumerate(access.claims):
-        if claim.reads:
-            yield from _unlimited(require, claim, f"grants[{position}]")
-            yield from _unrestricted(require, claim, f"grants[{position}]", budget)
-    if require.auth is not None and access.auth not in require.auth:
-        yield f"auth: {access.auth} is not accepted: write {_one_of(require.auth)}"
-    credential = access.credential
-    if require.rotate_every and credential and seconds(credential.rotate_every) > seconds(require.rotate_every):
-        yield f"credential.rotateEvery: {credential.rotate_every} is more than {require.rotate_every}"
+    for position, shown in enumerate(terms.shown):
+        if shown.reads:
+            yield from _unlimited(require, shown, f"grants[{position}]")
+            yield from _unrestricted(require, shown, f"grants[{position}]", budget)
+    if require.auth is not None and terms.auth not in require.auth:
+        yield f"auth: {terms.auth} is not accepted: write {_one_of(require.auth)}"
+    if require.rotate_every and terms.rotate_every and seconds(terms.rotate_every) > seconds(require.rotate_every):
+        yield f"credential.rotateEvery: {terms.rotate_every} is more than {require.rotate_every}"
     for name in require.annotations or ():
-        if name not in access.annotated:
+        if name not in terms.annotated:
             yield f"metadata.annotations: {name} is required"
-    if require.mode is not None and access.mode is not require.mode:
-        yield f"mode: {access.mode} is not accepted: write {require.mode}"
+    if require.mode is not None and terms.mode is not require.mode:
+        yield f"mode: {terms.mode} is not accepted: write {require.mode}"
     if require.limits is not None:
-        yield from unlimited(require.limits, access)
-    if require.valid_until is not None:
-        yield from too_late(require.valid_until, access)
+        yield from unlimited(require.limits, terms.limits, has_credential=terms.has_credential)
 
 
-def _unrestricted(require: Requirements, claim: Claim, place: str, budget: Budget) -> Iterator[str]:
+def _unrestricted(require: Requirements, shown: Shown, place: str, budget: Budget) -> Iterator[str]:
     try:
-        if require.fields and not _hides_some(claim, budget):
+        if require.fields and not _hides_some(shown, budget):
             yield f"{place}: fields is required: list in fields.include the fields that may be read"
-        shown = _shown(require.hidden_fields or (), claim, budget)
+        visible = _visible(require.hidden_fields or (), shown, budget)
     except OutOfStepsError:
         yield f"{place}: fields is too complicated to compare with what must be hidden: write names or wildcards"
         return
-    if shown:
-        yield f"{place}: {some_of(shown)} may not be read: add it to fields.exclude"
+    if visible:
+        yield f"{place}: {some_of(visible)} may not be read: add it to fields.exclude"
 
 
-def _unlimited(require: Requirements, claim: Claim, place: str) -> Iterator[str]:
-    if require.where and not claim.by_query:
+def _unlimited(require: Requirements, shown: Shown, place: str) -> Iterator[str]:
+    if require.where and not shown.by_query:
         yield f"{place}: where is required: a query for the documents that may be read"
-    elif require.where and claim.broad:
+    elif require.where and shown.broad:
         yield f"{place}: where may match every document: write a query on fields of the documents, without scripts"
 
 
-def _hides_some(claim: Claim, budget: Budget) -> bool:
+def _hides_some(shown: Shown, budget: Budget) -> bool:
     """Return whether only some fields may be read; what takes too long to find out counts as all."""
-    if claim.exclude or not claim.hides_fields:
-        return claim.hides_fields
-    verdict, steps = measured(ALL, claim.include)
+    if shown.exclude or shown.include == (ALL,):
+        return bool(shown.exclude)
+    verdict, steps = measured(ALL, shown.include)
     budget.spend(steps)
     return not (verdict.contained or verdict.undecided)
 
 
-def _shown(names: Sequence[FieldName], claim: Claim, budget: Budget) -> list[FieldName]:
+def _visible(names: Sequence[FieldName], shown: Shown, budget: Budget) -> list[FieldName]:
     """Return of which of some fields something can be read: of the field itself, or of what is below it."""
-    included = [name for name in names if not _is_excluded(name, claim, budget)]
-    if not included or not _may_meet(included, claim, budget):
+    included = [name for name in names if not _is_excluded(name, shown, budget)]
+    if not included or not _may_meet(included, shown, budget):
         return []
-    return [name for name in included if _may_meet([name], claim, budget)]
+    return [name for name in included if _may_meet([name], shown, budget)]
 
 
-def _is_excluded(name: FieldName, claim: Claim, budget: Budget) -> bool:
+def _is_excluded(name: FieldName, shown: Shown, budget: Budget) -> bool:
     for each in with_all_below([name]):
-        verdict, steps = measured(each, claim.exclude)
+        verdict, steps = measured(each, shown.exclude)
         budget.spend(steps)
         if not verdict.contained:
             return False
     return True
 
 
-def _may_meet(names: Sequence[FieldName], claim: Claim, budget: Budget) -> bool:
-    budget.spend(1 if claim.include == (ALL,) else _STEPS_OF_FIELDS)
-    return meet(with_all_below(names), claim.include)
+def _may_meet(names: Sequence[FieldName], shown: Shown, budget: Budget) -> bool:
+    budget.spend(1 if shown.include == (ALL,) else _STEPS_OF_FIELDS)
+    return meet(with_all_below(names), shown.include)
 
 
-def exceeded(limits: Limits, access: Access) -> Iterator[str]:
+def exceeded(limits: Limits, asked: Asked) -> Iterator[str]:
     """Yield which limits a SearchAccess exceeds."""
-    yield from _size(limits, access)
-    yield from _reach(limits, access)
-    yield from _ends(limits, access)
+    yield from _size(limits, asked.claims)
+    yield from exceeded_extent(limits, asked.extent)
 
 
-def _size(limits: Limits, access: Access) -> Iterator[str]:
-    number = len(access.claims)
+def fits(limits: Limits, size: Size) -> bool:
+    """Return whether no limit of the number of indices, and of how they are named, is exceeded."""
+    least = limits.literal_prefix or 0
+    return not (
+        (limits.grants is not None and size.grants > limits.grants)
+        or (limits.patterns is not None and size.patterns > limits.patterns)
+        or (size.expressions and (limits.regular_expressions is False or least))
+        or size.prefix < least
+    )
+
+
+def _size(limits: Limits, claims: Sequence[Claim]) -> Iterator[str]:
+    """Yield what ``fits`` finds."""
+    number = len(claims)
     if limits.grants is not None and number > limits.grants:
         yield f"grants: {number} are more than {limits.grants}"
-    patterns = [(position, pattern) for position, claim in enumerate(access.claims) for pattern in claim.indices]
+    patterns = [(position, pattern) for position, claim in enumerate(claims) for pattern in claim.indices]
     if limits.patterns is not None and len(patterns) > limits.patterns:
         yield f"grants: {len(patterns)} index names and patterns are more than {limits.patterns}"
     for position, pattern in patterns:
@@ -121,46 +141,46 @@ def _size(limits: Limits, access: Access) -> Iterator[str]:
         if limits.regular_expressions is False and is_expression:
             yield f"grants[{position}]: {pattern}: regular expressions are not accepted: write names or wildcards"
         least = limits.literal_prefix or 0
-        if (is_expression and least) or _literal_prefix(pattern) < least:
+        if (is_expression and least) or literal_prefix(pattern) < least:
             yield f"grants[{position}]: {pattern}: write at least {least} characters before the first wildcard"
 
 
-def _literal_prefix(pattern: str) -> int:
-    """Return how many characters a pattern begins with that stand for themselves; of a whole name, any number."""
-    before = next((at for at, sign in enumerate(pattern) if sign in _SPECIAL), None)
-    return len(pattern) + 1_000 if before is None else before
+def exceeded_extent(limits: Limits, extent: Extent) -> Iterator[str]:
+    """Yield which limits a SearchAccess exceeds, without those of its indices."""
+    yield from _reach(limits, extent)
+    yield from _ends(limits, extent)
 
 
-def _reach(limits: Limits, access: Access) -> Iterator[str]:
-    for position, claim in enumerate(access.claims):
-        if limits.privileges is False and claim.privileges:
+def _reach(limits: Limits, extent: Extent) -> Iterator[str]:
+    for position, (has_privileges, clusters) in enumerate(zip(extent.privileges, extent.clusters, strict=True)):
+        if limits.privileges is False and has_privileges:
             yield f"grants[{position}]: privileges are not accepted: write actions in can"
         if limits.remote_clusters is not None:
-            beyond = [name for name in claim.clusters if not contained(name, tuple(limits.remote_clusters)).contained]
+            beyond = [name for name in clusters if not contained(name, tuple(limits.remote_clusters)).contained]
             if beyond:
                 accepted = f": write {_one_of(limits.remote_clusters)}" if limits.remote_clusters else ""
                 yield f"grants[{position}].remoteClusters: {some_of(beyond)} is not accepted{accepted}"
     if limits.cluster_can is not None:
-        beyond = [name for name in access.share.cluster if name not in limits.cluster_can]
+        beyond = [name for name in extent.cluster_can if name not in limits.cluster_can]
         if beyond:
             yield f"clusterCan: {some_of(beyond)} is not accepted"
-    if limits.kibana is False and access.share.on_indices != access.share.entries:
+    if limits.kibana is False and extent.kibana:
         yield "kibana is not accepted"
 
 
-def _ends(limits: Limits, access: Access) -> Iterator[str]:
-    policies, credential = limits.deletion_policies, access.credential
-    if policies is not None and access.deletion_policy not in policies:
-        yield f"deletionPolicy: {access.deletion_policy} is not accepted: write {_one_of(policies)}"
-    if limits.adopt is False and access.adopt:
+def _ends(limits: Limits, extent: Extent) -> Iterator[str]:
+    policies = limits.deletion_policies
+    if policies is not None and extent.deletion_policy not in policies:
+        yield f"deletionPolicy: {extent.deletion_policy} is not accepted: write {_one_of(policies)}"
+    if limits.adopt is False and extent.adopt:
         yield "metadata.annotations: searchaccess.dev/adopt is not accepted"
-    if credential is None:
+    if extent.store is None:
         return
-    if limits.secret_stores is not None and credential.store not in limits.secret_stores:
-        yield f"credential.store: {credential.store} is not accepted"
-    names = placed(limits.secret_names or (), access.namespace)
-    if names and not any(matches(name, credential.name) for name in names):
-        yield f"credential.name: {credential.name} is not accepted: write {_one_of(names)}"
+    if limits.secret_stores is not None and extent.store not in limits.secret_stores:
+        yield f"credential.store: {extent.store} is not accepted"
+    names = placed(limits.secret_names or (), extent.namespace)
+    if names and not any(matches(name, extent.secret) for name in names):
+        yield f"credential.name: {extent.secret} is not accepted: write {_one_of(names)}"
 
 
 def _one_of(names: Iterable[str]) -> str:

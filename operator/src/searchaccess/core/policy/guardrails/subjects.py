@@ -1,7 +1,7 @@
 """Whether a subject matches what a policy says of subjects."""
 
 from collections.abc import Iterable, Sequence
-from typing import Final
+from typing import Final, NamedTuple
 
 from searchaccess.api.policies.match import NAMESPACE, SubjectPattern
 from searchaccess.core.model.access import Access
@@ -31,32 +31,76 @@ def accounts_of(access: Access) -> tuple[str, ...] | None:
     return tuple(dict.fromkeys(account.email for account in access.identity.accounts)) or None
 
 
-def subject_matches(pattern: SubjectPattern, access: Access, *, unknown: bool) -> bool:
+class Who(NamedTuple):
+    """What policies look at of a subject.
+
+    Args:
+        namespace: of the SearchAccess.
+        given: whether there is a subject that can be read.
+        project: of the Cloud Run workload; None: the subject is none.
+        location: the same.
+        accounts: e-mail addresses of the accounts that get the rights; None: they are not known.
+        projects: those that the accounts name; an empty one where an account names none.
+        has_credential: whether the rights belong to its own API key or user.
+    """
+
+    namespace: str
+    given: bool
+    project: str | None
+    location: str | None
+    accounts: tuple[str, ...] | None
+    projects: tuple[str, ...]
+    has_credential: bool
+
+    @property
+    def without_accounts(self) -> "Who":
+        """The same for policies that name no accounts."""
+        return Who(self.namespace, self.given, self.project, self.location, None, self.projects, self.has_credential)
+
+
+def who_of(access: Access) -> Who:
+    """Return what policies look at of the subject of a SearchAccess."""
+    workload = access.subject if isinstance(access.subject, Workload) else None
+    accounts = accounts_of(access)
+    return Who(
+        access.namespace,
+        access.subject is not None,
+        workload.place.project if workload else None,
+        workload.place.location if workload else None,
+        accounts,
+        tuple([project_of(account) for account in accounts or ()]),
+        access.has_credential,
+    )
+
+
+def subject_matches(pattern: SubjectPattern, who: Who, *, unknown: bool) -> bool:
     """Return whether the subject of a SearchAccess matches.
 
     Args:
         pattern: what is wanted; all of it must hold.
-        access: the SearchAccess.
+        who: the subject.
         unknown: the answer where it depends on an account that is not known.
     """
-    namespace, workload = access.namespace, access.subject if isinstance(access.subject, Workload) else None
-    if access.subject is None:
+    namespace = who.namespace
+    if not who.given:
         return unknown
-    if pattern.locations is not None and not (workload and _any(pattern.locations, namespace, workload.place.location)):
+    if pattern.locations is not None and (who.location is None or not _any(pattern.locations, namespace, who.location)):
         return False
-    accounts = accounts_of(access)
     if pattern.projects is not None:
-        projects = [project_of(account) for account in accounts or ()]
-        if workload:
-            # Its default account names none, and is of its own project.
-            projects = [workload.place.project, *filter(None, projects)]
+        # The default account of a workload names no project, and is of the workload's own.
+        projects = who.projects if who.project is None else (who.project, *filter(None, who.projects))
         if not all(project and _any(pattern.projects, namespace, project) for project in projects):
             return False
     if pattern.service_accounts is None:
         return True
-    if accounts is None:
+    if who.accounts is None:
         return unknown
-    return all(_any(pattern.service_accounts, namespace, account) for account in accounts)
+    return all(_any(pattern.service_accounts, namespace, account) for account in who.accounts)
+
+
+def matches_any(patterns: Iterable[SubjectPattern], who: Who, *, unknown: bool) -> bool:
+    """Return whether the subject matches one of some patterns, see ``subject_matches``."""
+    return any(subject_matches(pattern, who, unknown=unknown) for pattern in patterns)
 
 
 def _any(patterns: Iterable[str], namespace: str, text: str) -> bool:

@@ -1,33 +1,41 @@
 """What all SearchAccessPolicies say of a SearchAccess: each that applies must accept it."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
-from itertools import islice
 from typing import Final, NamedTuple
 
 from searchaccess.api.policies.approval import ApprovalRule
-from searchaccess.api.policies.match import SubjectPattern
-from searchaccess.api.searchaccesspolicy import PolicyException, SearchAccessPolicySpec
 from searchaccess.core.model.access import Access
-from searchaccess.core.model.admission import Admission
 from searchaccess.core.model.verdict import ACCEPTED, Outcome, PolicyOutcome, PolicyVerdict
 from searchaccess.core.policy.consent.decision import Demand
 from searchaccess.core.policy.guardrails.aliases import Aliases
-from searchaccess.core.policy.guardrails.budget import Budget
-from searchaccess.core.policy.guardrails.demands import exceeded, unmet
+from searchaccess.core.policy.guardrails.applies import may_apply_in
+from searchaccess.core.policy.guardrails.asked import Asked, asked_of
+from searchaccess.core.policy.guardrails.budget import Budget, are_enough
 from searchaccess.core.policy.guardrails.ends import end_of
-from searchaccess.core.policy.guardrails.grants import Bounds, bounds_of, violations
+from searchaccess.core.policy.guardrails.joint.panel import Panel
+from searchaccess.core.policy.guardrails.joint.remembered import Remembered
+from searchaccess.core.policy.guardrails.joint.sets import each_of
+from searchaccess.core.policy.guardrails.memory import Memory
 from searchaccess.core.policy.guardrails.policy import Policy
-from searchaccess.core.policy.guardrails.subjects import subject_matches
-from searchaccess.core.policy.namespaces import admit, selects
+from searchaccess.core.policy.guardrails.ruling import Said, exceptions, exempted
+from searchaccess.core.policy.guardrails.subjects import who_of
 
-MOST_REASONS: Final = 5
-"""Of one policy: more would not be read."""
 _PLACES_KEPT: Final = 10_000
-_BOUNDS_KEPT: Final = 50_000
-"""Whoever asks the admission webhook may name any number of namespaces and clusters."""
 _INVALID: Final = "the spec is invalid: no policy can accept it"
 _UNREAD: Final = "the SearchAccessPolicies were not read yet"
+
+
+class _Found(NamedTuple):
+    """What policies that apply say.
+
+    Args:
+        outcomes: in the order of the policies.
+        waiting: which of them would accept it if they knew the account behind the subject.
+    """
+
+    outcomes: tuple[PolicyOutcome, ...]
+    waiting: int = 0
 
 
 class Guardrails:
@@ -35,13 +43,15 @@ class Guardrails:
 
     Args:
         policies: the policies; None: they were not read yet, and nothing can be decided.
+        memory: what is known of them: what policies that did not change said is not computed again.
     """
 
-    def __init__(self, policies: Iterable[Policy] | None) -> None:
+    def __init__(self, policies: Iterable[Policy] | None, memory: Memory | None = None) -> None:
         self._known = policies is not None
         self._policies = tuple(sorted(policies or (), key=lambda policy: policy.name))
-        self._bounds: dict[tuple[str, str], Bounds] = {}
-        self._possible: dict[tuple[str, str], tuple[Policy, ...]] = {}
+        self._memory = memory or Memory()
+        self._rulings = self._memory.rulings_of(self._policies)
+        self._possible = Remembered[tuple[str, str], Panel](self._panel_in, _PLACES_KEPT)
         """By namespace and cluster, the policies that may apply there."""
         self.needs_approvals = any(_approval(policy) for policy in self._policies)
         """Whether any policy requires an approval."""
@@ -52,7 +62,7 @@ class Guardrails:
 
     def next_end(self, now: datetime) -> datetime | None:
         """Return when an exception ends next; None: none does."""
-        ends = (end_of(exception) for policy in self._policies for exception in _exceptions(policy))
+        ends = (end_of(exception) for policy in self._policies for exception in exceptions(policy))
         return min((end for end in ends if end and end > now), default=None)
 
     def judge(
@@ -63,6 +73,7 @@ class Guardrails:
         *,
         aliases: Aliases | None = None,
         wanted: bool = False,
+        plainly: bool = False,
     ) -> PolicyVerdict:
         """Decide about a SearchAccess.
 
@@ -72,94 +83,94 @@ class Guardrails:
             now: the time.
             aliases: where the aliases of its cluster lead; None: not read yet, names alone are compared.
             wanted: whether its SearchCluster refuses what no policy applies to.
+            plainly: ask one policy after the other; the answer is the same.
         """
         if not self._known:
             return PolicyVerdict(unknown=_UNREAD)
-        outcomes, unknown, denies = list[PolicyOutcome](), "", False
-        # What only reports takes nothing from what decides.
-        enforced, audited = Budget(), Budget()
-        for policy in self._possible_for(access):
-            applies = _applies(policy, access, labels)
-            if applies is Admission.REFUSED or (applies is Admission.UNKNOWN and policy.audits and not wanted):
-                continue
-            if applies is Admission.UNKNOWN:
-                unknown = f"the labels of the namespace {access.namespace} are not known"
-                continue
-            if access.is_unreadable:
-                return PolicyVerdict(unknown=_INVALID if access.invalid else access.fault)
-            waits = _waits_for_account(policy, access)
-            budget = audited if policy.audits else enforced
-            outcome = self._outcome(policy, access, now, _Means(budget, aliases), waits=waits)
-            denies = denies or bool(policy.spec and policy.spec.deny)
-            if waits and outcome.outcome is Outcome.ACCEPTED and not policy.audits:
-                unknown = "the service account behind the subject is not known"
-            outcomes.append(outcome)
+        panel, asked = self._possible[access.namespace, access.cluster], asked_of(access)
+        applying = panel.applying(access.namespace, panel.situation(asked.who, access.labels, labels))
+        unlabelled = applying.unknown if wanted else applying.unknown & ~panel.auditing
+        if access.is_unreadable and applying.certain:
+            return PolicyVerdict(unknown=_INVALID if access.invalid else access.fault)
+        decide = self._plainly if plainly else self._jointly
+        outcomes, waiting = decide(panel, applying.certain, access, asked, now, aliases)
+        unknown = ""
+        if unlabelled > waiting:
+            unknown = f"the labels of the namespace {access.namespace} are not known"
+        elif waiting:
+            unknown = "the service account behind the subject is not known"
         # What one policy refuses for certain is refused, whatever others will say.
         if unknown and not any(each.outcome is Outcome.DENIED for each in outcomes):
             return PolicyVerdict(unknown=unknown)
         if not outcomes and not wanted:
             return ACCEPTED
+        denies = bool(applying.certain & panel.denying)
         return PolicyVerdict(
-            tuple(outcomes), unmatched=wanted and not outcomes, by_name=_by_name(access, aliases) if denies else ()
+            outcomes, unmatched=wanted and not outcomes, by_name=_by_name(access, aliases) if denies else ()
         )
 
     def demands(self, access: Access, labels: Mapping[str, str] | None, now: datetime) -> tuple[Demand, ...]:
         """Return which policies that apply for certain to a SearchAccess require an approval; what, see ``judge``."""
+        if not self.needs_approvals:
+            return ()
+        panel = self._possible[access.namespace, access.cluster]
+        applying = panel.applying(access.namespace, panel.situation(who_of(access), access.labels, labels))
         return tuple(
             Demand(policy.name, rule, policy.audits)
-            for policy in self._possible_for(access)
-            if (rule := _approval(policy))
-            and _applies(policy, access, labels) is Admission.ALLOWED
-            and not any(_exempts(each, access, now) for each in _exceptions(policy))
+            for ruling in (panel.rulings[at] for at in each_of(applying.certain))
+            if (rule := _approval(policy := ruling.policy)) and not ruling.exception(access, now)
         )
 
-    def _possible_for(self, access: Access) -> tuple[Policy, ...]:
-        """Return the policies that may apply to a SearchAccess of this namespace and cluster: most do not."""
-        key = access.namespace, access.cluster
-        if key not in self._possible:
-            if len(self._possible) >= _PLACES_KEPT:
-                self._possible.clear()
-            self._possible[key] = tuple(policy for policy in self._policies if may_apply_in(policy, *key))
-        return self._possible[key]
+    def _jointly(
+        self, panel: Panel, applying: int, access: Access, asked: Asked, now: datetime, aliases: Aliases | None
+    ) -> _Found:
+        """Ask all policies at once, and those that do not accept for certain one by one."""
+        certain, steps = panel.accepting(asked, access.name, aliases)
+        accepted = panel.accepted(applying)
+        left = applying & ~certain
+        if not left and are_enough(0, steps):
+            return _Found(accepted)
+        outcomes, waiting, budget = list(accepted), 0, Budget(joint=True)
+        known = self._memory.said_of(asked, aliases)
+        for at in each_of(left):
+            ruling = panel.rulings[at]
+            if exempt := ruling.exception(access, now):
+                said = exempted(ruling.policy, exempt)
+            else:
+                said = self._memory.ask_once(ruling, asked, aliases, budget, known)
+            outcomes[(applying & ((1 << at) - 1)).bit_count()] = said.outcome
+            waiting |= _is_waiting(said, panel.policies[at]) << at
+            steps += said.steps
+            if budget.is_over or not are_enough(0, steps):
+                # Together they may take more steps than there are: then it matters which comes first.
+                return self._plainly(panel, applying, access, asked, now, aliases)
+        return _Found(tuple(outcomes), waiting)
 
-    def _outcome(self, policy: Policy, access: Access, now: datetime, means: "_Means", *, waits: bool) -> PolicyOutcome:
-        spec = policy.spec
-        if spec is None:
-            reason = f"the policy cannot be read ({policy.invalid})"
-            return PolicyOutcome(policy.name, Outcome.DENIED, (reason,), keeps=policy.keeps)
-        exempt = next((each for each in _exceptions(policy) if _exempts(each, access, now)), None)
-        if exempt:
-            return PolicyOutcome(policy.name, Outcome.EXEMPT, (f"until {exempt.until}: {exempt.reason}",))
-        # No more are looked for than are shown: each may take long to find.
-        found = list(islice(self._violations(spec, policy, access, means, waits=waits), MOST_REASONS + 1))
-        if not found:
-            return PolicyOutcome(policy.name, Outcome.ACCEPTED)
-        outcome = Outcome.WOULD_DENY if policy.audits else Outcome.DENIED
-        reasons = [*found[:MOST_REASONS], *(["and more"] if len(found) > MOST_REASONS else [])]
-        return PolicyOutcome(policy.name, outcome, tuple(reasons), keeps=policy.keeps)
+    def _plainly(
+        self, panel: Panel, applying: int, access: Access, asked: Asked, now: datetime, aliases: Aliases | None
+    ) -> _Found:
+        """Ask one policy after the other: all comparisons together have a number of steps."""
+        outcomes, waiting = list[PolicyOutcome](), 0
+        # What only reports takes nothing from what decides.
+        enforced, audited = Budget(), Budget()
+        for at in each_of(applying):
+            ruling = panel.rulings[at]
+            policy = ruling.policy
+            if exempt := ruling.exception(access, now):
+                outcomes.append(exempted(policy, exempt).outcome)
+                continue
+            said = self._memory.ask(ruling, asked, aliases, audited if policy.audits else enforced)
+            waiting |= _is_waiting(said, policy) << at
+            outcomes.append(said.outcome)
+        return _Found(tuple(outcomes), waiting)
 
-    def _violations(
-        self, spec: SearchAccessPolicySpec, policy: Policy, access: Access, means: "_Means", *, waits: bool
-    ) -> Iterator[str]:
-        if spec.subjects is not None and not waits and not _matches_any(spec.subjects, access, unknown=False):
-            yield _SUBJECT
-        key = policy.uid, access.namespace
-        if key not in self._bounds:
-            if len(self._bounds) >= _BOUNDS_KEPT:
-                self._bounds.clear()
-            self._bounds[key] = bounds_of(spec, access.namespace)
-        yield from violations(access.claims, self._bounds[key], means.budget, means.aliases)
-        if spec.require is not None:
-            yield from unmet(spec.require, access, means.budget)
-        if spec.limits is not None:
-            yield from exceeded(spec.limits, access)
+    def _panel_in(self, place: tuple[str, str]) -> Panel:
+        """Return the policies that may apply in a namespace and cluster: most do not."""
+        return self._memory.panel_of(tuple(each for each in self._rulings if may_apply_in(each.policy, *place)))
 
 
-class _Means(NamedTuple):
-    """With what one SearchAccess is judged."""
-
-    budget: Budget
-    aliases: Aliases | None
+def _is_waiting(said: Said, policy: Policy) -> bool:
+    return said.waits and said.outcome.outcome is Outcome.ACCEPTED and not policy.audits
 
 
 def _by_name(access: Access, aliases: Aliases | None) -> tuple[str, ...]:
@@ -170,52 +181,6 @@ def _by_name(access: Access, aliases: Aliases | None) -> tuple[str, ...]:
     return tuple(dict.fromkeys(pattern for pattern in local if aliases.is_hidden(pattern)))
 
 
-def _matches_any(patterns: Iterable[SubjectPattern], access: Access, *, unknown: bool) -> bool:
-    return any(subject_matches(pattern, access, unknown=unknown) for pattern in patterns)
-
-
-def _waits_for_account(policy: Policy, access: Access) -> bool:
-    """Return whether it depends on an account that will be known: nothing is revoked until then."""
-    subjects = policy.spec.subjects if policy.spec else None
-    if subjects is None or access.has_credential:
-        return False
-    return not _matches_any(subjects, access, unknown=False) and _matches_any(subjects, access, unknown=True)
-
-
 def _approval(policy: Policy) -> ApprovalRule | None:
     require = policy.spec.require if policy.spec else None
     return require.approval if require else None
-
-
-def _exceptions(policy: Policy) -> Iterable[PolicyException]:
-    return (policy.spec.exceptions if policy.spec else None) or ()
-
-
-def _exempts(exception: PolicyException, access: Access, now: datetime) -> bool:
-    end = end_of(exception)
-    return (exception.namespace, exception.name) == (access.namespace, access.name) and end is not None and now < end
-
-
-_SUBJECT: Final = "subject: this workload or service account may not be named in this namespace"
-
-
-def may_apply_in(policy: Policy, namespace: str, cluster: str) -> bool:
-    """Return whether a policy may apply to SearchAccesses of a namespace that name a SearchCluster."""
-    match = policy.spec.match if policy.spec else None
-    if match is None:
-        return True
-    if match.clusters is not None and cluster not in match.clusters:
-        return False
-    return admit(match.namespaces, namespace, None) is not Admission.REFUSED
-
-
-def _applies(policy: Policy, access: Access, labels: Mapping[str, str] | None) -> Admission:
-    """Return whether a policy that may apply in its namespace and cluster applies to a SearchAccess."""
-    match = policy.spec.match if policy.spec else None
-    if match is None:
-        return Admission.ALLOWED
-    if match.labels is not None and not selects(match.labels, dict(access.labels)):
-        return Admission.REFUSED
-    if match.subjects is not None and not _matches_any(match.subjects, access, unknown=True):
-        return Admission.REFUSED
-    return admit(match.namespaces, access.namespace, labels)

@@ -1,0 +1,141 @@
+"""What many policies allow and deny, and which of them accept the indices of grants for certain."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from searchaccess.api.policies.match import NAMESPACE
+from searchaccess.api.vocabulary.actions import Action
+from searchaccess.core.model.claims import Claim
+from searchaccess.core.patterns.marks import is_mark
+from searchaccess.core.policy.guardrails.aliases import Aliases
+from searchaccess.core.policy.guardrails.asked import WHOLE_NAME, literal_prefix
+from searchaccess.core.policy.guardrails.budget import JOINT_STEPS, are_enough
+from searchaccess.core.policy.guardrails.grants import Bounds
+from searchaccess.core.policy.guardrails.joint.indices import Actions, Asking, Indices, Pattern
+from searchaccess.core.policy.guardrails.joint.remembered import Remembered
+
+
+class Accepted(NamedTuple):
+    """What is said of the indices of all grants.
+
+    Args:
+        policies: those that accept them for certain.
+        steps: no fewer than all comparisons with all policies take.
+        prefix: characters before the first wildcard, where they are fewest.
+    """
+
+    policies: int
+    steps: int
+    prefix: int
+
+
+class _Answer(NamedTuple):
+    """What is said of a pattern of a grant.
+
+    Args:
+        policies: those that accept it by its name.
+        steps: for the comparison with what is denied.
+        prefix: characters before its first wildcard.
+    """
+
+    policies: int
+    steps: int
+    prefix: int
+
+
+class JointBounds:
+    """What many policies allow and deny.
+
+    Args:
+        bounds: of each policy, its bit, and what it allows and denies; patterns have ``{namespace}`` as it is written.
+        kept: how many answers of each kind are remembered.
+    """
+
+    def __init__(self, bounds: Sequence[tuple[int, Bounds]], kept: int) -> None:
+        self._number = len(bounds)
+        self._all = sum(bit for bit, _ in bounds)
+        self._unbounded = sum(bit for bit, each in bounds if each.allowed is None)
+        self._denying = sum(bit for bit, each in bounds if each.denied)
+        numbers = [len(each.denied) for _, each in bounds]
+        self._most_denied, self._all_denied = max(numbers, default=0), sum(numbers)
+        allowed, denied = defaultdict[tuple[str, str], int](int), defaultdict[tuple[str, Actions], int](int)
+        for bit, each in bounds:
+            for name, patterns in (each.allowed or {}).items():
+                for pattern in patterns:
+                    allowed[name, pattern] |= bit
+            for pattern, actions in each.denied:
+                denied[pattern, actions] |= bit
+        self._placed_allowed = {key: found for key, found in allowed.items() if NAMESPACE in key[1]}
+        self._placed_denied = {key: found for key, found in denied.items() if NAMESPACE in key[0]}
+        self._everywhere = Indices()
+        for (name, pattern), found in allowed.items() - self._placed_allowed.items():
+            self._everywhere.allowed[name].add(pattern, found)
+        for (pattern, actions), found in denied.items() - self._placed_denied.items():
+            self._everywhere.denied.add(pattern, actions, found)
+        self._here = Remembered[str, Indices](self._placed, kept)
+        self._asking = Remembered[tuple[tuple[Action, ...], tuple[str, ...]], Asking](lambda key: Asking(*key), kept)
+        self._answers = Remembered[tuple[str, str, Asking], _Answer](self._answer, kept)
+
+    def accepting(self, namespace: str, claims: Sequence[Claim], aliases: Aliases | None) -> Accepted:
+        """Return which policies accept all indices of some grants for certain.
+
+        Args:
+            namespace: of the SearchAccess.
+            claims: what each grant asks for.
+            aliases: where the aliases of the cluster lead; None: not known, names alone are compared.
+        """
+        found, one, together, meeting, shortest = self._all, 0, 0, 0, WHOLE_NAME
+        # Within `JOINT_STEPS`, `meet` does not give up either.
+        answers, keys = self._answers, self._asking
+        for claim in claims:
+            if not claim.indices:
+                return Accepted(0, 0, 0)
+            asking, led = keys[claim.actions, claim.privileges], 0
+            for pattern in claim.indices:
+                policies, steps, prefix = answers[namespace, pattern, asking]
+                found &= policies
+                meeting += steps
+                if meeting > JOINT_STEPS:
+                    return Accepted(0, 0, 0)
+                shortest = min(shortest, prefix)
+            if aliases is not None and self._denying and not claim.clusters:
+                led = sum([aliases.cost(pattern) for pattern in claim.indices])
+                found &= ~self._led_into(namespace, claim, asking, aliases, found)
+            named, compared = len(claim.indices) * len(asking.names), len(claim.indices) + led
+            one += 1 + named + self._most_denied * compared
+            together += self._number * (1 + named) + self._all_denied * compared
+        return Accepted(found if are_enough(one, together) else 0, together, shortest)
+
+    def _answer(self, key: tuple[str, str, Asking]) -> _Answer:
+        namespace, text, asking = key
+        prefix = literal_prefix(text)
+        if is_mark(text):
+            return _Answer(0, 0, prefix)
+        pattern, here, found, steps = Pattern(text), self._here[namespace], self._all, 0
+        for name in asking.names:
+            allowing = self._unbounded | here.allowing(name, pattern, found & ~self._unbounded)
+            allowing |= self._everywhere.allowing(name, pattern, found & ~allowing)
+            found &= allowing
+        for indices in (self._everywhere, here):
+            met, taken = indices.denied.met(text, asking, found)
+            found, steps = found & ~met, steps + taken
+        return _Answer(found, steps, prefix)
+
+    def _led_into(self, namespace: str, claim: Claim, asking: Asking, aliases: Aliases, policies: int) -> int:
+        """Return which of some policies deny what aliases lead to that a grant names."""
+        found = 0
+        for pattern in claim.indices:
+            if aliases.leads(pattern):
+                for indices in (self._everywhere, self._here[namespace]):
+                    found |= indices.denied.led_into(pattern, asking, policies & ~found, aliases)
+        return found
+
+    def _placed(self, namespace: str) -> Indices:
+        """Return what policies allow and deny by the name of a namespace."""
+        indices = Indices()
+        for (name, pattern), found in self._placed_allowed.items():
+            indices.allowed[name].add(pattern.replace(NAMESPACE, namespace), found)
+        for (pattern, actions), found in self._placed_denied.items():
+            indices.denied.add(pattern.replace(NAMESPACE, namespace), actions, found)
+        return indices

@@ -1,0 +1,100 @@
+"""What is known of policies and of what they said, while some of them change."""
+
+from collections.abc import Iterable, MutableMapping
+from typing import Final
+
+from searchaccess.core.policy.guardrails.aliases import Aliases
+from searchaccess.core.policy.guardrails.asked import Asked
+from searchaccess.core.policy.guardrails.budget import Budget
+from searchaccess.core.policy.guardrails.joint.panel import Panel
+from searchaccess.core.policy.guardrails.policy import Policy
+from searchaccess.core.policy.guardrails.ruling import Ruling, Said
+
+_PANELS_KEPT: Final = 2_000
+_SAID_KEPT: Final = 100_000
+"""Whoever asks the admission webhook may name anything."""
+_STEPS_OF_ASKING: Final = 20
+"""Of all that is not counted when a single policy is asked."""
+
+
+class Memory:
+    """What is known of policies."""
+
+    def __init__(self) -> None:
+        self._rulings: dict[str, Ruling] = {}
+        """By uid."""
+        self._panels: dict[tuple[Ruling, ...], Panel] = {}
+        self._said: dict[Asked, dict[tuple[Ruling, bool], Said]] = {}
+        """What single policies said, with whether it was known where aliases lead."""
+        self._pairs = 0
+        """How many entries these are, each SearchAccess counted as one more."""
+        self.asked = 0
+        """How often a single policy was asked about a SearchAccess."""
+        self.effort = 0
+        """Steps that this took."""
+
+    def rulings_of(self, policies: Iterable[Policy]) -> tuple[Ruling, ...]:
+        """Return all policies in their order; what was known of others is forgotten."""
+        found = tuple(self._ruling_of(policy) for policy in policies)
+        self._rulings = {each.policy.uid: each for each in found}
+        current = set(found)
+        self._panels = {rulings: panel for rulings, panel in self._panels.items() if current.issuperset(rulings)}
+        return found
+
+    def _ruling_of(self, policy: Policy) -> Ruling:
+        known = self._rulings.get(policy.uid)
+        same = known and (known.policy.name, known.policy.invalid) == (policy.name, policy.invalid)
+        return known if known and same and known.policy.spec == policy.spec else Ruling(policy)
+
+    def panel_of(self, rulings: tuple[Ruling, ...]) -> Panel:
+        """Return some policies as they are asked at once."""
+        if rulings not in self._panels:
+            if len(self._panels) >= _PANELS_KEPT:
+                self._panels.clear()
+            self._panels[rulings] = Panel(rulings)
+        return self._panels[rulings]
+
+    def said_of(self, asked: Asked, aliases: Aliases | None) -> MutableMapping[tuple[Ruling, bool], Said] | None:
+        """Return what single policies said of a SearchAccess; None: it also depends on where aliases lead."""
+        if aliases and any(aliases.leads(pattern) for claim in asked.claims for pattern in claim.indices):
+            return None
+        if self._pairs >= _SAID_KEPT:
+            self._said.clear()
+            self._pairs = 0
+        if asked not in self._said:
+            self._said[asked] = {}
+            self._pairs += 1
+        return self._said[asked]
+
+    def ask(self, ruling: Ruling, asked: Asked, aliases: Aliases | None, budget: Budget) -> Said:
+        """Return what a single policy says, see ``Ruling.said``."""
+        said = ruling.said(asked, budget, aliases)
+        self.asked += 1
+        self.effort += _STEPS_OF_ASKING + said.steps
+        return said
+
+    def ask_once(
+        self,
+        ruling: Ruling,
+        asked: Asked,
+        aliases: Aliases | None,
+        budget: Budget,
+        known: MutableMapping[tuple[Ruling, bool], Said] | None,
+    ) -> Said:
+        """Return the same as ``ask``, or what it said before.
+
+        Args:
+            ruling: the policy.
+            asked: what is asked for.
+            aliases: where the aliases of the cluster lead; None: not known, names alone are compared.
+            budget: how much may be compared.
+            known: what ``said_of`` gave.
+        """
+        key = ruling, aliases is None
+        if known is not None and key in known:
+            return known[key]
+        said = self.ask(ruling, asked, aliases, budget)
+        if known is not None and not budget.is_over:
+            known[key] = said
+            self._pairs += 1
+        return said
