@@ -41,7 +41,7 @@ async def most_at_a_time(raw: dict[str, Any]) -> int:
 
     context: Any = SimpleNamespace(
         kubernetes=SimpleNamespace(list_page=list_page),
-        inventory=SimpleNamespace(policies=SimpleNamespace(chunk=100)),
+        inventory=SimpleNamespace(policies=SimpleNamespace(effort=0)),
         meter=None,
     )
     waiting = asyncio.create_task(others())
