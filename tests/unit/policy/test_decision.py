@@ -35,6 +35,7 @@ NO_FIELD_SECURITY = Gate(field_security=False, license="gold")
 ONLY_READS = Gate(login=LoginRights("observer"))
 NO_ORPHANS = Gate(orphans=False)
 REALM_ALONE = Gate(gateway=False)
+BEHIND_GATEWAY = Gate(gateway=True)
 OLD, NEW = Gate(version=(8, 18)), Gate(version=(9, 1))
 Spec = dict[str, Any]
 DELETED: Spec = {"deleted_at": NOW}
@@ -231,7 +232,7 @@ DECISIONS: dict[str, Row] = {
         case(DELETED, {"deletionPolicy": "Disable"}, gate=NO_ORPHANS), Do.DISABLE, None,
     ),
     # limits of callers
-    "limits are enforced by a gateway": (case(LIMITED), Do.ENFORCE, None),
+    "limits are enforced by a gateway": (case(LIMITED, gate=BEHIND_GATEWAY), Do.ENFORCE, None),
     "without one they are refused": (case(LIMITED, gate=REALM_ALONE), Do.HOLD, Reason.LIMITS_NOT_SUPPORTED),
     "observed ones too": (case(LIMITED, OBSERVED, gate=REALM_ALONE), Do.HOLD, Reason.LIMITS_NOT_SUPPORTED),
     "no limits need no gateway": (case(gate=REALM_ALONE), Do.ENFORCE, None),

@@ -1,6 +1,7 @@
 """A SearchAccess on its way from Kubernetes to a decision, with one policy in force."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from searchaccess.core.policy.decision import OPEN, AccessDecision, decide
@@ -15,4 +16,4 @@ def decided(policy: Mapping[str, Any], raw: Mapping[str, Any]) -> AccessDecision
     inventory.policies.keep({"sandbox"}, frozenset())
     inventory.see_access(raw)
     [record] = inventory.accesses.values()
-    return decide(record.access, OPEN)
+    return decide(record.access, replace(OPEN, gateway=True))

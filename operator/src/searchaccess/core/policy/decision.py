@@ -96,7 +96,7 @@ class Gate:
     """Whether each principal has a role mapping of its own."""
     orphans: bool = True
     """Whether rights may stay when their SearchAccess is deleted."""
-    gateway: bool = True
+    gateway: bool = False
     """Whether a gateway verifies callers' tokens: it can limit what they send, and each principal has a native user."""
 
 
