@@ -255,7 +255,8 @@ class PrincipalUsers:
                 self._known.pop(name, None)
                 self._written[name] = now
             refused |= deleted.refused
-            run.operations += len(deleted.changed)
+            # The deletion of a missing one moves the sequence number too (measured).
+            run.operations += len(deleted.changed | deleted.unchanged)
         run.failed = {
             principal_of(run.operator, name): Failure(error.reason, error.message) for name, error in refused.items()
         }

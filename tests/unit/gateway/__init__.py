@@ -1,0 +1,1 @@
+"""Tests of what is decided about a gateway."""
