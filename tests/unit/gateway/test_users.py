@@ -25,7 +25,7 @@ GONE = Circumstances(needed=False)
 
 
 def changed(**parts: Any) -> NativeUser:
-    return NativeUser(**{"name": ROLE, "roles": MINE.roles, "metadata": MINE.metadata, "enabled": True} | parts)
+    return replace(MINE, **parts)
 
 
 def test_a_principal_has_a_user_of_its_roles_name_with_that_role_alone() -> None:
