@@ -121,6 +121,7 @@ class MemoryUsers:
                 written.refused[name] = error
             else:
                 (written.changed if was_there else written.unchanged).add(name)
+                self.sequence += not was_there
         return written
 
     def set_password(self, name: str) -> None:

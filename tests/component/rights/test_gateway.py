@@ -6,8 +6,9 @@ from searchaccess.ports.errors import PermissionDenied, Rejected
 from tests.component.common import FOREIGN, FORMER, MAPPING, ORDERS, ROLE, begin, drift, former_installation, granted
 from tests.component.credentials.common import STORES, with_key
 from tests.support.faults import Call, Fault
-from tests.support.stage import AUDIENCE, CLUSTER_KEY, OPERATOR, REALM, Stage, condition_in, on_stage, search_cluster
-from tests.support.world import access, account, grant
+from tests.support.memory_elasticsearch import AUDIENCE, REALM
+from tests.support.stage import CLUSTER_KEY, OPERATOR, Stage, on_stage, search_cluster
+from tests.support.world import access, account, condition_in, grant
 
 GATEWAY: dict[str, Any] = {
     "gateway": {"audience": "https://es.example.com", "url": "https://es.example.com", "namespace": "search"}
@@ -348,3 +349,28 @@ async def test_many_users_take_one_request_each(stage: Stage) -> None:
     assert len([call for call in calls if call.method == "put_user"]) == count
     assert len([call for call in calls if call.method == "user"]) == 0
     assert isinstance(calls[0], Call)
+
+
+@on_stage
+async def test_a_reset_that_is_interrupted_goes_on_where_it_was(stage: Stage) -> None:
+    names = [f"a{number}" for number in range(30)]
+    await behind(stage, *(access(name, grant("a-*")) for name in names))
+    await stage.sleep(30)
+    before = len(stage.faults.writes)
+    for name in names:
+        stage.elasticsearch.set_password(OPERATOR.role_name(account(name)))
+    stage.faults.at_write(10, Fault.LOSE_REPLY)
+    await stage.sleep(120)
+    assert stage.elasticsearch.passwords == {}
+    assert stage.notes("prod").count("PasswordsReset") == 1
+    assert len(writes(stage, before)) < 3 * len(names)
+
+
+@on_stage
+async def test_who_was_written_before_a_suspicion_is_reset_all_the_same(stage: Stage) -> None:
+    await behind(stage, MINE)
+    stage.apply(BILLS)
+    await stage.sleep(30)
+    stage.elasticsearch.set_password(BILLS_ROLE)
+    await stage.sleep(10)
+    assert stage.elasticsearch.passwords == {}

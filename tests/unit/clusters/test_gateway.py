@@ -4,8 +4,11 @@ from typing import Any
 
 import pytest
 
-from searchaccess.core.clusters.cluster import Cluster, cluster_from_object
-from tests.unit.builders import a_search_cluster
+from searchaccess.api.conditions.reasons import Reason
+from searchaccess.core.clusters.cluster import Cluster, cluster_from_object, judge
+from searchaccess.core.policy.delegation import Delegation
+from searchaccess.core.policy.login import LoginRights, beyond
+from tests.unit.builders import UUID, a_search_cluster, an_access, facts
 
 IAP = {"audience": "/projects/1/global/backendServices/2"}
 
@@ -61,3 +64,32 @@ def test_what_matters_for_safety_is_checked_without_an_api_server_too(changes: d
 )
 def test_what_needs_a_realm_is_refused_with_a_gateway(spec: dict[str, Any], says: str) -> None:
     assert says in declared(spec=spec).invalid
+
+
+@pytest.mark.parametrize(
+    ("held", "grants", "restricts", "remote"),
+    [
+        ("basic", True, False, False),
+        ("standard", True, False, False),
+        ("gold", True, False, False),
+        ("platinum", True, True, False),
+        ("enterprise", True, True, True),
+        ("trial", True, True, True),
+        ("expired", False, False, False),
+    ],
+)
+def test_behind_a_gateway_any_active_license_is_enough(
+    held: str, *, grants: bool, restricts: bool, remote: bool
+) -> None:
+    gate = judge(facts(license=held), UUID, "", gateway=True).gate
+    assert (gate.grants, gate.field_security, gate.remote_clusters) == (grants, restricts, remote)
+    assert (gate.reason, gate.license) == (None if grants else Reason.LICENSE_INSUFFICIENT, held)
+    assert judge(facts(license=held), UUID, "").gate.grants == restricts, "a realm needs more"
+
+
+def test_a_login_that_writes_delegated_roles_cannot_create_users() -> None:
+    login = LoginRights("small", delegated=(Delegation(("*",), ("all",)),))
+    found = beyond(an_access(), login, per_principal=False, gateway=True)
+    assert found is not None
+    assert found[0] is Reason.BEYOND_LOGIN
+    assert "cannot create users (identity.gateway): that needs manage_security" in found[1]

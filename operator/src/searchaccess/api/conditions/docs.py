@@ -109,7 +109,8 @@ REASON_DOCS: dict[Reason, ReasonDoc] = {
         "The Elasticsearch license lacks a required feature (JWT realm; `where`, `fields`; `remoteClusters`). Nothing "
         "was written.",
         "Use a Platinum, Enterprise or trial license; `remoteClusters` needs Enterprise or trial. Or remove `where`, "
-        "`fields` and `remoteClusters`.",
+        "`fields` and `remoteClusters`. With `identity.gateway` instead of `identity.jwtRealm`, all else works on any "
+        "active license.",
         Who.PLATFORM,
         terminal=True,
     ),

@@ -24,7 +24,7 @@ class Suspicion:
     """By object, a hash of its content."""
     _reset_at: float = field(default=float("-inf"))
 
-    def account(self, writes: int, now: Mapping[str, int], own: Collection[str], *, settled: bool) -> None:
+    def account(self, writes: int, now: Mapping[str, int], own: Collection[str], *, settled: bool) -> bool:
         """Compare a full read with the last one.
 
         A write changes one object, so others wrote at least as many times as there are changed objects. If they wrote
@@ -35,6 +35,9 @@ class Suspicion:
             now: by object that was read, a hash of its content.
             own: objects that this operator wrote since the last call.
             settled: whether the read certainly returned what was written until then.
+
+        Returns:
+            Whether there is a new suspicion: what was reset before is to be reset again.
         """
         self.unexplained += writes
         if self._known is not None:
@@ -42,8 +45,10 @@ class Suspicion:
             changed = {name for name in {*before, *now} if before.get(name) != now.get(name)}
             self.unexplained = max(0, self.unexplained - len(changed.difference(own)))
         self._known = dict(now)
-        if settled and self.unexplained:
-            self.pending, self.unexplained = True, 0
+        if not settled or not self.unexplained:
+            return False
+        self.pending, self.unexplained = True, 0
+        return True
 
     def is_due(self, now: float) -> bool:
         """Return whether passwords are to be reset now, in seconds of a monotonic clock."""

@@ -11,7 +11,7 @@ import structlog
 from searchaccess.api.credentials import Auth
 from searchaccess.core.credentials.credential import Key
 from searchaccess.core.credentials.keys import Login, key_from_json, names_of_keys
-from searchaccess.core.credentials.users import names_of_users, user_from_json
+from searchaccess.core.credentials.users import is_user_name, names_of_users, user_from_json
 from searchaccess.core.ownership.installations import Installation, installation_of
 from searchaccess.core.rights.ownership import Operator
 from searchaccess.core.status.access import Failure
@@ -94,7 +94,8 @@ class Issued:
             def read_user(raw: Mapping[str, Any], role: Mapping[str, Any] | None, operator: Operator) -> Key | None:
                 def read() -> Key | None:
                     # Ours are read twice.
-                    if raw.get("enabled") and (name := str(raw.get("username"))) not in counted:
+                    name = str(raw.get("username"))
+                    if raw.get("enabled") and is_user_name(operator, name) and name not in counted:
                         counted.add(name)
                         observed.count(operator.installation, raw, Auth.PASSWORD)
                     return user_from_json(raw, role, operator)

@@ -249,8 +249,7 @@ class RightsReconciler:
             return
         mapping = self._mapping
         replaced = mapping.settled and session.verdict.grants and not (mapping.late or mapping.unwritten)
-        async with self._context.steps:
-            await self._users.settle(session, users, applier, run.done, replaced=replaced)
+        await self._users.settle(session, users, applier, run.done, replaced=replaced)
         # Callers of a realm need its role mapping until all of them have users.
         applier.mappings.may_sweep = not (users.needed and users.failed)
         done = {work.principal for work in run.done}

@@ -24,6 +24,8 @@ from searchaccess.engine.state import Context, Session
 from searchaccess.ports.errors import ExternalError
 from searchaccess.ports.tasks import first_error_alone
 
+TOGETHER: Final = 500
+"""Users that are written before a shutdown may intervene, and written again if one of them fails for lack of time."""
 FEW: Final = 50
 """Users that are read one by one at most; more are read by their common prefix."""
 SEARCHABLE: Final = 2.0
@@ -70,6 +72,8 @@ class PrincipalUsers:
         """By name, as last read or written."""
         self._written: dict[str, float] = {}
         """By name, when it was last written or deleted."""
+        self._rehashed: set[str] = set()
+        """Names of users that were written since the last suspicion, so that a long reset makes progress."""
         self._stamped: set[str] = set()
         """Names of users that were written once: a predecessor that still runs would write them again each time."""
         self._own: set[str] = set()
@@ -168,7 +172,8 @@ class PrincipalUsers:
             seen[f"user/{name}"] = hash(stable_json(user.to_json()))
         state = session.state
         writes, state.foreign_writes = state.foreign_writes, 0
-        self._suspicion.account(writes, seen, self._own, settled=state.reads_are_settled)
+        if self._suspicion.account(writes, seen, self._own, settled=state.reads_are_settled):
+            self._rehashed.clear()
         self._own = set()
 
     async def changed(self, run: UsersRun) -> set[str]:
@@ -207,7 +212,7 @@ class PrincipalUsers:
         ours = [user for user in self._known.values() if _owns(run.operator, user)]
         session.state.users = len(ours) if run.needed else len(ours) or None
         if run.full and run.needed and not run.failed and (self._is_first or self.is_due):
-            self._was_reset(session, len(writes))
+            self._was_reset(session, len(ours))
 
     async def _plans(
         self, run: UsersRun, applier: Applier, works: Sequence[Work], *, replaced: bool
@@ -225,10 +230,9 @@ class PrincipalUsers:
             is_foreign = name in run.foreign and name not in after
             if is_foreign or not (run.needed or replaced):
                 continue
-            known = self._circumstances(run, name, needed=needed)
-            plan = plan_user(
-                run.operator, principal, self._known.get(name), replace(known, enforced=name not in held, reset=resets)
-            )
+            reset = resets and name not in self._rehashed
+            known = replace(self._circumstances(run, name, needed=needed), enforced=name not in held, reset=reset)
+            plan = plan_user(run.operator, principal, self._known.get(name), known)
             if plan.changes or plan.conflict or plan.drift:
                 plans[name] = plan
         return plans
@@ -241,21 +245,26 @@ class PrincipalUsers:
     ) -> None:
         now, refused = self._context.clock.monotonic(), dict[str, ExternalError]()
         self._own |= {f"user/{name}" for name in (*deletes, *(user.name for user in writes))}
-        if writes:
-            written = await session.port.put_users(writes)
-            for user in writes:
-                if user.name not in written.refused:
-                    self._known[user.name], self._written[user.name] = user, now
-                    self._stamped.add(user.name)
+        for start in range(0, len(writes), TOGETHER):
+            some = writes[start : start + TOGETHER]
+            async with self._context.steps:
+                written = await session.port.put_users(some)
+            done = {user.name: user for user in some if user.name not in written.refused}
+            self._known |= done
+            self._written |= dict.fromkeys(done, now)
+            self._stamped |= done.keys()
+            self._rehashed |= done.keys()
             refused |= written.refused
             run.operations += len(written.changed)
-        if deletes:
-            deleted = await session.port.remove_users(deletes)
+        for start in range(0, len(deletes), TOGETHER):
+            async with self._context.steps:
+                deleted = await session.port.remove_users(deletes[start : start + TOGETHER])
             for name in deleted.changed | deleted.unchanged:
                 self._known.pop(name, None)
                 self._written[name] = now
             refused |= deleted.refused
-            run.operations += len(deleted.changed)
+            # The deletion of a missing one moves the sequence number too (measured).
+            run.operations += len(deleted.changed | deleted.unchanged)
         run.failed = {
             principal_of(run.operator, name): Failure(error.reason, error.message) for name, error in refused.items()
         }
