@@ -17,7 +17,7 @@ FRAMES: Final = 12
 """How many of the innermost frames the log shows."""
 
 Place = Literal[
-    "admission", "apply", "approvals", "build facts", "credential", "finalizer", "grant mapping", "hold back",
+    "admission", "apply", "approvals", "build facts", "credential", "finalizer", "gateway", "grant mapping", "hold back",
     "identities", "intake", "isolate", "key", "list", "mappings of indices", "namespaces", "outbox", "plan role",
     "policies", "policy statuses", "prove queries", "publish", "read mapping", "read others", "read role",
     "reconcile", "reconciler", "released rights", "renew leases", "revoke mapping", "supervise", "time boxes",

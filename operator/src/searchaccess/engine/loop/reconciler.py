@@ -16,8 +16,10 @@ from searchaccess.core.ownership.takeover import problem_of
 from searchaccess.core.status.access import Failure
 from searchaccess.core.status.credential import epoch
 from searchaccess.engine.barrier import caught
-from searchaccess.engine.concurrency.tasks import with_background
+from searchaccess.engine.concurrency.tasks import both, with_background
 from searchaccess.engine.credentials.reconcile import CredentialReconciler
+from searchaccess.engine.gateway.background import GatewayWatcher
+from searchaccess.engine.gateway.reconcile import GatewayReconciler
 from searchaccess.engine.inventory.marks import Dirty
 from searchaccess.engine.loop.check import Peers, check, has_changed, know_login
 from searchaccess.engine.loop.deletion import Deletion
@@ -68,6 +70,10 @@ class Reconciler:
         self._rights = RightsReconciler(context, cluster.name)
         self._queries = QueryProver(context, cluster.name, self.state, self._open_session)
         self._credentials = CredentialReconciler(context, cluster.name, self.state)
+        self._gateway = GatewayReconciler(context, cluster.name, self.state)
+        self._watcher = GatewayWatcher(
+            context, cluster.name, self.state, self._gateway, connector, self._open_session, self._publish_cluster
+        )
         self._failures = FailureReporter(context, cluster.name, self.state)
         self._deletion = Deletion(context)
         self._waiting = Waiting(context, cluster.name, self.state, self._schedule, self._failures)
@@ -110,7 +116,7 @@ class Reconciler:
         former = self._context.inventory.former
         former.begin(self._name)
         try:
-            await with_background(self._loop(since), self._queries.run())
+            await with_background(self._loop(since), both(self._queries.run(), self._watcher.run()))
         finally:
             self.busy_since = None
             self.reconciled.set()
@@ -226,6 +232,7 @@ class Reconciler:
         except Exception as error:  # noqa: BLE001 - raised below
             trouble = error
         record_credentials(self.state, await self._credentials.reconcile(session, scope))
+        await self._gateway.reconcile(session, scope)
         if trouble is not None:
             raise trouble
         if scope.full:
@@ -330,6 +337,7 @@ class Reconciler:
             self.state.waiting = self._deletion.unseen_left(self.state)
             if self.state.waiting is not None:
                 return
+            await self._gateway.remove(session)
             await self._rights.remove_mappings(session)
             self._deletion.drop_finalizer(session.cluster)
             self._schedule.wait_for_probe()
@@ -387,4 +395,8 @@ class Reconciler:
 
     def _delay(self) -> float:
         delay = self._schedule.delay()
-        return delay if self.is_failing else min(delay, self._rights.delay(), self._credentials.delay())
+        return (
+            delay
+            if self.is_failing
+            else min(delay, self._rights.delay(), self._credentials.delay(), self._gateway.delay())
+        )
