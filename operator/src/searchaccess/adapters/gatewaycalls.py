@@ -13,6 +13,7 @@ from searchaccess.adapters.trust import trusting
 from searchaccess.core.credentials.sealed import Sealed
 from searchaccess.core.gateway.facts import Pod
 from searchaccess.core.gateway.proof import PATH, Answer, answer_of
+from searchaccess.core.gateway.render import loaded_version
 from searchaccess.ports.errors import ExternalError, LoginMissing, Unexpected, Unreachable
 
 PORT: Final = 9902
@@ -24,7 +25,6 @@ CALL_TIMEOUT: Final = 15.0
 TOKEN_TIMEOUT: Final = 20.0
 """Seconds for a token of the operator's own."""
 _LONGEST: Final = 65536
-_VERSION: Final = 200
 _OK: Final = 200
 
 
@@ -59,7 +59,7 @@ class HttpGatewayCalls:
         if status != _OK:
             # It has loaded none, or parts of two.
             return ""
-        return body if len(body) <= _VERSION and body.isprintable() else ""
+        return loaded_version(body)
 
     async def call(self, url: str, ca: str, headers: Mapping[str, str], token: Sealed | None) -> Answer:
         """Ask who a caller is to Elasticsearch, through the gateway."""

@@ -244,7 +244,11 @@ class DryRunElasticsearch:
         refuse()
 
     async def put_gateway_user(
-        self, name: str, role: str, metadata: Mapping[str, Any], password: Sealed | None
+        self,
+        name: str,  # noqa: ARG002 - of the port
+        role: str,  # noqa: ARG002 - of the port
+        metadata: Mapping[str, Any],  # noqa: ARG002 - of the port
+        password: Sealed | None,  # noqa: ARG002 - of the port
     ) -> None:
         """Refuse: logins are only observed."""
         refuse()

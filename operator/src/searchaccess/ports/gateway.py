@@ -8,33 +8,6 @@ from searchaccess.core.credentials.sealed import Sealed
 from searchaccess.core.gateway.facts import Pod
 from searchaccess.core.gateway.objects import Observed, Target, Wanted
 from searchaccess.core.gateway.proof import Answer
-from searchaccess.core.gateway.settings import GatewaySettings
-
-
-class RenderedConfig(Protocol):
-    """The configuration of a gateway, as its pods read it."""
-
-    @property
-    def listeners(self) -> str:
-        """Envoy's listeners, in YAML."""
-
-    @property
-    def clusters(self) -> str:
-        """Envoy's clusters, in YAML."""
-
-    @property
-    def version(self) -> str:
-        """A digest of both, which they contain as ``version_info``."""
-
-
-class Renderer(Protocol):
-    """Renders what the pods of a gateway read. It is pure."""
-
-    def config(self, settings: GatewaySettings) -> RenderedConfig:
-        """Return the configuration."""
-
-    def login(self, username: str, password: Sealed) -> Sealed:
-        """Return the file with the login."""
 
 
 class GatewayObjects(Protocol):
@@ -95,4 +68,3 @@ class Gateways:
 
     objects: GatewayObjects
     calls: GatewayCalls
-    renderer: Renderer

@@ -34,11 +34,11 @@ class GatewayClient(ClientPart):
         self, name: str, role: str, metadata: Mapping[str, Any], password: Sealed | None
     ) -> None:
         """Write a user with one role; without a password, an existing one keeps its own."""
-        secret = {"password": password.reveal()} if password else {}
+        secret = password.reveal() if password else None
         with mapped():
             api = await self._api()
             await api.security.put_user(
-                username=name, roles=[role], metadata=dict(metadata), enabled=True, refresh="wait_for", **secret
+                username=name, roles=[role], metadata=dict(metadata), enabled=True, password=secret
             )
 
     async def authenticate_as(self, user: str) -> Answer:

@@ -69,8 +69,8 @@ class GatewayStatus(ApiModel):
     """The gateway in front of Elasticsearch."""
 
     places: Annotated[list[str], Field(max_length=PLACES_LIMIT)] = []
-    """Namespaces and names (`namespace/name`) of gateways whose objects the operator wrote; the declared one first. Those
-    of a former one are deleted when the declared one works."""
+    """Gateways whose objects the operator wrote, as `namespace/name`, the declared one first. Those of a former one are
+    deleted when the declared one works."""
     version: str | None = None
     """Version of the configuration in the ConfigMap."""
     pods: Count | None = None

@@ -15,8 +15,8 @@ GATEWAY_REASONS: Final = {
         "All pods of the gateway have loaded the configuration that the operator wrote.", NOTHING, Who.NOBODY
     ),
     Reason.GATEWAY_UPDATING: ReasonDoc(
-        "A new configuration was written, and some pods have not loaded it yet. Kubernetes brings it to them within two "
-        "minutes; until then they serve with the former one.",
+        "A new configuration was written, and some pods have not loaded it yet. Kubernetes brings it to them within "
+        "two minutes; until then they serve with the former one.",
         "Wait.",
         Who.NOBODY,
     ),
@@ -28,8 +28,8 @@ GATEWAY_REASONS: Final = {
     ),
     Reason.GATEWAY_MISSING: ReasonDoc(
         "No pod of the gateway runs, so callers are not served.",
-        "Install the gateway's chart with the name and in the namespace of `spec.identity.gateway`, or see why its pods "
-        "do not run.",
+        "Install the gateway's chart with the name and in the namespace of `spec.identity.gateway`, or see why its "
+        "pods do not run.",
         Who.PLATFORM,
     ),
     Reason.GATEWAY_NOT_ASKED: ReasonDoc(
@@ -71,7 +71,7 @@ GATEWAY_REASONS: Final = {
     ),
     Reason.RUN_AS_TOO_WIDE: ReasonDoc(
         "The gateway's login may run as users who are no callers, although its role does not say so.",
-        "Find the role mapping or role that gives it more, and remove that. Elasticsearch's audit log shows who made it.",
+        "Find the role mapping or role that gives it more, and remove that.",
         Who.SECURITY,
     ),
     Reason.RUN_AS_UNKNOWN: ReasonDoc(
@@ -81,8 +81,8 @@ GATEWAY_REASONS: Final = {
     ),
     Reason.GATEWAY_LOGIN_REFUSED: ReasonDoc(
         "Elasticsearch refuses the login that the gateway's pods have: somebody changed its password.",
-        "Wait: if that stays, the operator replaces the login within a minute. Elasticsearch's audit log shows who "
-        "changed it.",
+        "Wait: if that stays, the operator replaces the login within a minute. Find out who changed it, in "
+        "Elasticsearch's audit log if its license has one.",
         Who.SECURITY,
     ),
 }

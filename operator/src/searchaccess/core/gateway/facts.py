@@ -101,8 +101,8 @@ def judge_pods(pods: Pods, version: str, seconds: float, where: str) -> Judgemen
     if not pods.answers:
         namespace, _, name = where.partition("/")
         message = (
-            f"no pod runs with the label searchaccess.dev/gateway: {name} in the namespace {namespace}: callers are not "
-            "served. Install the gateway's chart there, or correct spec.identity.gateway"
+            f"no pod runs with the label searchaccess.dev/gateway: {name} in the namespace {namespace}: callers are "
+            "not served. Install the gateway's chart there, or correct spec.identity.gateway"
         )
         return False, Reason.GATEWAY_MISSING, message
     late = [answer.pod for answer in pods.answers if not answer.trouble and answer.version != version]

@@ -213,10 +213,16 @@ def parts_of(login: Sealed | None) -> tuple[str, Sealed] | None:
     return (user, Sealed(password)) if user and colon and password else None
 
 
-def free_user(names: LoginNames, keys: Collection[Key]) -> str:
-    """Return the user of both that does not exist; of two that exist, the older one."""
-    taken = {key.id: key.sequence for key in keys}
-    return min(names.users, key=lambda name: taken.get(name, -1))
+def free_user(names: LoginNames, keys: Collection[Key], secret: Observed | None) -> str:
+    """Return the user of both to create next.
+
+    Args:
+        names: of both.
+        keys: the users that exist: one at most.
+        secret: the Secret; if none exists, it is the other one than the Secret has.
+    """
+    taken, last = {key.id: key.sequence for key in keys}, secret.annotations.get(USER) if secret else None
+    return min(names.users, key=lambda name: (taken.get(name, -1), name == last))
 
 
 def slot_of(secret: Observed) -> Slot:

@@ -97,7 +97,9 @@ def email_in(token: str) -> str:
     return text(mapping(claims).get("email")) or ""
 
 
-def judge_gateway(answers: Mapping[Attempt, Answer], expected: str, url: str) -> Judgement:
+def judge_gateway(  # noqa: PLR0911 - reads as a table
+    answers: Mapping[Attempt, Answer], expected: str, url: str
+) -> Judgement:
     """Return whether a gateway verifies callers.
 
     Args:
@@ -108,16 +110,14 @@ def judge_gateway(answers: Mapping[Attempt, Answer], expected: str, url: str) ->
     accepted = [one for one in REFUSED if one in answers and 200 <= answers[one].status < 300]  # noqa: PLR2004
     if accepted:
         message = (
-            f"{url} accepts {some_of(list(accepted))}: whoever reaches it may read data. Stop its pods, and see whether "
-            "something else answers there"
+            f"{url} accepts {some_of(list(accepted))}: whoever reaches it may read data. Stop its pods, and see "
+            "whether something else answers there"
         )
         return False, Reason.GATEWAY_ACCEPTS_OTHERS, message
     own = answers.get(Attempt.OWN)
     if own and ((own.status == _OK and own.username != expected) or (own.status in _REFUSALS and own.names_other)):
         who = own.username or OTHER
-        message = (
-            f"with the operator's own token {url} lets it act as {who}, not as {expected}. Stop the gateway's pods"
-        )
+        message = f"{url} lets the operator's own token act as {who}, not as {expected}. Stop the gateway's pods"
         return False, Reason.GATEWAY_ACCEPTS_OTHERS, message
     if silent := [(one, answer) for one, answer in answers.items() if not answer.status or answer.status >= 500]:  # noqa: PLR2004
         why = silent[0][1].trouble or f"it answered {silent[0][1].status}"
@@ -128,8 +128,8 @@ def judge_gateway(answers: Mapping[Attempt, Answer], expected: str, url: str) ->
         return None, Reason.GATEWAY_NOT_VERIFIED, message
     if own is None:
         message = (
-            f"{url} refuses {some_of(list(answers), len(answers))}; the operator has no Google identity, so that a good "
-            "token could not be tried"
+            f"{url} refuses {some_of(list(answers), len(answers))}; the operator has no Google identity to try a good "
+            "token"
         )
         return None, Reason.GATEWAY_PARTLY_VERIFIED, message
     if own.status == _UNAUTHORIZED:
@@ -137,12 +137,9 @@ def judge_gateway(answers: Mapping[Attempt, Answer], expected: str, url: str) ->
         return False, Reason.GATEWAY_REFUSES, message
     if own.status not in _REFUSALS and own.status != _OK:
         return None, Reason.GATEWAY_NOT_VERIFIED, f"{url} answers {own.status} to the operator's own token"
-    seen = f"sees {expected}" if own.status == _OK else f"refuses {expected}, which has no rights,"
-    return (
-        True,
-        Reason.GATEWAY_VERIFIED,
-        f"{url} refuses all bad tokens, and for the operator's own Elasticsearch {seen}",
-    )
+    seen = f"sees {expected}" if own.status == _OK else f"refuses {expected}, which has no rights"
+    message = f"{url} refuses all bad tokens; with the operator's own token Elasticsearch {seen}"
+    return True, Reason.GATEWAY_VERIFIED, message
 
 
 @dataclass(frozen=True, slots=True)

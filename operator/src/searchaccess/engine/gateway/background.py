@@ -34,7 +34,7 @@ from searchaccess.core.status.credential import epoch
 from searchaccess.engine.barrier import caught
 from searchaccess.engine.gateway.reconcile import GatewayReconciler
 from searchaccess.engine.pacing.agenda import Agenda
-from searchaccess.engine.state import ClusterState, Context, Session
+from searchaccess.engine.state import ClusterState, Context, Healthy, Session
 from searchaccess.ports.elasticsearch import Connector
 from searchaccess.ports.errors import ExternalError
 from searchaccess.ports.gateway import Gateways
@@ -49,7 +49,7 @@ AT_ONCE: Final = 8
 PROVE_EVERY: Final = 600.0
 """Seconds between two tests of a gateway whose settings do not change: Elasticsearch logs each of them."""
 PROVE_AGAIN: Final = 60.0
-"""The same after one that did not succeed."""
+"""The same after one that did not succeed, or for a login whose password somebody may have changed."""
 CONFIRM: Final = 20.0
 """Seconds after which a refused login is tried again: a restarting node refuses every login."""
 IDLE: Final = 1.0
@@ -72,7 +72,7 @@ class GatewayWatcher:
         state: what its reconciler knows; receives what is found.
         reconciler: writes the gateway's objects.
         connector: opens connections with the gateway's own login.
-        session: returns the session if requests may be sent now; None: they may not.
+        session: returns the open session; None: there is none.
         publish: publishes the SearchCluster's status.
     """
 
@@ -96,6 +96,8 @@ class GatewayWatcher:
         self._agenda = Agenda(context.clock, PROVE_AGAIN, PROVE_AGAIN)
         self._keys: dict[str, object] = {}
         """What each part was last about."""
+        self._tested_at = float("-inf")
+        """When the login was last tested."""
         self._refusals = 0
         """How often in a row Elasticsearch refused the login."""
 
@@ -105,7 +107,7 @@ class GatewayWatcher:
             return
         while True:
             await asyncio.sleep(max(IDLE, min(self._agenda.delay(), ASK_AGAIN)))
-            session = self._session()
+            session = self._open_session()
             gateway = session.cluster.gateway if session else None
             if session is None or gateway is None or self._reconciler.config.applied is None:
                 continue
@@ -116,6 +118,11 @@ class GatewayWatcher:
                 caught(self._context.meter, self._name, "gateway", error)
             if self._state.gateway != before:
                 self._publish()
+
+    def _open_session(self) -> Session | None:
+        """Return the session if requests may be sent now; None: they may not."""
+        well = isinstance(self._state.health, Healthy) and self._context.ownership.held({self._name})
+        return self._session() if well else None
 
     def _is_due(self, part: str, key: object) -> bool:
         """Return whether a part is due, by time or because it is about something else now."""
@@ -133,7 +140,10 @@ class GatewayWatcher:
         user = keeper.in_use.user if keeper.in_use else ""
         if self._is_due(_GATEWAY, (gateway, self._reconciler.config.ca, loaded)):
             await self._test_gateway(gateways, gateway)
-        if keeper.login is not None and self._is_due(_RUN_AS, (session.connection, user, session.cluster.uid)):
+        due = self._is_due(_RUN_AS, (session.connection, user, session.cluster.uid))
+        suspects = self._reconciler.suspects and self._context.clock.monotonic() - self._tested_at >= PROVE_AGAIN
+        if keeper.login is not None and (due or suspects):
+            self._reconciler.suspects, self._tested_at = False, self._context.clock.monotonic()
             await self._test_login(session, user, keeper.login)
 
     def _found(self, **found: object) -> None:

@@ -20,16 +20,24 @@ from searchaccess.core.gateway.objects import (
     plan_object,
     wanted_object,
 )
+from searchaccess.core.gateway.render import Rendered, render
 from searchaccess.core.gateway.settings import GatewaySettings
 from searchaccess.core.status.credential import epoch
 from searchaccess.engine.gateway.callers import callers_of
 from searchaccess.engine.gateway.job import ForeignObject, Job
 from searchaccess.engine.state import Context
 from searchaccess.ports.errors import NotFound, Rejected
-from searchaccess.ports.gateway import RenderedConfig
 
 MOST_BYTES: Final = 1_000_000
 """Of a ConfigMap's data; the API server takes 1 MiB of data, and 1.5 MiB in all."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Rendering:
+    """The last rendering: thousands of limits take their time."""
+
+    settings: GatewaySettings
+    config: Rendered
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +72,7 @@ class ConfigWriter:
     """Keeps the ConfigMap of one gateway as it should be."""
 
     def __init__(self) -> None:
-        self._rendered: tuple[GatewaySettings, RenderedConfig] | None = None
+        self._rendering: _Rendering | None = None
         self.applied: Applied | None = None
         """What is in place; None: not known."""
         self.ca = ""
@@ -105,9 +113,9 @@ class ConfigWriter:
             settings = settings_of(gateway, session.connection, prefix, jwks_ca=jwks_ca, callers=callers)
         except NotForGateways as error:
             raise Rejected(str(error)) from None
-        if self._rendered is None or self._rendered[0] != settings:
-            self._rendered = (settings, job.gateways.renderer.config(settings))
-        config = self._rendered[1]
+        if self._rendering is None or self._rendering.settings != settings:
+            self._rendering = _Rendering(settings, render(settings))
+        config = self._rendering.config
         if len(config.listeners.encode()) + len(config.clusters.encode()) > MOST_BYTES:
             raise Rejected(
                 f"the gateway's configuration has more than {MOST_BYTES} bytes: declare limits of their own for fewer "

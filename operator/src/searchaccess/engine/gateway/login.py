@@ -26,6 +26,7 @@ from searchaccess.core.gateway.login import (
     wish_of,
 )
 from searchaccess.core.gateway.objects import LOGIN, USER, Observed, wanted_object
+from searchaccess.core.gateway.render import render_login
 from searchaccess.core.model.canonical import RoleBody, role_from_json
 from searchaccess.core.model.intake.reading import mapping
 from searchaccess.core.rights.diff import Difference
@@ -202,7 +203,7 @@ class LoginKeeper:
     async def _issue(self, job: Job, step: Issue, seen: _Seen) -> None:
         """Create a user, then store its password. If the second fails, the next decision deletes the user."""
         names = LoginNames(job.context.operator.instance, job.gateway.name)
-        name, password = free_user(names, seen.keys), Sealed(secrets.token_urlsafe(_RANDOM))
+        name, password = free_user(names, seen.keys, seen.secret), Sealed(secrets.token_urlsafe(_RANDOM))
         key = Key(
             name,
             job.holder.uid,
@@ -215,7 +216,7 @@ class LoginKeeper:
         )
         await self._put(job, key, names, password)
         self._clock.made(key)
-        data = {LOGIN: job.gateways.renderer.login(name, password)}
+        data = {LOGIN: render_login(name, password)}
         now = job.context.clock.now()
         wanted = wanted_object(job.place.login, job.holder, job.gateway.name, str(step.sequence), data, now)
         wanted = replace(wanted, annotations=dict(wanted.annotations) | {USER: name})

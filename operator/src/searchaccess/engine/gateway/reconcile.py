@@ -56,6 +56,8 @@ class GatewayReconciler:
         self._agenda.plan(_OBJECTS, 0.0)
         self._of: object = None
         """What the last reconcile was about."""
+        self.suspects = False
+        """Whether somebody changed something in Elasticsearch since the login was tested: perhaps its password."""
         self.config = ConfigWriter()
         self.keeper = LoginKeeper(context.clock)
 
@@ -81,6 +83,7 @@ class GatewayReconciler:
         if gateways is None:
             return
         recorded = self._recorded()
+        self.suspects = self.suspects or scope.full
         if gateway is None and not recorded:
             self._state.gateway = None
             return

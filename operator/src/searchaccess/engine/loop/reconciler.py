@@ -18,8 +18,7 @@ from searchaccess.core.status.credential import epoch
 from searchaccess.engine.barrier import caught
 from searchaccess.engine.concurrency.tasks import both, with_background
 from searchaccess.engine.credentials.reconcile import CredentialReconciler
-from searchaccess.engine.gateway.background import GatewayWatcher
-from searchaccess.engine.gateway.reconcile import GatewayReconciler
+from searchaccess.engine.gateway.wing import GatewayWing
 from searchaccess.engine.inventory.marks import Dirty
 from searchaccess.engine.loop.check import Peers, check, has_changed, know_login
 from searchaccess.engine.loop.deletion import Deletion
@@ -70,9 +69,8 @@ class Reconciler:
         self._rights = RightsReconciler(context, cluster.name)
         self._queries = QueryProver(context, cluster.name, self.state, self._open_session)
         self._credentials = CredentialReconciler(context, cluster.name, self.state)
-        self._gateway = GatewayReconciler(context, cluster.name, self.state)
-        self._watcher = GatewayWatcher(
-            context, cluster.name, self.state, self._gateway, connector, self._open_session, self._publish_cluster
+        self._gateway = GatewayWing(
+            context, cluster.name, self.state, connector, lambda: self._link.current, self._publish_cluster
         )
         self._failures = FailureReporter(context, cluster.name, self.state)
         self._deletion = Deletion(context)
@@ -116,7 +114,7 @@ class Reconciler:
         former = self._context.inventory.former
         former.begin(self._name)
         try:
-            await with_background(self._loop(since), both(self._queries.run(), self._watcher.run()))
+            await with_background(self._loop(since), both(self._queries.run(), self._gateway.run()))
         finally:
             self.busy_since = None
             self.reconciled.set()
@@ -395,8 +393,5 @@ class Reconciler:
 
     def _delay(self) -> float:
         delay = self._schedule.delay()
-        return (
-            delay
-            if self.is_failing
-            else min(delay, self._rights.delay(), self._credentials.delay(), self._gateway.delay())
-        )
+        wings = (self._rights, self._credentials, self._gateway)
+        return delay if self.is_failing else min(delay, *(wing.delay() for wing in wings))
