@@ -1,12 +1,21 @@
 """Renders the configuration of a gateway: the files that Envoy watches, its bootstrap, and its login."""
 
+import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Final
 
+from searchaccess.core.gateway.render.bootstrap import loaded_version, render_bootstrap
+from searchaccess.core.gateway.render.clusters import clusters
+from searchaccess.core.gateway.render.documents import Json, to_text
+from searchaccess.core.gateway.render.listener import listener
 from searchaccess.core.gateway.render.login import render_login
-from searchaccess.core.gateway.render.paths import Paths
+from searchaccess.core.gateway.render.paths import IN_THE_CHART, Paths
 from searchaccess.core.gateway.settings import GatewaySettings
 
 __all__ = ["Paths", "Rendered", "loaded_version", "render", "render_bootstrap", "render_login"]
+
+_DIGITS: Final = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,29 +30,18 @@ class Rendered:
     """Digest of both, which is ``version_info`` in both."""
 
 
-def render(settings: GatewaySettings, paths: Paths = Paths()) -> Rendered:
+def render(settings: GatewaySettings, paths: Paths = IN_THE_CHART) -> Rendered:
     """Return the configuration of a gateway: the same text for the same settings.
 
     Args:
         settings: what it depends on.
         paths: files and addresses of the pod.
     """
-    raise NotImplementedError
+    upstream = clusters(settings, paths)
+    without_version = to_text({"listeners": [listener(settings, paths, "")], "clusters": upstream})
+    version = hashlib.sha256(without_version.encode()).hexdigest()[:_DIGITS]
+    return Rendered(_file(version, [listener(settings, paths, version)]), _file(version, upstream), version)
 
 
-def render_bootstrap(paths: Paths = Paths()) -> str:
-    """Return the static file with which Envoy starts. It names the files that it watches."""
-    raise NotImplementedError
-
-
-def loaded_version(answer: str) -> str:
-    """Return which version a pod serves, from its answer at ``/version``.
-
-    Args:
-        answer: the body: Envoy's statistics about both files, a line each.
-
-    Returns:
-        The ``version`` of what was rendered; empty while it has not loaded both files of one version, or still
-        prepares to serve them.
-    """
-    raise NotImplementedError
+def _file(version: str, resources: Sequence[Json]) -> str:
+    return to_text({"version_info": version, "resources": list(resources)})

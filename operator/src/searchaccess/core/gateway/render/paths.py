@@ -1,6 +1,7 @@
 """Where a gateway's pod has its files, and at which addresses it listens."""
 
 from dataclasses import dataclass
+from typing import Final
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,3 +30,6 @@ class Paths:
     """Where the Identity-Aware Proxy publishes its keys."""
     jwks_cache_seconds: int = 300
     """After how many seconds keys are read again; a key that was withdrawn is accepted that long."""
+
+
+IN_THE_CHART: Final = Paths()

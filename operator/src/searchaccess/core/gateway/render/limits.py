@@ -1,0 +1,184 @@
+"""What a caller may send: rates, sizes of bodies, and parts of the API."""
+
+from dataclasses import dataclass
+from typing import Final
+
+from searchaccess.core.gateway.render.conditions import (
+    AUTHENTICATED,
+    PAYLOAD,
+    any_of,
+    exactly,
+    expression,
+    payload,
+    policy,
+    rbac,
+)
+from searchaccess.core.gateway.render.documents import Json, extension, typed
+from searchaccess.core.gateway.render.rules import group_policies
+from searchaccess.core.gateway.settings import ApiGroup, GatewaySettings, Rate
+
+LIMITS: Final = "searchaccess.limits"
+"""Where a route says what its callers may send, for messages."""
+
+
+_GROUPS: Final = "groups"
+_SIZE: Final = "size"
+_BUFFER: Final = "envoy.filters.http.buffer"
+_BUFFER_TYPE: Final = "extensions.filters.http.buffer.v3.Buffer"
+_MOST: Final = 2**63 - 1
+_KEPT: Final = 4 * 1024 * 1024
+"""Bytes of a body without ``Content-Length`` that the gateway keeps at most."""
+_BODY: Final = "envoy.filters.http.body_size_limit"
+_BODY_TYPE: Final = "extensions.filters.http.body_size_limit.v3.BodySizeLimit"
+_RBAC: Final = "extensions.filters.http.rbac.v3.RBAC"
+_UNLIMITED: Final = 2**32 - 1
+_AT_ONCE: Final = 500
+"""Addresses in one regular expression, whose size is limited."""
+_KNOWN_CALLERS: Final = 20_000
+"""Callers whose rate is counted at a time; the one that was heard of least lately is forgotten first."""
+
+
+@dataclass(frozen=True, slots=True)
+class CallerClass:
+    """Callers with the same limits, except for rates: they share a route."""
+
+    callers: tuple[str, ...]
+    """E-mail addresses; empty: all others."""
+    max_body: int
+    groups: frozenset[ApiGroup] | None
+
+
+def classes(settings: GatewaySettings) -> tuple[CallerClass, ...]:
+    """Return the classes of callers; the last one has all that are not in another."""
+    default = (settings.limits.max_body, settings.limits.groups)
+    found: dict[tuple[int, frozenset[ApiGroup] | None], list[str]] = {}
+    for email, limits in sorted(settings.callers.items()):
+        key = (limits.max_body, limits.groups)
+        if key != default:
+            found.setdefault(key, []).append(email)
+    several = [
+        CallerClass(tuple(emails[start : start + _AT_ONCE]), body, groups)
+        for (body, groups), emails in found.items()
+        for start in range(0, len(emails), _AT_ONCE)
+    ]
+    return (*sorted(several, key=lambda one: one.callers), CallerClass((), *default))
+
+
+def routes(settings: GatewaySettings) -> list[Json]:
+    """Return the routes of all callers: what they match, and what they change in the filters."""
+    largest = largest_body(settings)
+    return [route for one in classes(settings) for route in _class_routes(one, largest)]
+
+
+def _class_routes(one: CallerClass, largest: int) -> list[Json]:
+    """Return the routes of a class of callers.
+
+    Envoy limits bodies that it passes on as they arrive by one number for all callers: the largest. For others it looks
+    at ``Content-Length``, and keeps a body without one until it is complete.
+    """
+    if one.max_body >= largest:
+        return [_route(one, {}, one.max_body, _streamed())]
+    kept = min(one.max_body, _KEPT)
+    without_length = {"headers": [{"name": "content-length", "present_match": True, "invert_match": True}]}
+    buffered = {_BUFFER: typed(f"{_BUFFER_TYPE}PerRoute", buffer={"max_request_bytes": kept})}
+    too_long = {"header": {"name": "content-length", "range_match": {"start": one.max_body + 1, "end": _MOST}}}
+    sized = _streamed() | {_SIZE: _rules(_SIZE, {"body-size": policy(too_long)})}
+    return [
+        _route(one, without_length, kept, buffered),
+        _route(one, {}, one.max_body, sized),
+    ]
+
+
+def limit_filters(settings: GatewaySettings) -> list[Json]:
+    """Return the filters for limits, which come after those that find out who calls."""
+    all_classes, largest = classes(settings), largest_body(settings)
+    sizes = any(one.max_body < largest for one in all_classes)
+    filters = []
+    if sizes or any(one.groups is not None for one in all_classes):
+        filters.append(extension(_GROUPS, _RBAC, rules_stat_prefix=f"{_GROUPS}_", rules=rbac("DENY", {})))
+    if sizes:
+        filters.append(extension(_SIZE, _RBAC))
+    if descriptors := _descriptors(settings):
+        filters.append(_rate_filter(descriptors))
+    if sizes:
+        filters.append(extension(_BUFFER, _BUFFER_TYPE, max_request_bytes=_KEPT))
+    return [*filters, extension(_BODY, _BODY_TYPE, max_request_bytes=largest)]
+
+
+def largest_body(settings: GatewaySettings) -> int:
+    """Return how many bytes those callers may send that may send most."""
+    return max(limits.max_body for limits in (settings.limits, *settings.callers.values()))
+
+
+def _route(one: CallerClass, more: Json, max_body: int, own_filters: Json) -> Json:
+    filters = dict(own_filters)
+    if one.groups is not None:
+        filters[_GROUPS] = _rules(_GROUPS, group_policies(one.groups))
+    allowed = "all" if one.groups is None else ", ".join(sorted(one.groups)) or "none"
+    return {
+        "match": {"prefix": "/", **_match(one), **more},
+        "typed_per_filter_config": filters,
+        "metadata": {"filter_metadata": {LIMITS: {"maxBody": str(max_body), "apis": allowed}}},
+    }
+
+
+def _streamed() -> Json:
+    return {_BUFFER: typed(f"{_BUFFER_TYPE}PerRoute", disabled=True)}
+
+
+def _rules(name: str, policies: Json) -> Json:
+    rules = {"rules_stat_prefix": f"{name}_", "rules": rbac("DENY", dict(sorted(policies.items())))}
+    return typed("extensions.filters.http.rbac.v3.RBACPerRoute", rbac=rules)
+
+
+def _match(one: CallerClass) -> Json:
+    if not one.callers:
+        return {}
+    value = exactly(one.callers[0]) if len(one.callers) == 1 else expression(any_of(one.callers))
+    return {"dynamic_metadata": [payload("email", value)]}
+
+
+def _descriptors(settings: GatewaySettings) -> list[Json]:
+    default = settings.limits.rate
+    own = [
+        {"entries": [{"key": "principal", "value": email}], "token_bucket": _bucket(limits.rate, settings.replicas)}
+        for email, limits in sorted(settings.callers.items())
+        if limits.rate != default
+    ]
+    if default is None:
+        return own
+    return [*own, {"entries": [{"key": "principal"}], "token_bucket": _bucket(default, settings.replicas)}]
+
+
+def _bucket(rate: Rate | None, replicas: int) -> Json:
+    if rate is None:
+        return {"max_tokens": _UNLIMITED, "tokens_per_fill": _UNLIMITED, "fill_interval": "1s"}
+    refill = _share(rate.per_second, replicas)
+    return {"max_tokens": max(_share(rate.burst, replicas), refill), "tokens_per_fill": refill, "fill_interval": "1s"}
+
+
+def _share(number: int, replicas: int) -> int:
+    return -(-number // replicas)
+
+
+def _rate_filter(descriptors: list[Json]) -> Json:
+    always = {"default_value": {"numerator": 100}}
+    principal = {
+        "descriptor_key": "principal",
+        "metadata_key": {"key": AUTHENTICATED, "path": [{"key": PAYLOAD}, {"key": "email"}]},
+        "source": "DYNAMIC",
+    }
+    return extension(
+        "envoy.filters.http.local_ratelimit",
+        "extensions.filters.http.local_ratelimit.v3.LocalRateLimit",
+        stat_prefix="rate",
+        filter_enabled=always,
+        filter_enforced=always,
+        enable_retry_after_header=True,
+        enable_x_ratelimit_headers="DRAFT_VERSION_03",
+        always_consume_default_token_bucket=False,
+        max_dynamic_descriptors=_KNOWN_CALLERS,
+        token_bucket=_bucket(None, 1),
+        rate_limits=[{"actions": [{"metadata": principal}]}],
+        descriptors=descriptors,
+    )

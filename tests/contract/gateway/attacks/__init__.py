@@ -1,0 +1,1 @@
+"""Tables of attacks: what is sent, what is expected, and why."""

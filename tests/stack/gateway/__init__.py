@@ -1,0 +1,1 @@
+"""The gateway in front of Elasticsearch: Envoy, who publishes keys, and an upstream that records what arrives."""
