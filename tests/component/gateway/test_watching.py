@@ -31,7 +31,7 @@ async def test_without_pods_the_gateway_is_missing_until_they_run(stage: Stage) 
 async def test_pods_that_do_not_load_a_configuration_are_named_after_the_grace(stage: Stage) -> None:
     await begin(stage, "pod-a", "pod-b")
     stage.gateways.follows = False
-    declare(stage, replicas=5)
+    declare(stage, limits={"maxBody": "1Mi"})
     await stage.sleep(GRACE / 2)
     assert condition(stage, "GatewayInSync") == ("Unknown", "GatewayUpdating")
     stage.gateways.running["gateways", PLACE.name]["pod-a"] = stage.cluster()["status"]["gateway"]["version"]
@@ -48,7 +48,7 @@ async def test_pods_that_do_not_load_a_configuration_are_named_after_the_grace(s
 async def test_the_grace_counts_across_a_restart_of_the_operator(stage: Stage) -> None:
     await begin(stage, "pod-a")
     stage.gateways.follows = False
-    declare(stage, replicas=5)
+    declare(stage, limits={"maxBody": "1Mi"})
     await stage.sleep(GRACE)
     await stage.restart()
     await stage.sleep(20)
