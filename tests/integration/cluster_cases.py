@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from tests.integration.cases import Cases, numbered
+from tests.integration.gateway_cases import ONE_VERIFIER, accept_gateways, reject_gateways
 from tests.integration.reference_cases import CERTIFICATE, KEY, reject_certificates, reject_reference
 
 CLOUD_ID = "prod:ZXVyb3BlLXdlc3QxLmdjcC5jbG91ZC5lcy5pbyRhYmMkZGVm"
@@ -205,7 +206,7 @@ def reject_clusters(cases: Cases) -> None:
     ):
         cases.cluster(f"the address {url}", {"urls": [url]}, _BAD_URL)
     _reject_logins(cases)
-    cases.cluster("no way to check identity", {"identity": {}}, "spec.identity.jwtRealm: Required value")
+    cases.cluster("no way to check identity", {"identity": {}}, ONE_VERIFIER)
     cases.cluster("a realm without a name", {"identity": {"jwtRealm": {"audience": "a"}}}, "name: Required value")
     cases.cluster("a realm without audience", {"identity": {"jwtRealm": {"name": "a"}}}, "audience: Required value")
     for name in ("", "xpack.security.authc.realms.jwt.google", "goo gle"):
@@ -213,6 +214,7 @@ def reject_clusters(cases: Cases) -> None:
     cases.cluster("a realm of 101 characters", _realm(name="a" * 101), "may not be more than 100")
     cases.cluster("an unknown client authentication", _realm(clientAuthentication="shared_secret"), "Unsupported value")
     _reject_identities(cases)
+    reject_gateways(cases)
     _reject_namespaces(cases, "allowed", _namespaces)
     _reject_namespaces(cases, "adopting", _adopting)
     _reject_orphans(cases)
@@ -268,6 +270,7 @@ def accept_clusters(cases: Cases) -> None:
     cases.cluster("a namespace that may adopt", _adopting(names=["shop"]))
     cases.cluster("100 adoptions", _adopt(*({"name": name, "hash": "0" * 16} for name in numbered(100, 507))))
     cases.cluster("ten takeovers", {"takeOver": [{"controller": "a" * 128, "instance": "-".ljust(100, "0")}] * 10})
+    accept_gateways(cases)
     cases.cluster("one role mapping for each principal", {"mapping": "PerPrincipal"})
     for least, most in (("500ms", "5s"), ("1h", "24h"), ("1.5s", "1h30m"), ("3600s", "1440m")):
         drift = {"probeEvery": least, "sweepEvery": most}

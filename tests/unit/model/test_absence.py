@@ -35,6 +35,10 @@ GRANTS_MORE: dict[str, list[Any]] = {
     "SearchCluster.ca": [{}],
     "SearchCluster.login": [{}],
     "SearchCluster.identity.jwtRealm.principal": [""],
+    "SearchCluster.identity.gateway.ca": [{}],
+    "SearchCluster.identity.gateway.jwks.ca": [{}],
+    "SearchCluster.identity.gateway.limits": [""],
+    "SearchCluster.identity.gateway.limits.requestsPerSecond": ["", 0],
     "SearchCluster.identity.cloudRun.refreshEvery": [""],
     "SearchCluster.identity.cloudRun.gracePeriod": [""],
     "SearchCluster.allowedNamespaces": [{}],
@@ -122,6 +126,26 @@ GRANTS_NO_MORE: dict[str, str] = {
     "SearchCluster.login.googleIdentity.clientSecretRef": "the realm checks it",
     "SearchCluster.identity.jwtRealm.issuer": "the realm is compared with it",
     "SearchCluster.identity.jwtRealm.clientAuthentication": "the realm is compared with it",
+    "SearchCluster.identity.jwtRealm": "exactly one way is needed",
+    "SearchCluster.identity.gateway": "exactly one way is needed",
+    "SearchCluster.identity.gateway.issuer": "tokens of Google alone count",
+    "SearchCluster.identity.gateway.jwks": "another issuer than Google needs it",
+    "SearchCluster.identity.gateway.jwks.ca.inline": "exactly one place is needed",
+    "SearchCluster.identity.gateway.jwks.ca.secretRef": "exactly one place is needed",
+    "SearchCluster.identity.gateway.jwks.ca.secretRef.key": "the key that all have",
+    "SearchCluster.identity.gateway.jwks.ca.configMapRef": "exactly one place is needed",
+    "SearchCluster.identity.gateway.jwks.ca.configMapRef.key": "the key that all have",
+    "SearchCluster.identity.gateway.ca.inline": "exactly one place is needed",
+    "SearchCluster.identity.gateway.ca.secretRef": "exactly one place is needed",
+    "SearchCluster.identity.gateway.ca.secretRef.key": "the key that all have",
+    "SearchCluster.identity.gateway.ca.configMapRef": "exactly one place is needed",
+    "SearchCluster.identity.gateway.ca.configMapRef.key": "the key that all have",
+    "SearchCluster.identity.gateway.name": "where the configuration is written, not what it allows",
+    "SearchCluster.identity.gateway.replicas": "fewer requests are allowed than with one replica",
+    "SearchCluster.identity.gateway.limits.burst": "requestsPerSecond limits the average",
+    "SearchCluster.identity.gateway.limits.maxBody": "bodies are limited to 100Mi",
+    "SearchCluster.identity.gateway.iap": "its assertions are not accepted",
+    "SearchCluster.identity.gateway.iap.allowPeople": "nobody but service accounts is allowed",
     "SearchCluster.identity.cloudRun": "its fields have defaults",
     "SearchCluster.allowedNamespaces.names": "either is enough, so less is allowed",
     "SearchCluster.allowedNamespaces.selector": "either is enough, so less is allowed",
@@ -182,6 +206,18 @@ GRANTS_NO_MORE: dict[str, str] = {
     "SearchAccessPolicy.exceptions": "it applies to more SearchAccesses",
 }
 """The other optional fields, and why their absence grants no more."""
+
+BEHIND_GATEWAY: dict[str, Any] = {
+    "gateway": {
+        "audience": "https://es.example.com",
+        "url": "https://es.example.com",
+        "namespace": "search",
+        "jwks": {"url": "https://keys.example.com", "ca": {"secretRef": {"namespace": "a", "name": "b"}}},
+        "ca": {"secretRef": {"namespace": "a", "name": "b"}},
+        "iap": {"audience": "/projects/1/global/backendServices/2"},
+    }
+}
+"""The other way in which a SearchCluster has callers verified."""
 
 FULL: dict[str, dict[str, Any]] = {
     "SearchAccess": {
@@ -281,6 +317,8 @@ def invalid_with(place: str, value: Any) -> str:
     """Give what is said of a complete manifest in which one field is replaced."""
     kind, *steps = place.split(".")
     spec = copy.deepcopy(FULL[kind])
+    if place.startswith("SearchCluster.identity.gateway"):
+        spec["identity"] = copy.deepcopy(BEHIND_GATEWAY)
     assert READ[kind](with_spec(kind, spec)).invalid == ""
     part: Any = spec
     for step in steps[:-1]:
@@ -416,7 +454,8 @@ def added(schema: dict[str, Any], path: str = "") -> Iterator[str]:
         place = f"{path}{name}"
         if "default" in part:
             yield place
-        if "default" in part or name in schema.get("required", ()):
+        # The first version required jwtRealm.
+        if "default" in part or name in schema.get("required", ()) or place == "identity.jwtRealm":
             yield from added(part, f"{place}.")
 
 
@@ -426,3 +465,11 @@ def test_a_later_field_is_written_into_no_object_that_does_not_say_it(kind: str)
     crd = custom_resource_definitions()[PLURALS[kind]]
     spec = crd["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]["spec"]
     assert set(added(spec)) == ADDED[kind]
+
+
+@pytest.mark.parametrize("kind", SPECS)
+def test_no_default_has_a_null_which_the_api_server_would_refuse(kind: str) -> None:
+    crd = custom_resource_definitions()[PLURALS[kind]]
+    spec = crd["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]["spec"]
+    defaults = {path: part["default"] for path, part in schemas(spec, kind) if isinstance(part.get("default"), dict)}
+    assert [path for path, value in defaults.items() if None in value.values()] == []

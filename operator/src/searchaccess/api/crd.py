@@ -50,6 +50,9 @@ def _structural(schema: dict[str, Any], definitions: dict[str, Any], *, in_list:
     result = {key: schema[key] for key in _KEYWORDS if schema.get(key) is not None}
     if in_list:
         result.pop("default", None)
+    if isinstance(result.get("default"), dict):
+        # What is left out. The API server takes null only where the schema is nullable.
+        result["default"] = {key: value for key, value in result["default"].items() if value is not None}
     result |= {key: value for key, value in schema.items() if key.startswith("x-kubernetes-")}
     if "pattern" in schema and "x-kubernetes-validations" not in result:
         raise ValueError(f"a pattern without a CEL rule: {schema}")

@@ -205,6 +205,9 @@ _NOTHING_TO_VERIFY = (
     "with allowExposure: [InsecureSkipVerify] no certificate is verified: remove ca or, better, InsecureSkipVerify"
 )
 GOOGLE_IDENTITY_NEEDS_REALM = "login.googleIdentity needs identity.jwtRealm: with a gateway, set login.secretRef"
+_NO_MAPPINGS = (
+    "mapping says how a JWT realm's callers get their roles: remove it, a gateway's callers need no role mapping"
+)
 _NO_LOGIN = "set login.secretRef or login.googleIdentity (only eck provides its own user)"
 
 
@@ -224,6 +227,7 @@ class SearchClusterSpec(ApiModel):
                 "!has(self.identity.gateway) || !has(self.login) || !has(self.login.googleIdentity)",
                 GOOGLE_IDENTITY_NEEDS_REALM,
             ),
+            cel(f"!has(self.identity.gateway) || self.mapping != '{MappingKind.PER_PRINCIPAL}'", _NO_MAPPINGS),
             cel(
                 f"!has(self.urls) || {_allows(Exposure.PLAIN_HTTP)} || self.urls.all(u, u.startsWith('https://'))",
                 _PLAIN_HTTP,
@@ -316,6 +320,8 @@ class SearchClusterSpec(ApiModel):
             raise ValueError(_NO_LOGIN)
         if self.identity.gateway and self.login and self.login.google_identity:
             raise ValueError(GOOGLE_IDENTITY_NEEDS_REALM)
+        if self.identity.gateway and self.mapping is MappingKind.PER_PRINCIPAL:
+            raise ValueError(_NO_MAPPINGS)
         if Exposure.PLAIN_HTTP not in self.allow_exposure and not all(
             url.startswith("https://") for url in self.urls or ()
         ):

@@ -13,6 +13,8 @@ BODY_PATTERN = r"^[1-9][0-9]{0,5}(Ki|Mi|Gi)$"
 """A size in bytes, as Kubernetes writes quantities."""
 PERSON_PATTERN = r"^[A-Za-z0-9.*_%+-]{1,64}@[A-Za-z0-9.-]{1,253}$"
 """An e-mail address, with wildcards before its @ alone: a domain is always spelled out."""
+AUDIENCE_PATTERN = r"^/projects/[0-9]+/(global/backendServices/[0-9]+|apps/[a-z0-9-]+|locations/.+)$"
+"""The audience of the Identity-Aware Proxy's assertions."""
 LABEL_PATTERN = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$"
 """A label of a DNS name (RFC 1123)."""
 _LABEL = rules(cel(matches(LABEL_PATTERN), "write a DNS label such as searchaccess-gateway"))
@@ -55,7 +57,7 @@ class JwksSource(ApiModel):
     url: Annotated[str, Field(max_length=500, json_schema_extra=_HTTPS_URL)]
     """Address of the JSON Web Key Set (RFC 7517)."""
 
-    ca: Certificates | None = None
+    ca: Annotated[Certificates | None, Narrows("then those of the gateway's image are trusted")] = None
     """Certificate authorities to trust for it. Defaults to those of the gateway's image."""
 
 
@@ -68,7 +70,7 @@ class IdentityAwareProxy(ApiModel):
             max_length=300,
             json_schema_extra=rules(
                 cel(
-                    matches(r"^/projects/[0-9]+/(global/backendServices/[0-9]+|apps/[a-z0-9-]+|locations/.+)$"),
+                    matches(AUDIENCE_PATTERN),
                     "write the audience of its signed header, such as /projects/123/global/backendServices/456",
                 )
             ),
@@ -122,7 +124,7 @@ class Gateway(ApiModel):
     url: Annotated[str, Field(max_length=500, json_schema_extra=_HTTPS_URL)]
     """Address at which callers reach the gateway. The operator tests the gateway there."""
 
-    ca: Certificates | None = None
+    ca: Annotated[Certificates | None, Narrows("then the system's authorities are trusted")] = None
     """Certificate authorities to trust for `url`. Defaults to the system's."""
 
     namespace: Annotated[str, Field(max_length=63, json_schema_extra=_LABEL)]

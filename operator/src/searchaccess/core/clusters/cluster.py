@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from searchaccess.api.clusters.gateway import Gateway
+from searchaccess.api.clusters.gateway import AUDIENCE_PATTERN, BODY_PATTERN, LABEL_PATTERN, PERSON_PATTERN, Gateway
 from searchaccess.api.clusters.namespaces import AllowedNamespaces
 from searchaccess.api.clusters.orphans import Orphans
 from searchaccess.api.clusters.ownership import TakeOver
@@ -34,6 +34,7 @@ OLDEST: Final = (8, 15)
 _NO_UUID: Final = frozenset({"", "_na_"})
 """What Elasticsearch answers before the cluster has formed."""
 
+_HTTPS: Final = r"https://[^/@?#\s]+(/[^@?#\s]*)?"
 _HOST: Final = re.compile(r"https?://[^/@?#\s]+(/[^@?#\s]*)?")
 
 _FIELD_SECURITY: Final = frozenset({"platinum", "enterprise", "trial"})
@@ -124,6 +125,8 @@ def _problems(spec: SearchClusterSpec) -> str:
     realm = spec.identity.jwt_realm
     if realm and not re.fullmatch(r"[A-Za-z0-9_-]+", realm.name):
         return "spec.identity.jwtRealm.name: write the realm's name alone, such as google"
+    if spec.identity.gateway and (problem := _gateway_problem(spec.identity.gateway)):
+        return f"spec.identity.gateway.{problem}"
     if spec.ca and spec.ca.inline is not None and not holds_certificates(spec.ca.inline):
         return f"spec.ca.inline {NO_CERTIFICATE}"
     for position, store in enumerate(spec.secret_stores):
@@ -133,6 +136,42 @@ def _problems(spec: SearchClusterSpec) -> str:
             where = f"spec.secretStores[{position}].googleSecretManager.location"
             return f"{where}: write the region's name, such as europe-west1 (not a zone)"
     return ""
+
+
+def _gateway_problem(gateway: Gateway) -> str:
+    """Return what is wrong with a gateway that the model accepts, after its path; empty: nothing.
+
+    Over plain HTTP anybody on the way could answer with keys of his own. Names become parts of paths of the API server.
+    A pattern for people becomes part of a regular expression.
+    """
+    forms = [
+        ("url", gateway.url, _HTTPS, "write https://host, without user or query"),
+        ("namespace", gateway.namespace, LABEL_PATTERN, "write a DNS label such as searchaccess-gateway"),
+        ("name", gateway.name, LABEL_PATTERN, "write a DNS label such as searchaccess-gateway"),
+        ("limits.maxBody", gateway.limits.max_body, BODY_PATTERN, "write a size such as 512Ki, 100Mi or 1Gi"),
+    ]
+    authorities = {"ca": gateway.ca}
+    if gateway.jwks:
+        forms.append(("jwks.url", gateway.jwks.url, _HTTPS, "write https://host, without user or query"))
+        authorities["jwks.ca"] = gateway.jwks.ca
+    if gateway.iap:
+        says = "write the audience of its signed header, such as /projects/123/global/backendServices/456"
+        forms.append(("iap.audience", gateway.iap.audience, AUDIENCE_PATTERN, says))
+        says = "write an e-mail address such as *@example.com; the domain has no wildcards"
+        people = enumerate(gateway.iap.allow_people)
+        forms += [(f"iap.allowPeople[{position}]", person, PERSON_PATTERN, says) for position, person in people]
+    wrong = [f"{place}: {says}" for place, value, pattern, says in forms if not _fully(pattern, value)]
+    wrong += [
+        f"{place}.inline {NO_CERTIFICATE}"
+        for place, ca in authorities.items()
+        if ca and ca.inline is not None and not holds_certificates(ca.inline)
+    ]
+    return next(iter(wrong), "")
+
+
+def _fully(pattern: str, value: str) -> bool:
+    """Return whether a whole text has a form: at the end, ``$`` would take a newline too."""
+    return re.fullmatch(pattern.removeprefix("^").removesuffix("$"), value) is not None
 
 
 def cluster_from_object(raw: Mapping[str, Any]) -> Cluster:
