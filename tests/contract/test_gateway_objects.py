@@ -191,7 +191,8 @@ async def test_pods_that_run_are_listed(installed: KubernetesServers) -> None:
     namespace = side.place.namespace
 
     def pod(name: str, **status: str) -> None:
-        spec = {"containers": [{"name": "envoy", "image": "envoy"}], "automountServiceAccountToken": False}
+        containers = [{"name": "envoy", "image": "envoy"}]
+        spec = {"containers": containers, "serviceAccountName": "envoy", "automountServiceAccountToken": False}
         meta = {"name": name, "namespace": namespace, "labels": {LABEL_GATEWAY: NAME}}
         body = {"apiVersion": "v1", "kind": "Pod", "metadata": meta, "spec": spec}
         installed.run_kubectl("create", "-f", "-", input=json.dumps(body))
@@ -200,7 +201,7 @@ async def test_pods_that_run_are_listed(installed: KubernetesServers) -> None:
             "patch", "pod", name, "-n", namespace, "--subresource=status", "--type=merge", "-p", patch
         )
 
-    installed.run_kubectl("create", "serviceaccount", "default", "-n", namespace)
+    installed.run_kubectl("create", "serviceaccount", "envoy", "-n", namespace)
     pod("pod-a", phase="Running", podIP="10.1.1.1")
     pod("pod-b", phase="Pending")
     found = await side.objects.pods(namespace, NAME)
