@@ -24,9 +24,9 @@ from searchaccess.core.gateway.render import Rendered, render
 from searchaccess.core.gateway.settings import GatewaySettings
 from searchaccess.core.status.credential import epoch
 from searchaccess.engine.gateway.callers import callers_of
-from searchaccess.engine.gateway.job import ForeignObject, Job
+from searchaccess.engine.gateway.job import Job
 from searchaccess.engine.state import Context
-from searchaccess.ports.errors import NotFound, Rejected
+from searchaccess.ports.errors import ForeignObject, NotFound, Rejected
 
 MOST_BYTES: Final = 1_000_000
 """Of a ConfigMap's data; the API server takes 1 MiB of data, and 1.5 MiB in all."""
@@ -91,7 +91,7 @@ class ConfigWriter:
         applied = self.applied is not None and (self.applied.place, self.applied.version) == (job.place, version)
         plan = plan_object(wanted, observed, job.holder, applied=applied)
         if plan.conflict:
-            raise ForeignObject(job.described(target))
+            raise ForeignObject(job.foreign(job.described(target)))
         if job.context.dry_run is not None:
             self._note(job, wanted, observed, plan)
             return version

@@ -3,21 +3,10 @@
 from dataclasses import dataclass, field
 
 from searchaccess.api.clusters.gateway import Gateway
-from searchaccess.api.conditions.reasons import Reason
 from searchaccess.core.gateway.objects import Holder, Place, Target
 from searchaccess.core.rights.diff import Difference
 from searchaccess.engine.state import Context, Session
-from searchaccess.ports.errors import ExternalError
 from searchaccess.ports.gateway import Gateways
-
-
-class ForeignObject(ExternalError):
-    """An object of a gateway's name belongs to somebody else. Nothing is written over it."""
-
-    reason = Reason.OWNERSHIP_CONFLICT
-
-    def __init__(self, what: str) -> None:
-        super().__init__(f"{what} is not managed by this operator for this SearchCluster: rename it or the gateway")
 
 
 @dataclass(slots=True)
@@ -47,6 +36,12 @@ class Job:
     def people(self) -> tuple[str, ...]:
         """The people whom it accepts."""
         return tuple(self.gateway.iap.allow_people) if self.gateway.iap else ()
+
+    def foreign(self, what: str) -> str:
+        """Return the message about an object of somebody else."""
+        return (
+            f"{what} is not managed by this operator for SearchCluster {self.holder.cluster}: rename it, or the gateway"
+        )
 
     def described(self, target: Target) -> str:
         """Return an object as messages name it."""

@@ -32,10 +32,10 @@ from searchaccess.core.model.intake.reading import mapping
 from searchaccess.core.rights.diff import Difference
 from searchaccess.core.rights.ownership import Role
 from searchaccess.core.status.credential import rfc3339
-from searchaccess.engine.gateway.job import ForeignObject, Job
+from searchaccess.engine.gateway.job import Job
 from searchaccess.engine.pacing.sharedclock import SharedClock
 from searchaccess.ports.clock import Clock
-from searchaccess.ports.errors import PermissionDenied, Unexpected
+from searchaccess.ports.errors import ForeignObject, PermissionDenied, Unexpected
 
 MOST_STEPS: Final = 8
 """Steps in one reconcile at most; the next one does the rest."""
@@ -113,7 +113,7 @@ class LoginKeeper:
         raw = (await port.roles([wanted.name])).get(wanted.name)
         have = Role(wanted.name, role_from_json(raw), dict(mapping(raw.get("metadata")))) if raw is not None else None
         if have is not None and not is_own(have.metadata, operator, job.holder):
-            raise ForeignObject(f"role {wanted.name}")
+            raise ForeignObject(job.foreign(f"role {wanted.name}"))
         if wanted.same_as(have):
             self._role = wanted
             return
@@ -143,10 +143,10 @@ class LoginKeeper:
         users = await job.session.port.users_named(names.users)
         for name, raw in users.items():
             if not is_own(raw.get("metadata"), job.context.operator, job.holder):
-                raise ForeignObject(f"user {name}")
+                raise ForeignObject(job.foreign(f"user {name}"))
         secret = await job.gateways.objects.read(job.place.login)
         if secret is not None and not secret.belongs_to(job.holder):
-            raise ForeignObject(job.described(job.place.login))
+            raise ForeignObject(job.foreign(job.described(job.place.login)))
         keys = [
             key_of(name, raw, job.context.operator, job.holder, refused=name == self.refused)
             for name, raw in users.items()

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from typing import Final
 
 from searchaccess.api.clusters.status import PLACES_LIMIT, GatewayStatus
-from searchaccess.api.conditions.events import EVENT_DOCS, EventReason
+from searchaccess.api.conditions.events import EventReason
 from searchaccess.api.conditions.types import ConditionType
 from searchaccess.api.status import SearchClusterStatus, Truth, condition_of
 from searchaccess.core.gateway.facts import GatewayFacts, Judgement
@@ -13,6 +13,17 @@ from searchaccess.core.status.events import Note, note
 
 _TRUTH: Final[dict[bool | None, Truth]] = {True: TRUE, False: FALSE, None: UNKNOWN}
 CONDITIONS: Final = (ConditionType.GATEWAY_IN_SYNC, ConditionType.GATEWAY_VERIFIED, ConditionType.RUN_AS_ENABLED)
+
+_EVENTS: Final = (
+    EventReason.GATEWAY_OUT_OF_DATE,
+    EventReason.GATEWAY_MISSING,
+    EventReason.GATEWAY_ACCEPTS_OTHERS,
+    EventReason.GATEWAY_REFUSES,
+    EventReason.GATEWAY_LOGIN_REFUSED,
+    EventReason.RUN_AS_DISABLED,
+    EventReason.RUN_AS_TOO_WIDE,
+)
+"""Reasons of these conditions that are emitted as events."""
 
 
 def mark_gateway(conditions: Conditions, facts: GatewayFacts | None, *, declared: bool) -> None:
@@ -77,5 +88,5 @@ def gateway_notes(previous: SearchClusterStatus, status: SearchClusterStatus, fa
         now, before = condition_of(status, kind), condition_of(previous, kind)
         if now is None or now.status != FALSE or (before is not None and before.reason == now.reason):
             continue
-        notes += [note(reason, now.message) for reason in EVENT_DOCS if reason == now.reason]
+        notes += [note(reason, now.message) for reason in _EVENTS if reason == now.reason]
     return notes
