@@ -41,8 +41,8 @@ def test_it_prints_them_without_a_folder(tmp_path: Path) -> None:
     done = CliRunner().invoke(app, ["gateway", "render", "-f", manifest(tmp_path)])
     assert done.exit_code == 0
     names = ["bootstrap/bootstrap.yaml", "dynamic/listeners.yaml", "dynamic/clusters.yaml"]
-    assert [line[2:] for line in done.output.splitlines() if line[2:] in names] == names
-    assert len(list(yaml.safe_load_all(done.output))) == 3
+    assert [line[2:] for line in done.stdout.splitlines() if line[2:] in names] == names
+    assert len(list(yaml.safe_load_all(done.stdout))) == 3
 
 
 @pytest.mark.parametrize(
