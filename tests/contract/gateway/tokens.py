@@ -50,7 +50,11 @@ class Forger:
         return self.signed(self.claims(email, **more))
 
     def signed(
-        self, claims: Any, head: Mapping[str, Any] | None = None, key: rsa.RSAPrivateKey | None = None, alg: str = "RS256"
+        self,
+        claims: Any,
+        head: Mapping[str, Any] | None = None,
+        key: rsa.RSAPrivateKey | None = None,
+        alg: str = "RS256",
     ) -> str:
         """A token with a signature, by Google unless there is another key. Claims may be a text."""
         text = claims if isinstance(claims, str) else json.dumps(claims)
@@ -70,7 +74,7 @@ class Forger:
 
     def assertion(self, email: str, **more: Any) -> str:
         """What the Identity-Aware Proxy says."""
-        said = self.claims(email, iss=IAP_ISSUER, aud=IAP_AUDIENCE, email_verified=None, **more)
+        said = self.claims(email, **{"iss": IAP_ISSUER, "aud": IAP_AUDIENCE, "email_verified": None, **more})
         return jwt.encode(said, self.iap, algorithm="ES256", headers={"kid": "iap"})
 
     def iap_keys(self) -> str:

@@ -55,7 +55,9 @@ def parsed(received: bytes) -> list[tuple[int, bytes, bool]]:
         if not separator:
             break
         status = int(head[9:12])
-        lengths = [line.partition(b":")[2] for line in head.lower().split(b"\r\n") if line.startswith(b"content-length:")]
+        lengths = [
+            line.partition(b":")[2] for line in head.lower().split(b"\r\n") if line.startswith(b"content-length:")
+        ]
         length = int(lengths[0]) if lengths else 0
         if status >= 200:
             found.append((status, rest[:length], len(rest) >= length))

@@ -18,7 +18,7 @@ from tests.stack.workspace import Workspace
 from tests.support.waiting import eventually
 
 _START_SECONDS = 60.0
-_DRAIN_SECONDS = "1"
+_DRAIN_SECONDS = "20"
 
 
 class Gateway:
@@ -84,10 +84,10 @@ class Gateway:
         project(Path(self.paths.login), {"login.yaml": file})
 
     def start(self, *, ready: bool = True) -> None:
-        """Start Envoy and wait until it serves callers, or until it answers health checks."""
+        """Start Envoy and wait until it serves callers, or only until it lives: without keys it serves nobody."""
         self._process = self._processes.start("envoy", self.command())
         try:
-            self._process.wait_until(self.is_serving if ready else self._answers, _START_SECONDS)
+            self._process.wait_until(self.is_serving if ready else self._lives, _START_SECONDS)
         except BaseException:
             self._process.kill()
             raise
@@ -104,6 +104,8 @@ class Gateway:
             "1",
             "--drain-time-s",
             _DRAIN_SECONDS,
+            "--drain-strategy",
+            "immediate",
             "--file-flush-interval-msec",
             "50",
             *more,
@@ -142,12 +144,11 @@ class Gateway:
             raise AssertionError(log)
         return self.is_ready() and self.version() == self.rendered.version
 
-    def _answers(self) -> bool:
+    def _lives(self) -> bool:
         try:
-            self.health("/ready")
+            return self.admin("GET", "/ready").text.strip() in {"LIVE", "INITIALIZING", "PRE_INITIALIZING"}
         except httpx.TransportError:
             return False
-        return True
 
     def version(self) -> str:
         """Which version it serves."""

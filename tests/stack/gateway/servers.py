@@ -158,6 +158,7 @@ class KeyPublisher(_Server):
 
     def __init__(self, certificate: ServerCertificate, keys: str) -> None:
         super().__init__(certificate)
+        self.certificate = certificate
         self.published = Answer(body=keys.encode())
         self.asked = 0
 

@@ -73,12 +73,16 @@ HEADERS: list[Row] = [
     _header("of another address", "X-Original-URL: /_security/user\r\nX-Rewrite-URL: /_security/user"),
     _header("of another method", "X-HTTP-Method-Override: DELETE\r\nX-HTTP-Method: DELETE"),
     _header("of a session", "Cookie: sid=1"),
-    _header("that are to be dropped", "Connection: authorization, es-security-runas-user", 401, "Envoy drops the token"),
+    _header(
+        "that are to be dropped", "Connection: authorization, es-security-runas-user", 401, "Envoy drops the token"
+    ),
     _header("that are to be kept", "Connection: keep-alive, x-opaque-id\r\nX-Opaque-Id: 1", why="harmless"),
     _header("of a hop", "TE: trailers\r\nKeep-Alive: timeout=9", why="Envoy's own"),
     _header("of a person's address", f"X-Goog-Authenticated-User-Email: accounts.google.com:{VICTIM}"),
     _header("to become a web socket", "Connection: Upgrade\r\nUpgrade: websocket", 403, "not offered"),
-    _header("to become HTTP/2", "Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AA", why="ignored"),
+    _header(
+        "to become HTTP/2", "Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AA", why="ignored"
+    ),
     _header("with a zero byte", "x-a: 1\0" + _RUN_AS, 400, "not HTTP"),
     _header("with a bare line feed", "x-a: 1\n" + _RUN_AS, 200, "the end of a line; then removed like any other"),
     _header("with a bare carriage return", "x-a: 1\r" + _RUN_AS, why="dropped from the value of x-a"),

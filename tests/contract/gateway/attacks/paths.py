@@ -19,7 +19,10 @@ PATHS: list[Row] = [
     _refused("of the password with a slash", "/_security/user/_password/"),
     _refused("of the password with two slashes", "/_security/user/_password//"),
     _refused("of the password with a query", "/_security/user/_password?refresh=false"),
-    _refused("of the password by name", "/_security/user/searchaccess.prod.orders@acme-shop.iam.gserviceaccount.com/_password"),
+    _refused(
+        "of the password by name",
+        "/_security/user/searchaccess.prod.orders@acme-shop.iam.gserviceaccount.com/_password",
+    ),
     _refused("of the password by encoded name", "/_security/user/searchaccess.prod.orders%40acme-shop/_password"),
     _refused("of the password, formerly", "/_xpack/security/user/_password"),
     _refused("of the password, formerly, with a slash", "/_xpack/security/user/_password/"),

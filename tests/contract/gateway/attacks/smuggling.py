@@ -9,7 +9,9 @@ _AMBIGUOUS = "its length is ambiguous"
 _NOT = "not HTTP/1.1"
 
 
-def _post(name: str, *headers: str, body: bytes = b"", status: int = 400, why: str = _AMBIGUOUS, arrives: int = 0) -> Row:
+def _post(
+    name: str, *headers: str, body: bytes = b"", status: int = 400, why: str = _AMBIGUOUS, arrives: int = 0
+) -> Row:
     return row(name, raw("/orders/_doc", *headers, method="POST", body=body), status, why, arrives)
 
 
@@ -33,7 +35,9 @@ SMUGGLING: list[Row] = [
     _post("chunks after a tab", "Transfer-Encoding:\tchunked", body=_ONE, status=200, why="a space", arrives=1),
     _post("chunks in capitals", "Transfer-Encoding: CHUNKED", body=_ONE, status=200, why="the same", arrives=1),
     _post("chunks before a space", "Transfer-Encoding : chunked", body=_ONE, why=_NOT),
-    _post("chunks on a second line", "Transfer-Encoding:\r\n chunked", body=_ONE, status=200, why="one line", arrives=1),
+    _post(
+        "chunks on a second line", "Transfer-Encoding:\r\n chunked", body=_ONE, status=200, why="one line", arrives=1
+    ),
     _post("chunks after a vertical tab", "Transfer-Encoding: \x0bchunked", body=_ONE, why=_NOT),
     _post("chunks quoted", 'Transfer-Encoding: "chunked"', body=_ONE, status=501, why="unknown"),
     _post("two lengths", "Content-Length: 1", "Content-Length: 2", body=b"{}"),
@@ -101,8 +105,12 @@ SMUGGLING: list[Row] = [
     _line("OPTIONS", "OPTIONS / HTTP/1.1", 403, "Elasticsearch answers it to everybody"),
     _line("OPTIONS of all", "OPTIONS * HTTP/1.1", 404, "no path"),
     _line("CONNECT", "CONNECT es.example.com:443 HTTP/1.1", 403, "no tunnel"),
-    _line("address of another host", "GET http://evil.example.com/orders/_doc/1 HTTP/1.1", 200, "only its path counts", 1),
-    _line("address with a login", "GET http://a:b@es.example.com/orders/_doc/1 HTTP/1.1", 200, "only its path counts", 1),
+    _line(
+        "address of another host", "GET http://evil.example.com/orders/_doc/1 HTTP/1.1", 200, "only its path counts", 1
+    ),
+    _line(
+        "address with a login", "GET http://a:b@es.example.com/orders/_doc/1 HTTP/1.1", 200, "only its path counts", 1
+    ),
     _line("address of the security API", "GET http://x/_security/user HTTP/1.1", 403, "only its path counts"),
     _line("two hosts", "GET / HTTP/1.1\r\nHost: evil.example.com", 200, "replaced by one", 1),
     row("no host", b"GET / HTTP/1.1\r\nAuthorization: Bearer " + GOOD + b"\r\n\r\n", 400, _NOT),

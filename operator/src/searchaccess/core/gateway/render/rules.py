@@ -47,7 +47,7 @@ INDICES_AT_ROOT: Final = (
 CLUSTER: Final = "/(_.*)?"
 """Of the cluster, unless the path is another part's."""
 SEARCHES: Final = f"{_MAYBE_INDEX}/_search(/template)?{_END}"
-SCROLLING: Final = r"[^?]*[?]([^?]*[&;?])?(scroll|[^=&;]*%[^=&;]*)([=&;].*)?"
+SCROLLING: Final = r"[^?]*[?](.*[&;?])?(scroll|[^=&;]*%[^=&;]*)([=&;].*)?"
 """A query with the parameter ``scroll``, or with a name that is encoded and might be it."""
 SEVENTH: Final = ".*[cC][oO][mM][pP][aA][tT][iI][bB][lL][eE]-[wW][iI][tT][hH][^;,]*7.*"
 """Elasticsearch then takes paths with types, such as ``/index/type/_bulk``, which are in no part."""
