@@ -59,10 +59,10 @@ def in_memory() -> Side:
         before = dict(known.observed.labels) if known else {}
         memory.store(target, (known.data if known else {}) | data, labels=before | labels)
 
-    return Side(
-        memory, Place("gateways", NAME), write, lambda target: memory.objects.pop(target) and None,
-        lambda target: memory.objects[target].data,
-    )  # fmt: skip
+    def drop(target: Target) -> None:
+        memory.objects.pop(target)
+
+    return Side(memory, Place("gateways", NAME), write, drop, lambda target: memory.objects[target].data)
 
 
 async def for_real(servers: KubernetesServers) -> tuple[Side, KubernetesClient]:

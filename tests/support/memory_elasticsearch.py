@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any, Final
 
 from searchaccess.api.vocabulary.privileges import CLUSTER_PRIVILEGES, INDEX_PRIVILEGES
-from searchaccess.core.clusters.cluster import ClusterFacts, License, facts_of
+from searchaccess.core.clusters.cluster import NO_REALM, ClusterFacts, License, facts_of
 from searchaccess.core.clusters.realm import WantedRealm, check_realm
 from searchaccess.core.model.canonical import Entry, RoleBody
 from searchaccess.core.model.intake.reading import readable
@@ -242,10 +242,12 @@ class MemoryElasticsearch(MemoryKeys, MemoryUsers, MemoryIndices):
 
     # The port
 
-    async def facts(self, realm: WantedRealm) -> ClusterFacts:
+    async def facts(self, realm: WantedRealm | None) -> ClusterFacts:
         return await self._faults.perform(Call(SIDE, "facts"), lambda: self._facts(realm))
 
-    def _facts(self, realm: WantedRealm) -> ClusterFacts:
+    def _facts(self, realm: WantedRealm | None) -> ClusterFacts:
+        if realm is None:
+            return facts_of(self.version, self.uuid, self._license(), NO_REALM)
         settings = {"xpack": {"security": {"authc": {"realms": {"jwt": {REALM: self.realm} | self.other_realms}}}}}
         nodes = {"n0": {"name": "node-0", "settings": settings}}
         return facts_of(self.version, self.uuid, self._license(), check_realm(nodes, realm))
@@ -322,7 +324,7 @@ class MemoryElasticsearch(MemoryKeys, MemoryUsers, MemoryIndices):
         written = Written()
         for role in roles:
             raw, known = role.to_json(), self.roles_now.get(role.name)
-            problem = role_problem(role.name, raw)
+            problem = role_problem(role.name, raw) or self._license_problem(raw)
             if problem:
                 written.refused[role.name] = Rejected(f"Elasticsearch refused it: {problem}")
             elif whole:
@@ -337,6 +339,16 @@ class MemoryElasticsearch(MemoryKeys, MemoryUsers, MemoryIndices):
             if role.name in written.changed:
                 self.on_role(role.name, self.roles_now[role.name])
         return written
+
+    def _license_problem(self, raw: Mapping[str, Any]) -> str:
+        """Say what of a role the license lacks; empty: nothing."""
+        restricted = any(
+            entry.get("query") or entry.get("field_security")
+            for entry in (*raw.get("indices", ()), *raw.get("remote_indices", ()))
+        )
+        if not restricted or self.license in {"trial", "platinum", "enterprise"}:
+            return ""
+        return "current license is non-compliant for [field and document level security]"
 
     async def delete_roles(self, names: Sequence[str]) -> Written:
         call = Call(SIDE, "delete_roles", tuple(names), write=True)

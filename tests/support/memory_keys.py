@@ -87,6 +87,13 @@ class MemoryKeys:
 
         return await self._faults.perform(Call(ELASTICSEARCH, "owned_keys", (realm,)), read)
 
+    async def keys_of_users(self, prefix: str) -> Sequence[dict[str, Any]] | None:
+        def read() -> list[dict[str, Any]] | None:
+            matching = [raw for raw in self.live_keys() if raw["username"].startswith(prefix)]
+            return copied(readable_list(matching)) if self.reads_others else None
+
+        return await self._faults.perform(Call(ELASTICSEARCH, "keys_of_users", (prefix,)), read)
+
     def write_key(self, name: str, owner: str, realm: str, had: Mapping[str, Any], **rights: Any) -> str:
         """Have somebody else's user make an API key with what it has; with no rights, all of that."""
         key_id = f"key-{len(self.keys_now) + 1}"

@@ -6,9 +6,10 @@ from typing import Any, Final
 
 from searchaccess.core.credentials.sealed import Sealed
 from searchaccess.core.gateway.proof import Answer
+from searchaccess.core.gateway.users import NativeUser
 from searchaccess.core.model.intake.reading import readable_list
-from searchaccess.ports.elasticsearch import MadeKey
-from searchaccess.ports.errors import Rejected
+from searchaccess.ports.elasticsearch import MadeKey, Written
+from searchaccess.ports.errors import ExternalError, Rejected, TransientError
 from tests.support.copies import copied
 from tests.support.faults import Call, Faults
 
@@ -25,10 +26,10 @@ class MemoryUsers:
     def __init__(self) -> None:
         self.users_now: dict[str, dict[str, Any]] = {}
         self.made_users = 0
+        self.passwords: dict[str, str] = {}
+        """By user, a password that somebody set, or by which a gateway logs in."""
         self.on_user: Callable[[str], object] = lambda _name: None
         """Called with the name of every user that the operator makes."""
-        self.passwords: dict[str, str] = {}
-        """Of users that gateways log in as."""
         self.run_as_works = True
         self.runs_as_others = False
         """Whether a gateway's login may run as anybody."""
@@ -51,9 +52,12 @@ class MemoryUsers:
 
         return await self._faults.perform(Call(ELASTICSEARCH, "holders", (prefix,)), read)
 
-    def write_user(self, name: str, *roles: str) -> None:
-        """Have somebody else make a user."""
-        self.users_now[name] = {"username": name, "roles": list(roles), "metadata": {}, "enabled": True}
+    def write_user(
+        self, name: str, *roles: str, metadata: Mapping[str, Any] | None = None, enabled: bool = True
+    ) -> None:
+        """Have somebody else make or change a user."""
+        known = copied(dict(metadata or {}))
+        self.users_now[name] = {"username": name, "roles": list(roles), "metadata": known, "enabled": enabled}
         self.sequence += 1
 
     async def create_user(self, name: str, metadata: Mapping[str, Any]) -> MadeKey:
@@ -122,6 +126,53 @@ class MemoryUsers:
             return Answer(200, user)
         return Answer(403)
 
+    async def user(self, name: str) -> dict[str, Any] | None:
+        def read() -> dict[str, Any] | None:
+            raw = self.users_now.get(name)
+            return copied(readable_list([raw]))[0] if raw is not None else None
+
+        return await self._faults.perform(Call(ELASTICSEARCH, "user", (name,)), read)
+
+    async def put_users(self, users: Sequence[NativeUser]) -> Written:
+        written = Written()
+        for user in users:
+            call = Call(ELASTICSEARCH, "put_user", (user.name,), write=True)
+            try:
+                await self._faults.perform(call, partial(self._put_native_user, user))
+            except TransientError:
+                raise
+            except ExternalError as error:
+                written.refused[user.name] = error
+            else:
+                written.changed.add(user.name)
+        return written
+
+    def _put_native_user(self, user: NativeUser) -> None:
+        self.users_now[user.name] = {"username": user.name} | copied(user.to_json())
+        self.passwords.pop(user.name, None)
+        self.sequence += 1
+        self.on_user(user.name)
+
+    async def remove_users(self, names: Sequence[str]) -> Written:
+        written = Written()
+        for name in names:
+            call = Call(ELASTICSEARCH, "remove_user", (name,), write=True)
+            was_there = name in self.users_now
+            try:
+                await self._faults.perform(call, partial(self.remove_user, name))
+            except TransientError:
+                raise
+            except ExternalError as error:
+                written.refused[name] = error
+            else:
+                (written.changed if was_there else written.unchanged).add(name)
+        return written
+
+    def set_password(self, name: str) -> None:
+        """Have somebody set a user's password, which nobody sees."""
+        self.passwords[name] = "known to somebody"
+        self.sequence += 1
+
     async def delete_users(self, names: Sequence[str]) -> None:
         for name in names:
             call = Call(ELASTICSEARCH, "delete_user", (name,), write=True)
@@ -130,4 +181,5 @@ class MemoryUsers:
     def remove_user(self, name: str) -> None:
         """Delete a user."""
         if self.users_now.pop(name, None):
+            self.passwords.pop(name, None)
             self.sequence += 1

@@ -93,14 +93,15 @@ def test_metadata_of_others_is_not_ours() -> None:
     ours = owner_metadata(OPERATOR, HOLDER, "edge")
     assert is_own(ours, OPERATOR, HOLDER)
     assert is_own(owner_metadata(OPERATOR, replace(HOLDER, uid="uid-2"), "edge"), OPERATOR, HOLDER), "recreated"
-    for other in (
+    others: list[object] = [
         None,
         [],
         {},
         OPERATOR.stamp(),
         owner_metadata(OPERATOR, replace(HOLDER, cluster="another"), "edge"),
         owner_metadata(Operator("prod", "another"), HOLDER, "edge"),
-    ):
+    ]
+    for other in others:
         assert not is_own(other, OPERATOR, HOLDER)
 
 

@@ -24,7 +24,12 @@ def mapping(*, filename: Files, cluster: _OnlyCluster = "", instance: Instance =
     Send the request yourself if the operator's login may not write role mappings (tiers Roles and RolesAndKeys).
     """
     clusters = [cluster_from_object(raw) for raw in _read(filename, "SearchCluster")]
-    found = [mapping_for(one, Operator(instance, "")) for one in clusters if cluster in {"", one.name}]
+    found = [
+        mapping_for(one, Operator(instance, "")) for one in clusters if cluster in {"", one.name} and not one.gateway
+    ]
+    behind = [one.name for one in clusters if cluster in {"", one.name} and one.gateway]
+    if behind and not found:
+        raise failure(f"{', '.join(behind)} needs no role mapping: its callers are verified by a gateway")
     if not found or None in found:
         raise failure("these files have no valid SearchCluster" + (f" named {cluster}" if cluster else ""))
     for name, body in dict(filter(None, found)).items():

@@ -4,13 +4,14 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NoReturn
 
 from searchaccess.api.searchcluster import SearchClusterSpec
-from searchaccess.core.answers.changes import Change, change_of_mapping, change_of_role
+from searchaccess.core.answers.changes import Change, change_of_mapping, change_of_role, change_of_user
 from searchaccess.core.clusters.cluster import ClusterFacts, License
 from searchaccess.core.clusters.connection import Connection
 from searchaccess.core.clusters.realm import WantedRealm
 from searchaccess.core.credentials.keys import Login
 from searchaccess.core.credentials.sealed import Sealed
 from searchaccess.core.gateway.proof import Answer
+from searchaccess.core.gateway.users import NativeUser, user_of
 from searchaccess.core.model.canonical import RoleBody, role_from_json
 from searchaccess.core.policy.guardrails.aliases import IndexNames
 from searchaccess.core.policy.login import LoginRights
@@ -71,6 +72,9 @@ class DryRunElasticsearch:
         self._roles: dict[str, Role | None] = {}
         self._mappings: dict[str, RoleMapping | None] = {}
         """By name, as they would be now; None: deleted."""
+        self._users: dict[str, NativeUser | None] = {}
+        """The same of users."""
+        self._real_users: dict[str, NativeUser] = {}
         self._real_roles: dict[str, Role] = {}
         self._real_mappings: dict[str, RoleMapping] = {}
 
@@ -119,9 +123,42 @@ class DryRunElasticsearch:
         change = change_of_mapping(self._cluster, name, self._real_mappings.get(name), after)
         self._dry_run.note(self._cluster, f"role_mapping/{name}", change)
 
+    async def user(self, name: str) -> dict[str, Any] | None:
+        """Read a user of the native realm."""
+        if name in self._users:
+            after = self._users[name]
+            return {"username": name} | after.to_json() if after else None
+        raw = await self._real.user(name)
+        if raw is not None:
+            self._real_users[name] = user_of(raw)
+        return raw
+
+    async def users(self, prefix: str) -> Sequence[dict[str, Any]]:
+        """Read all users of the native realm whose names begin so (one request for each 1,000)."""
+        raws = await self._real.users(prefix)
+        self._real_users |= {str(raw.get("username")): user_of(raw) for raw in raws}
+        kept = [raw for raw in raws if raw.get("username") not in self._users]
+        after = ({"username": name} | user.to_json() for name, user in self._users.items() if user)
+        return [*kept, *(raw for raw in after if raw["username"].startswith(prefix))]
+
+    async def put_users(self, users: Sequence[NativeUser]) -> Written:
+        """Pretend to write users."""
+        return self._take_users({user.name: user for user in users})
+
+    async def remove_users(self, names: Sequence[str]) -> Written:
+        """Pretend to delete users."""
+        return self._take_users(dict.fromkeys(names))
+
+    def _take_users(self, users: Mapping[str, NativeUser | None]) -> Written:
+        self._users |= users
+        for name, after in users.items():
+            change = change_of_user(self._cluster, name, self._real_users.get(name), after)
+            self._dry_run.note(self._cluster, f"user/{name}", change)
+        return Written(changed=set(users))
+
     # Reads
 
-    async def facts(self, realm: WantedRealm) -> ClusterFacts:
+    async def facts(self, realm: WantedRealm | None) -> ClusterFacts:
         """Read version, uuid, license and the realm's settings (three requests)."""
         return await self._real.facts(realm)
 
@@ -181,13 +218,13 @@ class DryRunElasticsearch:
         """Read the API keys that users of a realm own (one request)."""
         return await self._real.owned_keys(realm, besides)
 
+    async def keys_of_users(self, prefix: str) -> Sequence[dict[str, Any]] | None:
+        """Read the API keys of users with a name prefix (one request)."""
+        return await self._real.keys_of_users(prefix)
+
     async def holders(self, prefix: str) -> Sequence[dict[str, Any]] | None:
         """Read the users of the native realm that have a role with a name prefix (one request)."""
         return await self._real.holders(prefix)
-
-    async def users(self, prefix: str) -> Sequence[dict[str, Any]]:
-        """Read all users of the native realm whose names begin so (one request for each 1,000)."""
-        return await self._real.users(prefix)
 
     async def users_named(self, names: Sequence[str]) -> Mapping[str, dict[str, Any]]:
         """Read users of the native realm by name (one request)."""

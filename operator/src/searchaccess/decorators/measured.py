@@ -12,6 +12,7 @@ from searchaccess.core.credentials.credential import Secret, Slot
 from searchaccess.core.credentials.keys import Login
 from searchaccess.core.credentials.sealed import Sealed
 from searchaccess.core.gateway.proof import Answer
+from searchaccess.core.gateway.users import NativeUser
 from searchaccess.core.model.canonical import RoleBody
 from searchaccess.core.model.workload import Account, Found, Place, Template, Workload
 from searchaccess.core.policy.guardrails.aliases import IndexNames
@@ -79,7 +80,7 @@ class MeasuredElasticsearch(Measured):
         super().__init__(count, guard)
         self._real = real
 
-    async def facts(self, realm: WantedRealm) -> ClusterFacts:
+    async def facts(self, realm: WantedRealm | None) -> ClusterFacts:
         """Read version, uuid, license and the realm's settings (three requests)."""
         return await self._do("facts", self._real.facts, realm)
 
@@ -207,6 +208,22 @@ class MeasuredElasticsearch(Measured):
     async def note_user(self, name: str, metadata: Mapping[str, Any]) -> None:
         """Replace a user's metadata, and its roles by the one of its name. The password stays."""
         await self._do("note_user", self._real.note_user, name, metadata)
+
+    async def keys_of_users(self, prefix: str) -> Sequence[dict[str, Any]] | None:
+        """Read the API keys of users with a name prefix (one request)."""
+        return await self._do("keys_of_users", self._real.keys_of_users, prefix)
+
+    async def user(self, name: str) -> dict[str, Any] | None:
+        """Read a user of the native realm (one request)."""
+        return await self._do("user", self._real.user, name)
+
+    async def put_users(self, users: Sequence[NativeUser]) -> Written:
+        """Write users of the native realm with passwords that nobody knows (a request each)."""
+        return await self._do("put_users", self._real.put_users, users)
+
+    async def remove_users(self, names: Sequence[str]) -> Written:
+        """Delete users of the native realm (a request each)."""
+        return await self._do("remove_users", self._real.remove_users, names)
 
     async def delete_users(self, names: Sequence[str]) -> None:
         """Delete users of the native realm (a request each). Missing ones are fine."""

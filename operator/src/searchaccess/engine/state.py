@@ -197,6 +197,14 @@ class ClusterState:
     """What is known about queries."""
     operations: int = 0
     """Our writes to the security index since the last probe."""
+    foreign_writes: int = 0
+    """Writes of others to it that probes found, since they were last accounted for."""
+    reads_are_settled: bool = False
+    """Whether a full read now certainly returns them."""
+    users: int | None = None
+    """How many principals' native users of ours there are; None: none were looked for."""
+    notes: list[Note] = field(default_factory=list)
+    """Events about them."""
     released: tuple[ReleasedRights, ...] | None = None
     """Released rights, as they are to be recorded; None: not known before a full read."""
     unseen: Unseen = field(default_factory=Unseen)

@@ -11,6 +11,7 @@ from searchaccess.core.clusters.realm import WantedRealm
 from searchaccess.core.credentials.keys import Login
 from searchaccess.core.credentials.sealed import Sealed
 from searchaccess.core.gateway.proof import Answer
+from searchaccess.core.gateway.users import NativeUser
 from searchaccess.core.model.canonical import RoleBody
 from searchaccess.core.policy.guardrails.aliases import IndexNames
 from searchaccess.core.policy.login import LoginRights
@@ -68,8 +69,12 @@ class MadeKey:
 class ElasticsearchPort(Protocol):
     """An Elasticsearch cluster. Every method raises only ``ExternalError``."""
 
-    async def facts(self, realm: WantedRealm) -> ClusterFacts:
-        """Read version, uuid, license and the realm's settings (three requests)."""
+    async def facts(self, realm: WantedRealm | None) -> ClusterFacts:
+        """Read version, uuid, license and the realm's settings (three requests).
+
+        Args:
+            realm: the realm that callers should have; None: none, so that its settings are not read (two requests).
+        """
 
     async def fingerprint(self) -> ClusterFingerprint | None:
         """Read what shows whether license or nodes may have changed (one request); None: not permitted."""
@@ -211,6 +216,9 @@ class ElasticsearchPort(Protocol):
         more than one request returns.
         """
 
+    async def keys_of_users(self, prefix: str) -> Sequence[dict[str, Any]] | None:
+        """Read the API keys of users with a name prefix, of any realm, like ``owned_keys`` (one request)."""
+
     async def holders(self, prefix: str) -> Sequence[dict[str, Any]] | None:
         """Read the users of the native realm that have a role with a name prefix (one request).
 
@@ -236,6 +244,21 @@ class ElasticsearchPort(Protocol):
 
         Raises:
             Rejected: it does not exist.
+        """
+
+    async def user(self, name: str) -> dict[str, Any] | None:
+        """Read a user of the native realm as it is at this moment (one request); None: there is none."""
+
+    async def put_users(self, users: Sequence[NativeUser]) -> Written:
+        """Write users of the native realm with passwords that nobody knows (a request each, some at a time).
+
+        They can be run as when this returns, but ``users`` may return them a second later.
+        """
+
+    async def remove_users(self, names: Sequence[str]) -> Written:
+        """Delete users of the native realm (a request each, some at a time). A missing one counts as unchanged.
+
+        Nobody can run as them when this returns, but ``users`` may still return them for a second.
         """
 
     async def delete_users(self, names: Sequence[str]) -> None:

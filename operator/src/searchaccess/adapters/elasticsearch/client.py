@@ -31,7 +31,7 @@ from searchaccess.adapters.elasticsearch.readers import (
 from searchaccess.adapters.elasticsearch.users import UsersClient
 from searchaccess.adapters.longanswers import AT_ONCE, LongAnswer, decoded
 from searchaccess.adapters.trust import trusting
-from searchaccess.core.clusters.cluster import ClusterFacts, License, facts_of
+from searchaccess.core.clusters.cluster import NO_REALM, ClusterFacts, License, facts_of
 from searchaccess.core.clusters.connection import Connection
 from searchaccess.core.clusters.realm import RealmFindings, WantedRealm, check_realm
 from searchaccess.core.credentials.keys import Login
@@ -102,14 +102,14 @@ class ElasticsearchClient(KeysClient, UsersClient, LoginClient, IndicesClient, G
         """Return the client with a valid login."""
         return self._client if self._token is None else self._client.options(bearer_auth=await self._token())
 
-    async def facts(self, realm: WantedRealm) -> ClusterFacts:
+    async def facts(self, realm: WantedRealm | None) -> ClusterFacts:
         """Read version, uuid, license and the realm's settings."""
         with mapped():
             api = await self._api()
             info = (await api.info()).body
         held = await self.read_license()
         version, uuid = identity_of(info)
-        return facts_of(version, uuid, held, await self._realm(realm))
+        return facts_of(version, uuid, held, await self._realm(realm) if realm else NO_REALM)
 
     async def read_license(self) -> License:
         """Read the license."""

@@ -32,10 +32,16 @@ class KeysClient(ClientPart):
 
     async def owned_keys(self, realm: str, besides: str = "") -> Sequence[dict[str, Any]] | None:
         """Read the API keys that users of a realm own, with the roles that limit them."""
-        works = [{"term": {"realm_name": {"value": realm}}}, {"term": {"invalidated": {"value": False}}}]
-        not_these: list[dict[str, Any]] = [{"range": {"expiration": {"lte": "now"}}}]
-        if besides:
-            not_these.append({"term": {"username": {"value": besides}}})
+        not_these = [{"term": {"username": {"value": besides}}}] if besides else []
+        return await self._owned({"term": {"realm_name": {"value": realm}}}, not_these)
+
+    async def keys_of_users(self, prefix: str) -> Sequence[dict[str, Any]] | None:
+        """Read the API keys of users with a name prefix."""
+        return await self._owned({"prefix": {"username": {"value": prefix}}}, [])
+
+    async def _owned(self, these: dict[str, Any], besides: list[dict[str, Any]]) -> Sequence[dict[str, Any]] | None:
+        works = [these, {"term": {"invalidated": {"value": False}}}]
+        not_these = [{"range": {"expiration": {"lte": "now"}}}, *besides]
         try:
             with mapped():
                 api = await self._api()

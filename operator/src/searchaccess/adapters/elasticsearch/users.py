@@ -1,22 +1,39 @@
 """Users of Elasticsearch's native realm, by the official asynchronous client."""
 
+import asyncio
 import secrets
-from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any, Final, TypeVar
 
 from searchaccess.adapters.elasticsearch.errors import mapped
 from searchaccess.adapters.elasticsearch.part import OTHERS, ClientPart
 from searchaccess.adapters.elasticsearch.readers import all_of, users_of
 from searchaccess.core.credentials.sealed import Sealed
-from searchaccess.core.model.intake.reading import mapping
-from searchaccess.ports.elasticsearch import MadeKey
-from searchaccess.ports.errors import NotFound, PermissionDenied, Unexpected
+from searchaccess.core.gateway.users import NativeUser
+from searchaccess.core.model.intake.reading import mapping, readable
+from searchaccess.ports.elasticsearch import MadeKey, Written
+from searchaccess.ports.errors import ExternalError, NotFound, PermissionDenied, TransientError, Unexpected
+from searchaccess.ports.tasks import first_error_alone
 
 PAGE: Final = 1000
+Item = TypeVar("Item")
 _RANDOM: Final = 4
 """Random bytes after a user's name, so that a delayed request never changes the password of a user created later."""
 _PASSWORD: Final = 32
 """Bytes; bcrypt, which Elasticsearch uses by default, takes 72 characters into account."""
+
+
+AT_A_TIME: Final = 8
+"""Users that are written at a time."""
+_BCRYPT: Final = "./ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
+"""The alphabet of bcrypt's base 64."""
+_HASHED: Final = 53
+"""Characters of salt (22) and hash (31)."""
+
+
+def random_hash() -> str:
+    """Return a bcrypt hash of no password that anybody knows: none was ever hashed."""
+    return "$2a$10$" + "".join(secrets.choice(_BCRYPT) for _ in range(_HASHED))
 
 
 class UsersClient(ClientPart):
@@ -69,6 +86,42 @@ class UsersClient(ClientPart):
             api = await self._api()
             await api.security.put_user(username=name, roles=[name], metadata=dict(metadata), enabled=True)
 
+    async def user(self, name: str) -> dict[str, Any] | None:
+        """Read a user. One alone is read by its id, so that what was just written is there."""
+        try:
+            with mapped():
+                api = await self._api()
+                answer = await api.security.get_user(username=name)
+        except NotFound:
+            return None
+        return readable(answer.body).get(name)
+
+    async def put_users(self, users: Sequence[NativeUser]) -> Written:
+        """Write users with random hashes. Without a refresh they can be run as at once all the same (measured)."""
+
+        async def put(user: NativeUser) -> bool:
+            api = await self._api()
+            await api.security.put_user(
+                username=user.name, password_hash=random_hash(), refresh=False, **user.to_json()
+            )
+            return True
+
+        return await _each({user.name: user for user in users}, put)
+
+    async def remove_users(self, names: Sequence[str]) -> Written:
+        """Delete users."""
+
+        async def remove(name: str) -> bool:
+            try:
+                with mapped():
+                    api = await self._api()
+                    await api.security.delete_user(username=name, refresh=False)
+            except NotFound:
+                return False
+            return True
+
+        return await _each({name: name for name in names}, remove)
+
     async def delete_users(self, names: Sequence[str]) -> None:
         """Delete users."""
         for name in names:
@@ -78,3 +131,34 @@ class UsersClient(ClientPart):
                     await api.security.delete_user(username=name)
             except NotFound:
                 continue
+
+
+async def _each(items: Mapping[str, Item], write: Callable[[Item], Awaitable[bool]]) -> Written:
+    """Write some objects at a time.
+
+    Args:
+        items: the objects by name.
+        write: writes one; returns whether that changed anything.
+
+    Raises:
+        TransientError: the cluster does not respond properly; some may be written.
+    """
+    written, left = Written(), iter(items.items())
+
+    async def work() -> None:
+        for name, item in left:
+            try:
+                with mapped():
+                    changed = await write(item)
+            except TransientError:
+                raise
+            except ExternalError as error:
+                written.refused[name] = error
+            else:
+                (written.changed if changed else written.unchanged).add(name)
+
+    with first_error_alone():
+        async with asyncio.TaskGroup() as group:
+            for _ in range(min(AT_A_TIME, len(items))):
+                group.create_task(work())
+    return written

@@ -53,6 +53,8 @@ class ClusterCounts(ApiModel):
     """Roles under the operator's names that do not belong to this operator."""
     released_rights: Count | None = None
     """Released rights in force: the length of `status.released`."""
+    users: Count | None = None
+    """Native users that callers behind the gateway run as. Absent without a gateway."""
 
 
 class LoginStatus(ApiModel):

@@ -39,6 +39,7 @@ class EventReason(StrEnum):
     RELEASED_ENDED = "ReleasedRightsEnded"
     ADOPTED = "Adopted"
     GATEWAY_LOGIN_ROTATED = "GatewayLoginRotated"
+    PASSWORDS_RESET = "PasswordsReset"
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,6 +169,12 @@ EVENT_DOCS: dict[EventReason, EventDoc] = {
         warning=False,
         when="The operator adopted a foreign role or role mapping, as the SearchCluster allows. The message has its "
         "previous content.",
+    ),
+    EventReason.PASSWORDS_RESET: EventDoc(
+        warning=True,
+        when="Somebody else wrote security objects in Elasticsearch, and no change of a role, role mapping or user "
+        "explains it. It may have been the password of a user that callers behind the gateway run as, so the operator "
+        "gave all of them new random password hashes. At most every ten minutes.",
     ),
 }
 STALLED_EVENT = EventDoc(

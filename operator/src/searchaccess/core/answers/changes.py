@@ -20,8 +20,9 @@ from searchaccess.core.credentials.steps import (
     Step,
     Update,
 )
+from searchaccess.core.gateway.users import NativeUser
 from searchaccess.core.model.access import Access, Share
-from searchaccess.core.model.canonical import MappingBody, RoleBody
+from searchaccess.core.model.canonical import MappingBody, RoleBody, canonical_json
 from searchaccess.core.rights.diff import Difference, diff_mapping, diff_metadata, diff_share
 from searchaccess.core.rights.mapping import RoleMapping
 from searchaccess.core.rights.ownership import Role, metadata_from_json
@@ -41,7 +42,7 @@ class Change:
 
     cluster: str
     object: str
-    """Kind and name: ``role/…``, ``role_mapping/…`` or ``credential/namespace/name``."""
+    """Kind and name: ``role/…``, ``role_mapping/…``, ``user/…`` or ``credential/namespace/name``."""
     action: Action
     differences: tuple[Difference, ...] = ()
     owners: tuple[str, ...] = ()
@@ -107,6 +108,20 @@ def change_of_mapping(cluster: str, name: str, before: RoleMapping | None, after
     found = diff_mapping(target, want, have)
     if not found and before and after:
         found = diff_metadata(target, after.metadata, before.metadata)
+    return Change(cluster, target, _action(before, after), tuple(found))
+
+
+def change_of_user(cluster: str, name: str, before: NativeUser | None, after: NativeUser | None) -> Change | None:
+    """Return what would happen to a native user of a principal; None: nothing, but perhaps a new password."""
+    if before == after:
+        return None
+    target = f"user/{name}"
+    want, have = (item.to_json() if item else {} for item in (after, before))
+    metadata = [item.pop("metadata", {}) for item in (want, have)]
+    pairs = ((path, *(canonical_json(item[path]) if item else "" for item in (want, have))) for path in want or have)
+    found = [Difference(target, path, one, other) for path, one, other in pairs if one != other]
+    if before and after:
+        found += diff_metadata(target, *metadata)
     return Change(cluster, target, _action(before, after), tuple(found))
 
 

@@ -39,6 +39,8 @@ _HOST: Final = re.compile(r"https?://[^/@?#\s]+(/[^@?#\s]*)?")
 
 _FIELD_SECURITY: Final = frozenset({"platinum", "enterprise", "trial"})
 """Licenses with document- and field-level security and the JWT realm. https://www.elastic.co/subscriptions"""
+EXPIRED: Final = "expired"
+"""Stands for the type of a license that is not active."""
 _REMOTE_CLUSTERS: Final = frozenset({"enterprise", "trial"})
 """Licenses with rights on remote clusters that have an API key."""
 
@@ -265,6 +267,10 @@ def facts_of(version: str, uuid: str, held: License, found: RealmFindings | None
     )
 
 
+NO_REALM: Final = RealmFindings()
+"""Nothing is wrong with a realm that is not needed: a gateway verifies callers' tokens."""
+
+
 @dataclass(frozen=True, slots=True)
 class Verdict:
     """What may be done with the cluster."""
@@ -282,12 +288,21 @@ def version_of(text: str) -> tuple[int, int]:
     return int(parts[0]), int(parts[1])
 
 
-def license_problem(kind: str) -> str:
+def license_problem(kind: str, *, gateway: bool = False) -> str:
     """Return the message about a license that lacks what every SearchAccess needs."""
+    if gateway:
+        return f"a gateway needs any active license, such as Basic; this cluster has {kind}"
     return f"the JWT realm needs a Platinum, Enterprise or trial license; this cluster has {kind}"
 
 
-def judge(facts: ClusterFacts, pinned_uuid: str, accepted_uuid: str, eck: str = "") -> Verdict:
+def is_licensed(kind: str, *, gateway: bool) -> bool:
+    """Return whether a license has what every SearchAccess needs: with a gateway, any that is active does."""
+    return kind in _FIELD_SECURITY or (gateway and kind != EXPIRED)
+
+
+def judge(
+    facts: ClusterFacts, pinned_uuid: str, accepted_uuid: str, eck: str = "", *, gateway: bool = False
+) -> Verdict:
     """Decide what the state of a cluster allows.
 
     Args:
@@ -295,6 +310,7 @@ def judge(facts: ClusterFacts, pinned_uuid: str, accepted_uuid: str, eck: str = 
         pinned_uuid: the uuid of the cluster at first contact; empty: none yet.
         accepted_uuid: the uuid to which a person agreed; empty: none.
         eck: ``namespace/name`` of ECK's Elasticsearch resource; empty: ECK does not manage it.
+        gateway: whether a gateway verifies callers' tokens, so that no realm is needed.
     """
     if facts.uuid in _NO_UUID:
         message = "the cluster has no UUID yet: it has not formed, or has no master"
@@ -309,12 +325,11 @@ def judge(facts: ClusterFacts, pinned_uuid: str, accepted_uuid: str, eck: str = 
     if version < OLDEST:
         message = f"Elasticsearch {facts.version} lacks the bulk role API; 8.15 or newer is needed"
         return Verdict((Reason.VERSION_UNSUPPORTED, message), Gate(grants=False))
-    licensed = facts.license in _FIELD_SECURITY
-    if not licensed:
+    if not is_licensed(facts.license, gateway=gateway):
         gate = Gate(
             grants=False,
             reason=Reason.LICENSE_INSUFFICIENT,
-            message=license_problem(facts.license),
+            message=license_problem(facts.license, gateway=gateway),
             field_security=False,
             remote_clusters=False,
             license=facts.license,
@@ -322,6 +337,8 @@ def judge(facts: ClusterFacts, pinned_uuid: str, accepted_uuid: str, eck: str = 
         )
         return Verdict(None, gate)
     gate = Gate(
+        gateway=gateway,
+        field_security=facts.license in _FIELD_SECURITY,
         remote_clusters=facts.license in _REMOTE_CLUSTERS,
         license=facts.license,
         version=version,

@@ -93,6 +93,8 @@ class Gate:
     """What the operator's login may do; None: not known."""
     per_principal: bool = False
     """Whether each principal has a role mapping of its own."""
+    gateway: bool = False
+    """Whether a gateway verifies callers' tokens, so that each principal has a native user."""
     orphans: bool = True
     """Whether rights may stay when their SearchAccess is deleted."""
 
@@ -335,7 +337,7 @@ def beyond_login(inputs: Inputs) -> AccessDecision | None:
     login = inputs.gate.login
     if login is None or inputs.access.mode is Mode.OBSERVE:
         return None
-    found = beyond(inputs.access, login, per_principal=inputs.gate.per_principal)
+    found = beyond(inputs.access, login, per_principal=inputs.gate.per_principal, gateway=inputs.gate.gateway)
     return AccessDecision(Do.HOLD, *found) if found else None
 
 

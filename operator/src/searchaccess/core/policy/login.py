@@ -44,13 +44,16 @@ class LoginRights:
         return self.tier in {Tier.ROLES, Tier.ROLES_AND_KEYS}
 
 
-def beyond(access: Access, login: LoginRights, *, per_principal: bool) -> tuple[Reason, str] | None:
+def beyond(
+    access: Access, login: LoginRights, *, per_principal: bool, gateway: bool = False
+) -> tuple[Reason, str] | None:
     """Return why a SearchAccess cannot be enforced with a login; None: it can, as far as is known.
 
     Args:
         access: the SearchAccess.
         login: what the login may do.
         per_principal: whether each principal has a role mapping of its own.
+        gateway: whether each principal has a native user.
     """
     if login.manages or (access.auth is Auth.API_KEY and login.keys):
         return None
@@ -62,11 +65,11 @@ def beyond(access: Access, login: LoginRights, *, per_principal: bool) -> tuple[
                 f"{tier}: instead of manage_security it has some of its actions, and lacks {', '.join(login.missing)}"
             )
         return Reason.PERMISSION_DENIED, text
-    limit = next(_limits(access, login, per_principal=per_principal), "")
+    limit = next(_limits(access, login, per_principal=per_principal, gateway=gateway), "")
     return (Reason.BEYOND_LOGIN, f"{tier}, {limit}") if limit else None
 
 
-def _limits(access: Access, login: LoginRights, *, per_principal: bool) -> Iterator[str]:
+def _limits(access: Access, login: LoginRights, *, per_principal: bool, gateway: bool) -> Iterator[str]:
     """Yield what a login that writes delegated roles cannot do of what is declared."""
     if access.auth is Auth.API_KEY:
         yield "which cannot issue API keys (auth: ApiKey): that needs manage_api_key"
@@ -74,6 +77,8 @@ def _limits(access: Access, login: LoginRights, *, per_principal: bool) -> Itera
         yield "which cannot create users (auth: Password): that needs manage_security"
     if per_principal:
         yield "which cannot write role mappings (mapping: PerPrincipal): that needs manage_security"
+    if gateway and not access.has_credential:
+        yield "which cannot create users (identity.gateway): that needs manage_security"
     if granted := ", ".join(access.share.cluster):
         yield f"to which no cluster privileges can be delegated (clusterCan: {granted}): that needs manage_security"
     if access.reads_remotely:

@@ -136,7 +136,10 @@ def _conflict(facts: AccessFacts) -> Failure | None:
     if (refusal := facts.finding.refusal) is not None:
         return Failure(refusal.reason, refusal.message)
     if facts.finding.conflict:
-        text = f"role {facts.finding.conflict} exists and is not managed by this operator; it is not touched. Delete it"
+        kind = "" if facts.finding.conflict.startswith("user ") else "role "
+        text = (
+            f"{kind}{facts.finding.conflict} exists and is not managed by this operator; it is not touched. Delete it"
+        )
         return Failure(Reason.OWNERSHIP_CONFLICT, text)
     return None
 

@@ -119,20 +119,17 @@ def build_cluster_status(report: ClusterReport, previous: SearchClusterStatus, n
     elif facts:
         conditions.mark(ConditionType.REACHABLE, TRUE, Reason.REACHABLE, "Elasticsearch answers")
     if facts:
-        _mark_license(conditions, facts, licensed=report.licensed)
-        _mark_realm(conditions, facts, cluster.eck)
-        proven, reason, message = judge_proof(report.proof, cluster.wanted_realm)
-        conditions.mark(ConditionType.REALM_PROVEN, _TRUTH[proven], reason, message)
+        _mark_license(conditions, facts, licensed=report.licensed, gateway=cluster.gateway is not None)
     else:
         conditions.keep(ConditionType.LICENSED)
-        conditions.keep(ConditionType.REALM_VERIFIED)
-        conditions.keep(ConditionType.REALM_PROVEN)
+    if cluster.gateway is None:
+        _mark_realm(conditions, report)
     problem = failure or _problem(report)
     if problem:
         unknown = problem.reason is Reason.CLUSTER_UNREACHABLE
         conditions.progress(ready=UNKNOWN if unknown else FALSE, reason=problem.reason, message=problem.message)
     else:
-        checked = _checked(facts)
+        checked = "callers verified by a gateway" if cluster.gateway else _checked(facts)
         conditions.progress(ready=TRUE, reason=Reason.IN_SYNC, message=f"reachable, licensed, {checked}")
     mark_gateway(conditions, report.gateway, declared=report.has_gateway)
     _mark_stores(conditions, report.missing_stores)
@@ -175,7 +172,8 @@ def _problem(report: ClusterReport) -> Failure | None:
     if facts is None:
         return Failure(Reason.PENDING, "not reconciled yet")
     if not report.licensed:
-        return Failure(Reason.LICENSE_INSUFFICIENT, license_problem(facts.license))
+        message = license_problem(facts.license, gateway=report.cluster.gateway is not None)
+        return Failure(Reason.LICENSE_INSUFFICIENT, message)
     if facts.mismatches:
         return Failure(Reason.REALM_MISMATCH, explain(facts.mismatches, report.cluster.eck))
     return None
@@ -224,15 +222,22 @@ def _mark_private(conditions: Conditions, report: ClusterReport) -> None:
         conditions.mark(ConditionType.PRIVATE, TRUE, Reason.PRIVATE, "https, verified, no public address")
 
 
-def _mark_license(conditions: Conditions, facts: ClusterFacts, *, licensed: bool) -> None:
+def _mark_license(conditions: Conditions, facts: ClusterFacts, *, licensed: bool, gateway: bool) -> None:
     if licensed:
         conditions.mark(ConditionType.LICENSED, TRUE, Reason.LICENSED, facts.license)
     else:
-        message = license_problem(facts.license)
+        message = license_problem(facts.license, gateway=gateway)
         conditions.mark(ConditionType.LICENSED, FALSE, Reason.LICENSE_INSUFFICIENT, message)
 
 
-def _mark_realm(conditions: Conditions, facts: ClusterFacts, eck: str) -> None:
+def _mark_realm(conditions: Conditions, report: ClusterReport) -> None:
+    facts, eck = report.facts, report.cluster.eck
+    if facts is None:
+        conditions.keep(ConditionType.REALM_VERIFIED)
+        conditions.keep(ConditionType.REALM_PROVEN)
+        return
+    proven, reason, message = judge_proof(report.proof, report.cluster.wanted_realm)
+    conditions.mark(ConditionType.REALM_PROVEN, _TRUTH[proven], reason, message)
     if facts.mismatches is None:
         message = "the login may not read the settings of the nodes, which needs the cluster privilege monitor"
         conditions.mark(ConditionType.REALM_VERIFIED, UNKNOWN, Reason.REALM_UNKNOWN, message)

@@ -33,12 +33,12 @@ class Peers:
     """Name of a younger one with the same uuid that is not being deleted; empty: none."""
 
 
-async def check(session: Session, wanted: WantedRealm, recalled: str, peers: Peers) -> bool:
+async def check(session: Session, wanted: WantedRealm | None, recalled: str, peers: Peers) -> bool:
     """Read facts about a cluster, and record them in the session's state.
 
     Args:
         session: the connected cluster.
-        wanted: the realm that it should have.
+        wanted: the realm that it should have; None: none, as a gateway verifies callers' tokens.
         recalled: the uuid of the last connected cluster, by the status; empty: none.
         peers: other SearchClusters.
 
@@ -53,7 +53,7 @@ async def check(session: Session, wanted: WantedRealm, recalled: str, peers: Pee
     state.fingerprint = await session.port.fingerprint()
     facts = await session.port.facts(wanted)
     pinned = state.uuid or recalled
-    verdict = judge(facts, pinned, session.cluster.accept_uuid, session.cluster.eck)
+    verdict = judge(facts, pinned, session.cluster.accept_uuid, session.cluster.eck, gateway=wanted is None)
     before = (state.facts is not None, state.verdict, state.closed)
     state.facts = facts
     state.verdict = verdict.gate

@@ -272,14 +272,17 @@ class Reconciler:
         return changed
 
     async def _check(self, session: Session, dirty: Dirty) -> None:
-        if session.cluster.wanted_realm is None:
-            return
+        wanted = session.cluster.wanted_realm
         record = self._context.inventory.clusters.get(self._name)
         recalled = (record.status.uuid or "") if record and record.cluster.uid == self.uid else ""
-        if await check(session, session.cluster.wanted_realm, recalled, self._peers):
+        if self.state.users is None and recalled and record and record.status.counts:
+            self.state.users = record.status.counts.users
+        if await check(session, wanted, recalled, self._peers):
             dirty.full = True
-        if self.state.facts and self.state.closed is None:
-            await self._prover.prove(session, session.cluster.wanted_realm, self.state.facts)
+        if wanted is None:
+            self.state.proof = None
+        elif self.state.facts and self.state.closed is None:
+            await self._prover.prove(session, wanted, self.state.facts)
         well = self.state.closed is None and self.state.verdict.grants and not self.state.is_denied
         ends = self.state.facts.license_ends if self.state.facts else None
         lasts = ends - epoch(self._context.clock.now()) if ends else float("inf")
@@ -292,6 +295,8 @@ class Reconciler:
             probe = await session.port.probe()
             operations, self.state.operations = self.state.operations, 0
             full = self._schedule.probed(probe, operations) or full
+            self.state.foreign_writes += self._schedule.take_foreign_writes()
+            self.state.reads_are_settled = self._schedule.is_settled
             if self._schedule.check_due():
                 await self._check(session, dirty)
         # What is due stays due until it is done, whatever happens to this reconcile.
@@ -388,8 +393,6 @@ class Reconciler:
             publish_cluster(self._context, self.state, self._name, self._schedule.probe_state)
         except Exception as error:  # noqa: BLE001 - the cluster is reconciled even if its status fails
             self.state.trouble = caught(self._context.meter, self._name, "publish", error)
-
-    # Time
 
     def _delay(self) -> float:
         delay = self._schedule.delay()

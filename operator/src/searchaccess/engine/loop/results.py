@@ -1,7 +1,7 @@
 """Records in a cluster's state what a reconcile found."""
 
 from searchaccess.engine.credentials.reconcile import CredentialResult
-from searchaccess.engine.rights.reconcile import RightsResult
+from searchaccess.engine.rights.run import RightsResult
 from searchaccess.engine.state import ClusterState
 
 

@@ -60,6 +60,7 @@ class Schedule:
         self._known: Probe | None = None
         self._must_reread = True
         self._read_again_at: float | None = None
+        self._foreign_writes = 0
         self.probe_state: Literal["Active", "Unavailable"] | None = None
 
     def configure(self, probe_every: float, sweep_every: float) -> None:
@@ -147,10 +148,22 @@ class Schedule:
         if known is None:
             return True
         if probe != Probe(known.index_uuid, known.sequence_number + own_operations):
+            # Fewer than our own are an error of ours: then it is not known how many there were.
+            self._foreign_writes += max(1, probe.sequence_number - known.sequence_number - own_operations)
             self._read_again_at = now + SEARCHABLE
             self._next_probe = min(self._next_probe, self._read_again_at)
             return True
         return self._must_reread or (self._read_again_at is not None and now >= self._read_again_at)
+
+    def take_foreign_writes(self) -> int:
+        """Return how many writes of others probes found since the last call, at least."""
+        taken, self._foreign_writes = self._foreign_writes, 0
+        return taken
+
+    @property
+    def is_settled(self) -> bool:
+        """Return whether a read that begins now certainly returns all writes of others that probes found."""
+        return self._read_again_at is None or self._clock.monotonic() >= self._read_again_at
 
     @contextmanager
     def reread_on_error(self) -> Iterator[None]:

@@ -60,6 +60,10 @@ class Applier:
     """Names of our roles that were written."""
     removed: set[str] = field(default_factory=set)
     """Names of roles that were deleted or released, and are no longer ours."""
+    deleted: set[str] = field(default_factory=set)
+    """Names of roles that were deleted."""
+    touched: set[str] = field(default_factory=set)
+    """Names of all roles that were written or deleted, or may have been."""
     _attempts: int = ATTEMPTS
 
     async def apply(self, works: Sequence[Work]) -> None:
@@ -141,12 +145,14 @@ class Applier:
             roles = [plan.write for plan in plans if plan.write is not None and plan.whole is whole]
             if not roles:
                 continue
+            self.touched |= {role.name for role in roles}
             answer = await self._perform(put, roles, [role.name for role in roles])
             self._count(answer)
             ours = {role.name for role in roles if self.context.operator.owns(role.metadata)} - set(answer.refused)
             self.written |= ours
             self.removed -= ours
             self.removed |= {role.name for role in roles} - ours - set(answer.refused)
+            self.deleted -= answer.changed | answer.unchanged
             written.add(answer)
         return written
 
@@ -178,9 +184,11 @@ class Applier:
             return
         by_name = {work.plan.name: work for work in works}
         names = list(by_name)
+        self.touched |= by_name.keys()
         deleted = await self._perform(self.port.delete_roles, names, names)
         self._count(deleted)
         self.removed |= deleted.changed | deleted.unchanged
+        self.deleted |= deleted.changed | deleted.unchanged
         for work, refusal in self._note(by_name, deleted):
             work.failure = Failure(refusal.reason, refusal.message)
 

@@ -12,7 +12,7 @@ from searchaccess.core.policy.decision import Do
 from searchaccess.core.rights.compose import Member, in_order
 from searchaccess.core.rights.elsewhere import granted_elsewhere
 from searchaccess.core.rights.foreign.additions import Declared
-from searchaccess.core.rights.foreign.callers import caller_of
+from searchaccess.core.rights.foreign.callers import caller_of, native_caller
 from searchaccess.core.rights.foreign.exclusive import NOBODY_ELSE, Exclusivity, Others
 from searchaccess.core.rights.ownership import Operator
 from searchaccess.core.rights.refused.isolation import undecided_message
@@ -46,6 +46,7 @@ class FactsBuilder:
         per_principal: whether each principal has a role mapping of its own.
         realm: the realm of the callers; None: not known.
         others: what others have in Elasticsearch; None: not read yet.
+        gateway: whether each principal has a native user, and callers need no role mapping.
     """
 
     operator: Operator
@@ -55,6 +56,7 @@ class FactsBuilder:
     per_principal: bool
     realm: WantedRealm | None = None
     others: Others | None = None
+    gateway: bool = False
 
     def build(self, work: Work, late: Iterable[str]) -> list[AccessFacts]:
         """Return the facts of a principal's SearchAccesses; an internal error fails only this work.
@@ -80,10 +82,13 @@ class FactsBuilder:
 
     def _exclusive(self, work: Work, enforced: Sequence[Member]) -> Exclusivity | None:
         """Return what is known about others who give a principal rights; None: nothing yet."""
-        if self.others is None or self.realm is None or not work.principal:
+        if self.others is None or not (self.realm or self.gateway) or not work.principal:
             return None
-        role, claim = self.operator.role_name(work.principal), self.realm.principal
-        caller = caller_of(work.principal, role, self.others.anybody, claim, _other_name(work))
+        role = self.operator.role_name(work.principal)
+        if self.realm is None:
+            caller = native_caller(work.principal, role)
+        else:
+            caller = caller_of(work.principal, role, self.others.anybody, self.realm.principal, _other_name(work))
         if not self.others.may_concern(caller):
             return NOBODY_ELSE
         return self.others.about(caller, Declared.of(_had(work, member) for member in enforced))
@@ -93,7 +98,7 @@ class FactsBuilder:
     ) -> AccessFacts:
         finding, first = finding_of(work, member.access.uid), member.access.principal
         role = self.operator.role_name(first) if first else ""
-        written = work.applied or (work.mapping is not None and work.mapping.write is not None)
+        written = work.applied or any(plan is not None and plan.write is not None for plan in (work.mapping, work.user))
         enforced, failure = member.decision.do is Do.ENFORCE, work.failure
         if failure is None and enforced and work.isolation and member.access.uid in work.undecided:
             failure, enforced = Failure(Reason.PENDING, undecided_message(work.isolation)), False
@@ -107,7 +112,7 @@ class FactsBuilder:
             failure=failure,
             applied=written and enforced and bool(finding.differences or finding.adopted),
             role=role,
-            mapping=role if self.per_principal else self.operator.mapping_name,
+            mapping="" if self.gateway else role if self.per_principal else self.operator.mapping_name,
             cluster_uuid=self.uuid,
             beside=_beside(member, together),
             widened=_widened(work, member.access.uid),

@@ -96,6 +96,10 @@ class Mappings:
         self._context = context
         self._session = session
         self._per_principal = is_per_principal(session)
+        self._none = session.cluster.gateway is not None
+        """Whether callers need no role mapping: each has a native user."""
+        self.may_sweep = True
+        """Whether callers need unneeded role mappings no longer."""
         self._observed = observed.mappings
         self._full = observed.full
         self._all_read = observed.all_mappings
@@ -127,7 +131,7 @@ class Mappings:
         """Reconcile the shared mapping, if all mappings were read and there is to be one."""
         cluster, operator = self._session.state, self._context.operator
         name = operator.mapping_name
-        if self._per_principal:
+        if self._per_principal or self._none:
             self.state = replace(self.state.unopposed(), settled=True, late="", unwritten="")
             return
         self._kept.add(name)
@@ -303,7 +307,7 @@ class Mappings:
         Mappings that a person writes are left to that person.
         """
         operator = self._context.operator
-        if self._is_verified:
+        if self._is_verified or not self.may_sweep:
             return
         if self._unseen:
             # By these, callers whose SearchAccesses cannot be seen get their roles.

@@ -1,12 +1,10 @@
 """Reconciles the roles and role mappings of one SearchCluster: observe, plan, apply, facts."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from functools import partial
 from typing import Final
 
-from searchaccess.api.clusters.status import AdoptedStatus, OtherStatus
-from searchaccess.core.ownership.adoption import Agreed
 from searchaccess.core.policy.decision import Gate
 from searchaccess.core.status.access import AccessFacts, Failure
 from searchaccess.engine.barrier import caught
@@ -27,6 +25,8 @@ from searchaccess.engine.rights.ownership.controllers import OtherControllers, i
 from searchaccess.engine.rights.ownership.released import ReleasedLedger
 from searchaccess.engine.rights.plan import Planner
 from searchaccess.engine.rights.progress import Progress
+from searchaccess.engine.rights.run import RightsResult, Run
+from searchaccess.engine.rights.users import PrincipalUsers, UsersRun
 from searchaccess.engine.rights.work import Work, owners_of
 from searchaccess.engine.state import CHUNK, Context, Scope, Session, gate_of
 from searchaccess.engine.status.finalizers import ensure_finalizers
@@ -35,56 +35,6 @@ from searchaccess.ports.errors import ExternalError
 
 TOGETHER: Final = 50
 """Finalizers that are written, and queries that are tried, while roles are being read, at most."""
-
-
-@dataclass(frozen=True, slots=True)
-class RightsResult:
-    """The result of a reconcile."""
-
-    changed: bool
-    """Whether anything was written in Elasticsearch."""
-    operations: int
-    """Writes to the security index."""
-    unfinished: frozenset[str]
-    """Principals that are due again soon."""
-    trouble: Failure | None
-    """Why some could not be completed, if the platform team must act."""
-    roles: frozenset[str]
-    """Names of principals' roles of ours."""
-    user_roles: frozenset[str]
-    """Names of users' roles of ours, as of the last full reconcile."""
-    foreign: int
-    """How many roles under our names are not ours, as of the last full reconcile."""
-    mapping: MappingState
-    """What is known about the shared role mapping."""
-    adopted: list[AdoptedStatus]
-    """Recorded adoptions."""
-    others: tuple[OtherStatus, ...] | None
-    """What other controllers and instances have, as of the last full reconcile."""
-
-
-@dataclass(slots=True)
-class _Run:
-    """A running reconcile."""
-
-    full: bool
-    """It covers all that is declared and all that exists."""
-    members: Members
-    principals: set[str]
-    """Its principals."""
-    due: frozenset[str]
-    """Those of them that are due by the agenda."""
-    agreed: Agreed
-    """Which foreign objects may be adopted."""
-    done: list[Work] = field(default_factory=list)
-    """Those that completed."""
-    isolating: list[Work] = field(default_factory=list)
-    """Those in which Elasticsearch refuses something that is not isolated yet."""
-
-    @property
-    def todo(self) -> set[str]:
-        """The principals that did not complete."""
-        return self.principals - {work.principal for work in self.done}
 
 
 class RightsReconciler:
@@ -111,6 +61,7 @@ class RightsReconciler:
         self._adoptions = Adoptions(self._context, self._name)
         self._other_controllers = OtherControllers(self._own.operator, self._context.inventory, self._name)
         self._others = OthersReader(self._context)
+        self._users = PrincipalUsers(self._context)
         self._roles: set[str] = set()
         self._user_roles: frozenset[str] = frozenset()
         self._foreign = 0
@@ -147,7 +98,7 @@ class RightsReconciler:
         await self._released.refresh(session)
         run = self._begin(session, scope)
         try:
-            observed = await self._observe(session, run)
+            observed, users = await self._observe(session, run)
             mappings = await self._settle_mapping(session, observed, run)
             planner = Planner(
                 self._context,
@@ -164,7 +115,9 @@ class RightsReconciler:
             applier = Applier(self._context, self._name, session.port, planner, mappings, delegated=delegated)
             try:
                 await self._serve(run, planner, applier)
+                await self._settle_users(session, run, users, applier)
             finally:
+                self._users.wrote(applier.touched, mappings.rewritten)
                 self._roles = (self._roles | applier.written) - applier.removed
                 self._other_controllers.changed(applier.written, applier.removed, ())
                 await self._report(session, run)
@@ -176,15 +129,19 @@ class RightsReconciler:
         if run.full:
             async with self._context.steps:
                 await mappings.sweep()
+                self._users.wrote((), mappings.rewritten)
                 await self._finish_takeover(session, run, mappings)
         if run.full or self._other_controllers.summary is not None:
             # What is declared may have changed.
             self._other_controllers.report()
         if self._adoptions.waits:
             self._progress.agenda.plan("", AGAIN)
-        return self._result(applier.operations, mappings.operations + self._other_controllers.operations)
+        if self._users.postponed is not None:
+            self._progress.agenda.plan("", self._users.postponed)
+        others = mappings.operations + self._other_controllers.operations
+        return self._result(applier.operations + (users.operations if users else 0), others)
 
-    async def _finish_takeover(self, session: Session, run: _Run, mappings: Mappings) -> None:
+    async def _finish_takeover(self, session: Session, run: Run, mappings: Mappings) -> None:
         """Remove what abandoned instances left."""
         self._other_controllers.changed((), (), mappings.rewritten)
         trouble = await self._other_controllers.remove(session, mappings, in_place(run.done, self._progress.settled))
@@ -199,10 +156,11 @@ class RightsReconciler:
         """
         observed = await observe(self._context, session, [], full=True, mapping_settled=False)
         await Mappings(self._context, session, observed, MappingState()).sweep()
+        await self._users.remove_all(session, self._context.operator)
 
     # Begin
 
-    def _begin(self, session: Session, scope: Scope) -> _Run:
+    def _begin(self, session: Session, scope: Scope) -> Run:
         operator = self._own.operator.successor_of(session.taken_over)
         if operator != self._context.operator:
             self._context = replace(self._own, operator=operator)
@@ -229,11 +187,12 @@ class RightsReconciler:
             or not known
             or (bool(self._mapping.late) and self._anybody_leaves(members, principals))
             or (self._adoptions.waits and self._adoptions.is_recorded)
+            or self._users.is_due
         )
         if full:
             inventory = self._context.inventory
             principals |= {*inventory.principals(self._name), *inventory.former.principals(self._name) - {KEYS}}
-        return _Run(full, members, principals, due, self._adoptions.begin(full=full))
+        return Run(full, members, principals, due, self._adoptions.begin(full=full))
 
     def _anybody_leaves(self, members: Members, principals: Iterable[str]) -> bool:
         records = (record for principal in principals for record in members.records(principal))
@@ -242,13 +201,13 @@ class RightsReconciler:
     def _gate(self, session: Session) -> Gate:
         return gate_of(session.verdict, self._mapping.conflict, self._mapping.refusal, self._mapping.unwritten)
 
-    def _settled_for(self, run: _Run) -> dict[str, int]:
+    def _settled_for(self, run: Run) -> dict[str, int]:
         return self._progress.settled if run.full else {}
 
     # Observe
 
-    async def _observe(self, session: Session, run: _Run) -> Observed:
-        """Observe roles and mappings, and add finalizers meanwhile."""
+    async def _observe(self, session: Session, run: Run) -> tuple[Observed, UsersRun | None]:
+        """Observe roles, mappings and users, and add finalizers meanwhile."""
         missing = await run.members.without_finalizer(run.principals)
         if len(missing) > TOGETHER:
             # Roles are read after that, so that they are recent when they are written.
@@ -264,10 +223,13 @@ class RightsReconciler:
         )
         observed, _ = await both(reading, self._ensure_finalizers(missing, run))
         self._adoptions.settle(self._context.operator, observed)
+        users = await self._users.observe(session, self._context.operator, observed, run.principals, full=run.full)
+        if users is not None:
+            self._progress.unsettle(await self._users.changed(users))
         if run.full:
             self._other_controllers.see(observed.other_controllers)
             session.state.unseen.see_roles(owner for owners in observed.unseen.values() for owner in owners)
-            concerned = await self._others.changed(session, observed)
+            concerned = await self._others.changed(session, observed, self._users.holders)
             self._progress.unsettle(concerned or ())
             if await self._copies.changed(session) or concerned is None:
                 self._progress.settled.clear()
@@ -280,12 +242,28 @@ class RightsReconciler:
             self._user_roles, self._foreign = found.users, found.foreign
             run.principals |= found.principals - self._other_controllers.claimed_by_live_predecessors(found.principals)
             self._progress.keep(run.principals, self._context.inventory.accesses.keys())
-        return observed
+        return observed, users
 
-    async def _ensure_finalizers(self, records: Sequence[AccessRecord], run: _Run) -> None:
+    async def _settle_users(self, session: Session, run: Run, users: UsersRun | None, applier: Applier) -> None:
+        if users is None:
+            return
+        mapping = self._mapping
+        replaced = mapping.settled and session.verdict.grants and not (mapping.late or mapping.unwritten)
+        async with self._context.steps:
+            await self._users.settle(session, users, applier, run.done, replaced=replaced)
+        # Callers of a realm need its role mapping until all of them have users.
+        applier.mappings.may_sweep = not (users.needed and users.failed)
+        done = {work.principal for work in run.done}
+        for principal, failure in users.failed.items():
+            self._progress.failures[principal] = failure
+            if principal not in done:
+                self._progress.unsettle([principal])
+                self._progress.agenda.fail(principal)
+
+    async def _ensure_finalizers(self, records: Sequence[AccessRecord], run: Run) -> None:
         run.members.held |= await ensure_finalizers(self._context, records)
 
-    async def _settle_mapping(self, session: Session, observed: Observed, run: _Run) -> Mappings:
+    async def _settle_mapping(self, session: Session, observed: Observed, run: Run) -> Mappings:
         mappings = Mappings(self._context, session, observed, self._mapping, run.agreed)
         mappings.keep(self._context.operator.role_name(principal) for principal in run.principals)
         async with self._context.steps:
@@ -299,7 +277,7 @@ class RightsReconciler:
 
     # Plan and apply
 
-    async def _serve(self, run: _Run, planner: Planner, applier: Applier) -> None:
+    async def _serve(self, run: Run, planner: Planner, applier: Applier) -> None:
         """Revoke rights, grant rights, then isolate what Elasticsearch refuses."""
         order = await planner.in_order(run.principals)
         run.principals = {principal for principals in order.values() for principal in principals}
@@ -320,7 +298,7 @@ class RightsReconciler:
             run.members.note_former(work)
         run.done += isolating
 
-    async def _change(self, run: _Run, planner: Planner, applier: Applier, principals: Sequence[str]) -> None:
+    async def _change(self, run: Run, planner: Planner, applier: Applier, principals: Sequence[str]) -> None:
         """Change roles, chunk by chunk. While some are written, the next are planned."""
         chunks = [principals[start : start + CHUNK] for start in range(0, len(principals), CHUNK)]
         works = await planner.plan(chunks[0]) if chunks else []
@@ -330,7 +308,7 @@ class RightsReconciler:
             _, planned = await both(self._apply(run, applier, works), planner.plan(following))
             works = planned
 
-    async def _apply(self, run: _Run, applier: Applier, works: Sequence[Work]) -> None:
+    async def _apply(self, run: Run, applier: Applier, works: Sequence[Work]) -> None:
         """Write roles and their mappings as planned; a shutdown waits for this."""
         async with self._context.steps:
             await applier.apply(works)
@@ -344,7 +322,7 @@ class RightsReconciler:
 
     # Report
 
-    async def _report(self, session: Session, run: _Run) -> None:
+    async def _report(self, session: Session, run: Run) -> None:
         """Report the results for principals, and record them."""
         builder = FactsBuilder(
             self._context.operator,
@@ -354,6 +332,7 @@ class RightsReconciler:
             is_per_principal(session),
             session.cluster.wanted_realm,
             self._others.found,
+            gateway=session.cluster.gateway is not None,
         )
         facts: list[AccessFacts] = []
         stuck: dict[str, Failure] = {}
@@ -370,7 +349,7 @@ class RightsReconciler:
             reported = broken.isdisjoint(member.access.uid for member in work.members)
             self._progress.conclude(work, settles=not (builder.per_principal or self._mapping.late), reported=reported)
 
-    async def _publish_failure(self, session: Session, run: _Run, error: ExternalError) -> None:
+    async def _publish_failure(self, session: Session, run: Run, error: ExternalError) -> None:
         """Report the failure on those that wait for something; the others stay unchanged."""
         await StatusPublisher(self._context, session.state).publish_failure(
             [record for principal in run.todo for record in run.members.records(principal)],

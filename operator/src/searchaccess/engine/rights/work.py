@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from searchaccess.core.gateway.users import UserPlan
 from searchaccess.core.model.access import Access
 from searchaccess.core.model.canonical import stable_json
 from searchaccess.core.policy.decision import AccessDecision, Do
@@ -67,6 +68,9 @@ class Work:
     mapping_seen: bool = False
     """Whether a status shows that it had a role mapping of its own."""
 
+    user: UserPlan | None = None
+    """The applied plan of its native user, if a gateway has callers run as one."""
+
     fingerprint: int | None = None
     """Fingerprint of the role as read."""
 
@@ -98,6 +102,7 @@ class Work:
         """Whether all was as declared, with nothing to do."""
         enforced = all(member.decision.do is Do.ENFORCE for member in self.members)
         differs = any(finding.differences or finding.conflict for finding in self.plan.findings.values())
+        differs = differs or (self.user is not None and bool(self.user.drift or self.user.conflict))
         return bool(self.members) and enforced and not differs and not self.plan.changes and self.failure is None
 
     @property
@@ -119,8 +124,15 @@ class Work:
 
 
 def finding_of(work: Work, uid: str) -> Finding:
-    """Return the finding about a SearchAccess, in its role and role mapping."""
-    finding, mapping = work.plan.findings.get(uid, Finding()), work.mapping
+    """Return the finding about a SearchAccess, in its role, and in its role mapping or user."""
+    finding, mapping, user = work.plan.findings.get(uid, Finding()), work.mapping, work.user
+    if user is not None and (user.drift or user.conflict):
+        return replace(
+            finding,
+            drift=(*finding.drift, *user.drift),
+            differences=(*finding.differences, *user.drift),
+            conflict=finding.conflict or (f"user {user.conflict}" if user.conflict else ""),
+        )
     if mapping is None or not (mapping.drift or mapping.conflict):
         return finding
     return replace(

@@ -306,7 +306,8 @@ def publish_cluster(context: Context, state: ClusterState, name: str, probe: Pro
         installation=context.operator.installation,
         gateway=gateway,
     )
-    has_notes = state.mapping_adopted or state.released_notes or (gateway and gateway.rotated)
+    rotated = bool(gateway and gateway.rotated)
+    has_notes = state.mapping_adopted or state.released_notes or state.notes or rotated
     # Most reconciles find nothing new: then the status is neither parsed nor computed.
     if (
         not has_notes
@@ -321,9 +322,10 @@ def publish_cluster(context: Context, state: ClusterState, name: str, probe: Pro
     if not isinstance(state.health, Failing):
         # The failure was logged when it began.
         log_transition(context, name, ref, previous, status, own)
-    notes = [*announce(context, name, ref, own), *state.released_notes]
+    notes = [*announce(context, name, ref, own), *state.released_notes, *state.notes]
     state.mapping_adopted = ""
     state.released_notes.clear()
+    state.notes.clear()
     if gateway and gateway.rotated:
         state.gateway = replace(gateway, rotated="")
     if status == previous:
@@ -355,4 +357,5 @@ def _counts(context: Context, state: ClusterState, name: str) -> ClusterCounts:
         roles=len(state.roles),
         foreign_roles=state.foreign,
         released_rights=len(state.released or ()),
+        users=state.users,
     )

@@ -27,6 +27,16 @@ def anybody_of(realm: str, issuer: str, claimed: Collection[str] | None) -> User
     return User(known)
 
 
+def native_caller(principal: str, role: str) -> Caller:
+    """Return what is known of a caller behind a gateway: it runs as the native user with the name of its role.
+
+    Args:
+        principal: by which it is declared.
+        role: name of its role.
+    """
+    return Caller(principal, role, (User({USERNAME: role}),), frozenset({role}), named=True)
+
+
 def named_by(claim: PrincipalClaim) -> tuple[str, ...]:
     """Return the fields of users that may have the name by which callers are declared, or their other one."""
     return (USERNAME, EMAIL, SUB) if claim is PrincipalClaim.SUB else (USERNAME, EMAIL)

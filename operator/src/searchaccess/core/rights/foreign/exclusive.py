@@ -127,7 +127,8 @@ class Others:
         one, another = ((each.mappings, each.roles, each.unseen, each.ours, each.anybody) for each in (self, before))
         if one != another:
             return None
-        owners = {key.owner for key in {*self.keys} ^ {*before.keys}}
+        # Behind a gateway, callers' users have the names of their roles.
+        owners = {key.owner.removeprefix(self.ours) for key in {*self.keys} ^ {*before.keys}}
         return frozenset(owners | {role.removeprefix(self.ours) for _, role in {*self.holders} ^ {*before.holders}})
 
     def may_concern(self, caller: Caller) -> bool:

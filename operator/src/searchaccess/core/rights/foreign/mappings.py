@@ -81,6 +81,32 @@ def unevaluated(found: RoleMapping) -> ForeignMapping:
     return ForeignMapping(found.name, body.rules, body.roles, templates, bounded=False, only=None, wide=None)
 
 
+def mapping_to_others(found: RoleMapping, ours: str) -> ForeignMapping | None:
+    """Return a role mapping as far as it matters for users of the native realm; None: it gives nobody our roles.
+
+    Role mappings apply to users of other realms alone.
+
+    Args:
+        found: the role mapping, which is not ours.
+        ours: what the names of our roles begin with.
+    """
+    body = found.body
+    templates = tuple(map(mapping, json.loads(body.templates)))
+    if not body.enabled or not any(name.startswith(ours) for name in (*body.roles, *map(prefix_of, templates))):
+        return None
+    return ForeignMapping(
+        found.name,
+        body.rules,
+        body.roles,
+        templates,
+        bounded=True,
+        only=frozenset(),
+        wide=True,
+        managed=installation_of(found.metadata) is not None,
+        elsewhere=True,
+    )
+
+
 def foreign_mapping(found: RoleMapping, anybody: User, named: Sequence[str], ours: str) -> ForeignMapping | None:
     """Return a role mapping as far as it matters here; None: it gives users of the realm nothing, and nobody our roles.
 

@@ -15,7 +15,13 @@ from searchaccess.core.model.intake.reading import UNREADABLE, text, texts
 from searchaccess.core.rights.foreign.callers import anybody_of, named_by
 from searchaccess.core.rights.foreign.exclusive import Others
 from searchaccess.core.rights.foreign.keys import OwnedKey, owned_key
-from searchaccess.core.rights.foreign.mappings import MOST, ForeignMapping, foreign_mapping, unevaluated
+from searchaccess.core.rights.foreign.mappings import (
+    MOST,
+    ForeignMapping,
+    foreign_mapping,
+    mapping_to_others,
+    unevaluated,
+)
 from searchaccess.core.rights.foreign.rules import User
 from searchaccess.core.rights.mapping import RoleMapping
 from searchaccess.engine.barrier import caught
@@ -60,7 +66,9 @@ class OthersReader:
         """Have the next sweep read API keys and users, however soon it is."""
         self._read_at = float("-inf")
 
-    async def changed(self, session: Session, observed: Observed) -> frozenset[str] | None:
+    async def changed(
+        self, session: Session, observed: Observed, holders: Sequence[tuple[str, str]] = ()
+    ) -> frozenset[str] | None:
         """Evaluate what others have, and return the principals for whom that may have changed; None: for any.
 
         API keys and users are not read shortly after the last read: others' writes to security objects may cause many
@@ -69,29 +77,28 @@ class OthersReader:
         Args:
             session: the connected cluster.
             observed: a full read.
+            holders: users of others under our names that have roles of ours: name and role.
         """
         before = self.found
         try:
-            self.found = await self._read(session, observed)
+            self.found = await self._read(session, observed, holders)
         except Exception as error:  # noqa: BLE001 - the barrier: rights do not depend on this
             caught(self._context.meter, session.cluster.name, "read others", error)
         if self.found is None or before is None:
             return None if self.found != before else frozenset()
         concerned, realm = self.found.concerned_since(before), session.cluster.wanted_realm
         # By subject, the owner of a key may be named by its address.
-        by_address = realm is not None and realm.principal is PrincipalClaim.EMAIL
+        by_address = realm is None or realm.principal is PrincipalClaim.EMAIL
         return concerned if by_address or not concerned else None
 
-    async def _read(self, session: Session, observed: Observed) -> Others | None:
+    async def _read(self, session: Session, observed: Observed, holders: Sequence[tuple[str, str]]) -> Others | None:
         realm, facts = session.cluster.wanted_realm, session.state.facts
-        if realm is None:
-            return None
-        anybody = anybody_of(realm.name, realm.issuer, facts.claimed if facts else None)
+        anybody = anybody_of(realm.name, realm.issuer, facts.claimed if facts else None) if realm else User({})
         await self._read_more(session, realm)
         if self._tries_left:
             # Otherwise an error at a start would be written into each status, and findings would be lost until later.
             return None
-        named, ours = named_by(realm.principal), self._context.operator.role_name("")
+        named, ours = named_by(realm.principal) if realm else None, self._context.operator.role_name("")
         mappings = [
             one
             async for found in in_chunks(observed.foreign_mappings[:MOST])
@@ -101,22 +108,24 @@ class OthersReader:
             tuple(mappings),
             _given(mappings, observed.roles),
             tuple(self._keys or ()),
-            tuple(self._holders or ()),
+            tuple(sorted({*(self._holders or ()), *holders})),
             tuple(_unseen(observed.foreign_mappings, self._keys, self._holders)),
             ours,
             anybody,
         )
 
     def _evaluated(
-        self, session: Session, found: RoleMapping, anybody: User, named: Sequence[str]
+        self, session: Session, found: RoleMapping, anybody: User, named: Sequence[str] | None
     ) -> ForeignMapping | None:
         try:
+            if named is None:
+                return mapping_to_others(found, self._context.operator.role_name(""))
             return foreign_mapping(found, anybody, named, self._context.operator.role_name(""))
         except Exception as error:  # noqa: BLE001 - the barrier: an unreadable mapping affects no other
             caught(self._context.meter, session.cluster.name, "read mapping", error)
             return unevaluated(found)
 
-    async def _read_more(self, session: Session, realm: WantedRealm) -> None:
+    async def _read_more(self, session: Session, realm: WantedRealm | None) -> None:
         now = self._context.clock.monotonic()
         if now - self._read_at < EVERY:
             return
@@ -125,7 +134,8 @@ class OthersReader:
         try:
             async with asyncio.timeout(TIMEOUT):
                 own = await self._own_name(session)
-                keys, holders = await both(session.port.owned_keys(realm.name, own), session.port.holders(prefix))
+                reading = session.port.owned_keys(realm.name, own) if realm else session.port.keys_of_users(prefix)
+                keys, holders = await both(reading, session.port.holders(prefix))
             self._keys = None if keys is None else await _sorted_keys(keys)
             self._holders = None if holders is None else tuple(sorted(_holders(holders, prefix)))
             self._tries_left = 0

@@ -1,0 +1,297 @@
+"""Native users of principals behind a gateway: observe, plan, apply. Roles come first: they alone give rights."""
+
+import asyncio
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Final
+
+import structlog
+
+from searchaccess.api.conditions.events import EventReason
+from searchaccess.core.gateway.suspicion import Suspicion
+from searchaccess.core.gateway.users import Circumstances, NativeUser, UserPlan, plan_user, principal_of, user_of
+from searchaccess.core.model.canonical import stable_json
+from searchaccess.core.model.intake.reading import texts
+from searchaccess.core.policy.decision import Do
+from searchaccess.core.rights.ownership import Operator, released_by_us
+from searchaccess.core.status.access import Failure
+from searchaccess.core.status.events import note
+from searchaccess.engine.concurrency.chunks import in_chunks
+from searchaccess.engine.rights.apply import Applier
+from searchaccess.engine.rights.observe import Observed
+from searchaccess.engine.rights.work import Work
+from searchaccess.engine.state import Context, Session
+from searchaccess.ports.errors import ExternalError
+from searchaccess.ports.tasks import first_error_alone
+
+FEW: Final = 50
+"""Users that are read one by one at most; more are read by their common prefix."""
+SEARCHABLE: Final = 2.0
+"""Seconds after which a list certainly has what was written: until then, what was written counts."""
+AGAIN: Final = 60.0
+"""Seconds between tries of a reset of passwords that had to wait."""
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(slots=True)
+class UsersRun:
+    """The users in one reconcile."""
+
+    operator: Operator
+    full: bool
+    """All users and all roles were read."""
+    needed: bool
+    """Whether principals need users: False: a realm verifies callers' tokens now."""
+    standing: set[str] = field(default_factory=set)
+    """Names of the roles that are ours, or that we released."""
+    foreign: set[str] = field(default_factory=set)
+    """Names of roles under our names that are not ours: nothing is done about their users."""
+    requested: set[str] = field(default_factory=set)
+    """Names of the users that this reconcile is about, unless about all."""
+    missed: set[str] = field(default_factory=set)
+    """Names of users of ours that somebody deleted."""
+    failed: dict[str, Failure] = field(default_factory=dict)
+    """By principal, why its user could not be written or deleted."""
+    operations: int = 0
+    """Writes to the security index."""
+
+
+class PrincipalUsers:
+    """The users of one SearchCluster's principals.
+
+    Args:
+        context: what all reconcilers share.
+    """
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+        self._known: dict[str, NativeUser] = {}
+        """By name, as last read or written."""
+        self._written: dict[str, float] = {}
+        """By name, when it was last written or deleted."""
+        self._stamped: set[str] = set()
+        """Names of users that were written once: a predecessor that still runs would write them again each time."""
+        self._own: set[str] = set()
+        """Objects that were written since the last full read."""
+        self._suspicion = Suspicion()
+        self._is_first = True
+        """Whether passwords were never reset yet: nobody watched before."""
+        self.holders: tuple[tuple[str, str], ...] = ()
+        """Users of others under our names that have roles of ours, by the last full read: name and role."""
+
+    @property
+    def is_due(self) -> bool:
+        """Whether passwords are to be reset now, which needs a full reconcile."""
+        return not self._is_first and self._suspicion.is_due(self._context.clock.monotonic())
+
+    @property
+    def postponed(self) -> float | None:
+        """Seconds after which a reset that had to wait is tried again; None: none waits."""
+        return AGAIN if self._suspicion.pending and not self._is_first else None
+
+    async def observe(
+        self, session: Session, operator: Operator, observed: Observed, principals: Iterable[str], *, full: bool
+    ) -> UsersRun | None:
+        """Read users; None: none are needed, and there are none.
+
+        Args:
+            session: the connected cluster.
+            operator: this operator, with its predecessors.
+            observed: the roles as read.
+            principals: what the reconcile is about.
+            full: whether it is about all.
+
+        Raises:
+            ExternalError: the cluster could not be read.
+        """
+        run = UsersRun(operator, full, session.cluster.gateway is not None)
+        if not run.needed and not (full and session.state.users):
+            return None
+        async for name, raw in in_chunks(observed.roles.items()):
+            if principal_of(operator, name):
+                metadata = raw.get("metadata")
+                ours = isinstance(metadata, Mapping) and (operator.owns(metadata) or released_by_us(metadata))
+                (run.standing if ours else run.foreign).add(name)
+        names = (operator.role_name(principal) for principal in principals)
+        run.requested = {name for name in names if principal_of(operator, name)}
+        new = {name for name in run.requested if (user := self._known.get(name)) is None or not _owns(operator, user)}
+        if full or len(new) > FEW:
+            run.missed = await self._read_all(session, operator)
+        elif new:
+            await self._read_each(session, sorted(new))
+        if full and run.needed:
+            await self._account(session, observed)
+        return run
+
+    async def _read_all(self, session: Session, operator: Operator) -> set[str]:
+        """Read all users of principals; return the names of ours that somebody deleted."""
+        prefix, began = operator.role_name(""), self._context.clock.monotonic()
+        raws = await session.port.users(prefix)
+        recent = {name for name, when in self._written.items() if began - when < SEARCHABLE}
+        self._written = {name: when for name, when in self._written.items() if name in recent}
+        found, holders = {}, list[tuple[str, str]]()
+        async for raw in in_chunks(raws):
+            name = str(raw.get("username"))
+            if principal_of(operator, name):
+                found[name] = user_of(raw)
+            if not operator.owns(raw.get("metadata")) and raw.get("enabled") is not False:
+                holders += ((name, role) for role in texts(raw.get("roles")) if role.startswith(prefix))
+        kept = {name: user for name, user in self._known.items() if name in recent}
+        before, self._known = self._known, {name: user for name, user in found.items() if name not in recent} | kept
+        self.holders = tuple(sorted(holders))
+        return {name for name, user in before.items() if name not in self._known and _owns(operator, user)}
+
+    async def _read_each(self, session: Session, names: Sequence[str]) -> None:
+        with first_error_alone():
+            async with asyncio.TaskGroup() as group:
+                tasks = {name: group.create_task(session.port.user(name)) for name in names}
+        for name, task in tasks.items():
+            self._know(name, user_of(raw) if (raw := task.result()) is not None else None)
+
+    def _know(self, name: str, user: NativeUser | None) -> None:
+        if user is None:
+            self._known.pop(name, None)
+        else:
+            self._known[name] = user
+
+    async def _account(self, session: Session, observed: Observed) -> None:
+        """Account for what others wrote since the last full read."""
+        seen: dict[str, int] = {}
+        async for name, raw in in_chunks(observed.roles.items()):
+            # Users with passwords are reconciled elsewhere.
+            if "/" not in name:
+                seen[f"role/{name}"] = hash(stable_json(raw))
+        async for mapping in in_chunks((*observed.mappings.values(), *observed.foreign_mappings)):
+            seen[f"role_mapping/{mapping.name}"] = hash(stable_json(mapping.to_json()))
+        async for name, user in in_chunks(list(self._known.items())):
+            seen[f"user/{name}"] = hash(stable_json(user.to_json()))
+        state = session.state
+        writes, state.foreign_writes = state.foreign_writes, 0
+        self._suspicion.account(writes, seen, self._own, settled=state.reads_are_settled)
+        self._own = set()
+
+    async def changed(self, run: UsersRun) -> set[str]:
+        """Return the principals whose users are not as they should be, although their roles may be."""
+        found = set[str]()
+        async for name in in_chunks(sorted(run.standing) if run.needed else ()):
+            principal = principal_of(run.operator, name)
+            known = self._circumstances(run, name, needed=True)
+            plan = plan_user(run.operator, principal, self._known.get(name), known)
+            if plan.changes or plan.conflict:
+                found.add(principal)
+        return found
+
+    async def settle(
+        self, session: Session, run: UsersRun, applier: Applier, works: Sequence[Work], *, replaced: bool
+    ) -> None:
+        """Write and delete users, after the roles.
+
+        Args:
+            session: the connected cluster.
+            run: what was read.
+            applier: says which roles were written and deleted.
+            works: the principals in this reconcile; each gets the plan of its user, and its failure.
+            replaced: whether callers have their roles without users.
+
+        Raises:
+            TransientError: the cluster does not respond properly.
+        """
+        plans = await self._plans(run, applier, works, replaced=replaced)
+        by_name = {work.plan.name: work for work in works}
+        writes = [plan.write for plan in plans.values() if plan.write is not None]
+        await self._apply(session, run, writes, [name for name, plan in plans.items() if plan.delete])
+        for name, plan in plans.items():
+            if name in by_name and by_name[name].failure is None:
+                by_name[name].user, by_name[name].failure = plan, run.failed.get(principal_of(run.operator, name))
+        ours = [user for user in self._known.values() if _owns(run.operator, user)]
+        session.state.users = len(ours) if run.needed else len(ours) or None
+        if run.full and run.needed and not run.failed and (self._is_first or self.is_due):
+            self._was_reset(session, len(writes))
+
+    async def _plans(
+        self, run: UsersRun, applier: Applier, works: Sequence[Work], *, replaced: bool
+    ) -> dict[str, UserPlan]:
+        after = (run.standing | applier.written) - applier.deleted
+        resets = run.full and (self._is_first or self.is_due)
+        held = {
+            work.plan.name
+            for work in works
+            if work.members and not any(member.decision.do is Do.ENFORCE for member in work.members)
+        }
+        plans = {}
+        async for name in in_chunks(sorted({*self._known, *after} if run.full else run.requested)):
+            principal, needed = principal_of(run.operator, name), run.needed and name in after
+            is_foreign = name in run.foreign and name not in after
+            if is_foreign or not (run.needed or replaced):
+                continue
+            known = self._circumstances(run, name, needed=needed)
+            plan = plan_user(
+                run.operator, principal, self._known.get(name), replace(known, enforced=name not in held, reset=resets)
+            )
+            if plan.changes or plan.conflict or plan.drift:
+                plans[name] = plan
+        return plans
+
+    def _circumstances(self, run: UsersRun, name: str, *, needed: bool) -> Circumstances:
+        return Circumstances(needed=needed, seen=name in run.missed, restamp=name not in self._stamped)
+
+    async def _apply(
+        self, session: Session, run: UsersRun, writes: Sequence[NativeUser], deletes: Sequence[str]
+    ) -> None:
+        now, refused = self._context.clock.monotonic(), dict[str, ExternalError]()
+        self._own |= {f"user/{name}" for name in (*deletes, *(user.name for user in writes))}
+        if writes:
+            written = await session.port.put_users(writes)
+            for user in writes:
+                if user.name not in written.refused:
+                    self._known[user.name], self._written[user.name] = user, now
+                    self._stamped.add(user.name)
+            refused |= written.refused
+            run.operations += len(written.changed)
+        if deletes:
+            deleted = await session.port.remove_users(deletes)
+            for name in deleted.changed | deleted.unchanged:
+                self._known.pop(name, None)
+                self._written[name] = now
+            refused |= deleted.refused
+            run.operations += len(deleted.changed)
+        run.failed = {
+            principal_of(run.operator, name): Failure(error.reason, error.message) for name, error in refused.items()
+        }
+        if run.operations and not self._context.dry_run:
+            log.info("users changed", written=len(writes), deleted=len(deletes), refused=len(refused))
+
+    def _was_reset(self, session: Session, count: int) -> None:
+        suspected, self._is_first = not self._is_first, False
+        self._suspicion.was_reset(self._context.clock.monotonic() if suspected else float("-inf"))
+        if suspected and not self._context.dry_run:
+            text = (
+                "somebody else wrote security objects, and no change of a role, role mapping or user explains it: "
+                f"passwords may have been set. All {count} users of principals got new hashes that nobody knows"
+            )
+            session.state.notes.append(note(EventReason.PASSWORDS_RESET, text))
+            log.warning("passwords reset", users=count)
+
+    def wrote(self, roles: Iterable[str], mappings: Iterable[str]) -> None:
+        """Record names of roles and role mappings that were written or deleted, or may have been."""
+        self._own |= {f"role/{name}" for name in roles} | {f"role_mapping/{name}" for name in mappings}
+
+    async def remove_all(self, session: Session, operator: Operator) -> None:
+        """Delete all our users: the SearchCluster is being deleted.
+
+        Raises:
+            ExternalError: not all of them could be deleted.
+        """
+        if session.cluster.gateway is None and not session.state.users:
+            return
+        await self._read_all(session, operator)
+        deleted = await session.port.remove_users(
+            sorted(name for name, user in self._known.items() if _owns(operator, user))
+        )
+        for error in deleted.refused.values():
+            raise error
+
+
+def _owns(operator: Operator, user: NativeUser) -> bool:
+    return operator.owns(user.metadata)
