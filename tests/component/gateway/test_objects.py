@@ -8,6 +8,7 @@ from tests.component.gateway.common import NAMES, PLACE, begin, condition, decla
 from tests.support.memory_elasticsearch import REALM
 from tests.support.memory_gateways import AUDIENCE, SIDE
 from tests.support.stage import CLUSTER_KEY, Stage, on_stage
+from tests.support.world import condition_in
 
 HOUR = 3600.0
 
@@ -227,3 +228,18 @@ async def test_a_dry_run_says_what_it_would_write_and_writes_nothing(stage: Stag
     changes = await stage.dry_run()
     assert {change.object for change in changes} == {str(PLACE.config), str(PLACE.login)}
     stage.start()
+
+
+@on_stage
+async def test_with_a_crd_that_drops_the_record_nothing_is_written_and_that_is_said(stage: Stage) -> None:
+    stage.kubernetes.unknown = frozenset({"gateway"})
+    await begin(stage, "pod-a")
+    await stage.sleep(120)
+    assert not stage.gateways.objects
+    ready = condition_in(stage.cluster(), "Ready")
+    assert (ready["status"], ready["reason"]) == ("False", "Pending")
+    assert "CRD" in ready["message"]
+    stage.kubernetes.unknown = frozenset()
+    stage.annotate(CLUSTER_KEY, "searchaccess.dev/reconcile-requested-at", "now")
+    await stage.sleep(180)
+    assert secret_user(stage)

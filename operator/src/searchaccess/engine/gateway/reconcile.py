@@ -31,6 +31,11 @@ READ_EVERY: Final = 60.0
 """Seconds between reads of a gateway's objects while nothing changes."""
 RECORD: Final = 1.0
 """Seconds after which to see whether the status with a new place was stored."""
+MOST_UNRECORDED: Final = 30
+"""How often that is looked up before it is reported."""
+_NOT_RECORDED: Final = (
+    "the status does not list the gateway's place, so nothing is written: the CRD is older than the operator; apply it"
+)
 FIRST: Final = 1.0
 CAP: Final = 60.0
 """Seconds of the first and of the longest back-off."""
@@ -58,6 +63,8 @@ class GatewayReconciler:
         """What the last reconcile was about."""
         self.suspects = False
         """Whether somebody changed something in Elasticsearch since the login was tested: perhaps its password."""
+        self._unrecorded = 0
+        """How often in a row the stored status did not list the gateway's place."""
         self.config = ConfigWriter()
         self.keeper = LoginKeeper(context.clock)
 
@@ -139,9 +146,13 @@ class GatewayReconciler:
             )
             return Problem(Reason.IN_USE, text)
         if here not in recorded and self._context.dry_run is None:
+            self._unrecorded += 1
+            if self._unrecorded > MOST_UNRECORDED:
+                return Problem(Reason.PENDING, _NOT_RECORDED)
             self._agenda.plan(_OBJECTS, RECORD)
             self._of = None
             return None
+        self._unrecorded = 0
         await self._write(job, facts, former)
         return None
 
