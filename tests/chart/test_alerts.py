@@ -31,6 +31,8 @@ HEALTHY = UP | {
     'searchaccess_accesses{cluster="prod",ready="False",reason="PendingApproval"}': "1x2000",
     'searchaccess_break_glass{cluster="prod"}': "0x2000",
     'searchaccess_not_exclusive{cluster="prod",reason="CannotBeSeen"}': "1x2000",
+    'searchaccess_gateway{cluster="prod",condition="GatewayInSync",reason="GatewayInSync"}': "1x2000",
+    'searchaccess_gateway{cluster="prod",condition="GatewayVerified",reason="GatewayPartlyVerified"}': "0.5x2000",
     'searchaccess_queue_age_seconds{cluster="prod"}': "3x2000",
     'searchaccess_internal_errors_total{cluster="prod",place="plan"}': "0x2000",
     'searchaccess_lease_held{cluster="prod",pod="a"}': "1x2000",
@@ -47,6 +49,16 @@ WRONG: dict[str, tuple[dict[str, str], str]] = {
     ),
     "SearchAccessesNotReady": (
         {'searchaccess_accesses{cluster="prod",ready="False",reason="Pending"}': "2x2000"}, "30m"
+    ),
+    "SearchGatewayNotTrusted": (
+        {
+            'searchaccess_gateway{cluster="prod",condition="GatewayVerified",reason="GatewayAcceptsOthers"}':
+                "_x2 0x2000"
+        },
+        "5m",
+    ),
+    "SearchGatewayNotWell": (
+        {'searchaccess_gateway{cluster="prod",condition="GatewayInSync",reason="GatewayNotAsked"}': "0.5x2000"}, "30m"
     ),
     "SearchAccessDriftStays": ({'searchaccess_drift_open{cluster="prod"}': "1x2000"}, "45m"),
     "SearchAccessDriftKeepsComing": (

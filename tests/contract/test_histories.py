@@ -28,9 +28,9 @@ from searchaccess.core.credentials.keys import key_from_json, names_of_keys
 from searchaccess.core.credentials.users import names_of_users
 from searchaccess.core.model.access import access_from_object
 from searchaccess.core.rights.ownership import Operator
-from searchaccess.engine.credentials.clock import SharedClock
 from searchaccess.engine.credentials.observe import read_users
 from searchaccess.engine.credentials.steps import Credentials, Job
+from searchaccess.engine.pacing.sharedclock import SharedClock
 from searchaccess.ports.errors import ExternalError, Unreachable
 from searchaccess.ports.stores import Owner, Place, SecretStore
 from tests.contract.test_keys import connect, install_makers, rights_to

@@ -5,6 +5,7 @@ from functools import partial
 from typing import Any, Final
 
 from searchaccess.core.credentials.sealed import Sealed
+from searchaccess.core.gateway.proof import Answer
 from searchaccess.core.gateway.users import NativeUser
 from searchaccess.core.model.intake.reading import readable_list
 from searchaccess.ports.elasticsearch import MadeKey, Written
@@ -26,9 +27,12 @@ class MemoryUsers:
         self.users_now: dict[str, dict[str, Any]] = {}
         self.made_users = 0
         self.passwords: dict[str, str] = {}
-        """By user, a password that somebody set."""
+        """By user, a password that somebody set, or by which a gateway logs in."""
         self.on_user: Callable[[str], object] = lambda _name: None
         """Called with the name of every user that the operator makes."""
+        self.run_as_works = True
+        self.runs_as_others = False
+        """Whether a gateway's login may run as anybody."""
 
     async def users(self, prefix: str) -> Sequence[dict[str, Any]]:
         def read() -> list[dict[str, Any]]:
@@ -80,6 +84,47 @@ class MemoryUsers:
         if name not in self.users_now:
             raise Rejected("password must be specified unless you are updating an existing user")
         self._put_user(name, metadata)
+
+    async def users_named(self, names: Sequence[str]) -> Mapping[str, dict[str, Any]]:
+        def read() -> dict[str, dict[str, Any]]:
+            return {name: copied(self.users_now[name]) for name in names if name in self.users_now}
+
+        return await self._faults.perform(Call(ELASTICSEARCH, "users_named", tuple(names)), read)
+
+    async def put_gateway_user(
+        self, name: str, role: str, metadata: Mapping[str, Any], password: Sealed | None
+    ) -> None:
+        def put() -> None:
+            if password is None and name not in self.users_now:
+                raise Rejected("password must be specified unless you are updating an existing user")
+            self._put_user(name, metadata)
+            self.users_now[name]["roles"] = [role]
+            if password is not None:
+                self.passwords[name] = password.reveal()
+                self.on_user(name)
+
+        await self._faults.perform(Call(ELASTICSEARCH, "put_gateway_user", (name,), write=True), put)
+
+    async def nodes_without_run_as(self) -> Sequence[str] | None:
+        return await self._faults.perform(
+            Call(ELASTICSEARCH, "nodes_without_run_as"), lambda: [] if self.run_as_works else ["node-0"]
+        )
+
+    async def authenticate_as(self, user: str) -> Answer:
+        return await self._faults.perform(
+            Call(ELASTICSEARCH, "authenticate_as", (user,)), lambda: self.answer_to("", "", user)
+        )
+
+    def answer_to(self, username: str, password: str, user: str) -> Answer:
+        """Answer who a login is that runs as a user."""
+        known = self.users_now.get(username)
+        if known is None or not known["enabled"] or self.passwords.get(username) != password:
+            return Answer(401)
+        if not self.run_as_works:
+            return Answer(200, username)
+        if self.runs_as_others or (user.endswith("gserviceaccount.com") and user in self.users_now):
+            return Answer(200, user)
+        return Answer(403)
 
     async def user(self, name: str) -> dict[str, Any] | None:
         def read() -> dict[str, Any] | None:

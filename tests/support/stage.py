@@ -14,6 +14,7 @@ from searchaccess.api.searchcluster import PrincipalClaim, SearchClusterSpec
 from searchaccess.core.answers.changes import Change
 from searchaccess.core.clusters.connection import Connection
 from searchaccess.core.clusters.sources import Source
+from searchaccess.core.gateway.proof import Answer
 from searchaccess.core.model.access import Access, Share, access_from_object
 from searchaccess.core.model.canonical import role_from_json
 from searchaccess.core.model.watched import Watched
@@ -34,6 +35,7 @@ from tests.support.clocks import EPOCH, LoopClock, run_virtually
 from tests.support.copies import copied
 from tests.support.faults import Call, Faults
 from tests.support.memory_elasticsearch import AUDIENCE, REALM, MemoryElasticsearch, owner_uids
+from tests.support.memory_gateways import MemoryGateways
 from tests.support.memory_google import MemoryGoogle
 from tests.support.memory_kubernetes import CONTROLLER, Key, MemoryKubernetes, Watch, key_of
 from tests.support.memory_store import MemoryStores
@@ -83,6 +85,25 @@ class Process:
     task: asyncio.Task[None]
 
 
+class GatewaySession:
+    """A cluster as a gateway's login sees it."""
+
+    def __init__(self, server: MemoryElasticsearch, connection: Connection) -> None:
+        self._server = server
+        self._connection = connection
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._server, name)
+
+    async def authenticate_as(self, user: str) -> Answer:
+        """Answer who this login is when it runs as a user."""
+        login = self._connection
+        return self._server.answer_to(login.username, login.password, user)
+
+    async def close(self) -> None:
+        """Nothing is open."""
+
+
 @dataclass(slots=True)
 class Stage:
     """Both servers, and an operator between them that can crash and be started again."""
@@ -96,6 +117,9 @@ class Stage:
     operator: Operator = OPERATOR
     ownership: Ownership = field(default_factory=Ownership)
     """What the operator owns, of several replicas."""
+    gateways: MemoryGateways = field(init=False)
+    runs_gateways: bool = False
+    """Whether the operator runs gateways."""
     process: Process | None = None
     violations: list[str] = field(default_factory=list)
     logs: list[list[Any]] = field(default_factory=list)
@@ -117,6 +141,7 @@ class Stage:
         self.servers = {}
         self.google = MemoryGoogle(self.faults)
         self.stores = MemoryStores(self.faults)
+        self.gateways = MemoryGateways(self.faults)
         self.server("https://one:9200")
 
     def server(self, url: str) -> MemoryElasticsearch:
@@ -149,6 +174,7 @@ class Stage:
             self.google,
             self.stores,
             ownership=self.ownership,
+            gateways=self.gateways.gateways if self.runs_gateways else None,
         )
         host = Host(context, self, short_lived=self.short_lived)
         self.process = Process(inventory, watch, outbox, host, asyncio.create_task(self._run(host)))
@@ -189,7 +215,15 @@ class Stage:
         kubernetes = observed(self.kubernetes, manifests)
         outbox = Outbox(kubernetes, inventory)
         context = Context(
-            OPERATOR, inventory, kubernetes, outbox, self.clock, self.google, self.stores, dry_run=dry_run
+            OPERATOR,
+            inventory,
+            kubernetes,
+            outbox,
+            self.clock,
+            self.google,
+            self.stores,
+            dry_run=dry_run,
+            gateways=self.gateways.gateways if self.runs_gateways else None,
         )
         host = Host(context, DryRunConnections(self, dry_run))
         running = asyncio.create_task(self._run(host))
@@ -212,7 +246,10 @@ class Stage:
     async def open(self, connection: Connection, cluster: str = "") -> ElasticsearchPort:  # noqa: ARG002 - of the port
         """Give the server at an address."""
         self.connections.append(connection)
-        return self.server(connection.urls[0])
+        server = self.server(connection.urls[0])
+        if connection.username.startswith("searchaccess-gateway."):
+            return GatewaySession(server, connection)
+        return server
 
     async def quiet(self) -> None:
         """Wait until the operator has nothing left to write; start it again whenever it crashed."""

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from searchaccess.engine.credentials.clock import READ_EVERY
+from searchaccess.engine.pacing.sharedclock import READ_EVERY
 from tests.component.credentials.common import (
     DAY,
     HOUR,

@@ -16,9 +16,9 @@ from searchaccess.core.credentials.rotation import MOST_LIVE
 from searchaccess.core.model.access import Access, access_from_object
 from searchaccess.core.model.canonical import RoleBody, role_from_json
 from searchaccess.core.model.workload import SecretUse
-from searchaccess.engine.credentials.clock import SharedClock
 from searchaccess.engine.credentials.observe import Issued
 from searchaccess.engine.credentials.steps import Credentials, Job
+from searchaccess.engine.pacing.sharedclock import SharedClock
 from searchaccess.engine.rights.observe import roles_by_owner
 from searchaccess.engine.state import ClusterState, Session
 from searchaccess.ports.errors import ExternalError, LoginRefused, PermissionDenied, Throttled, Unreachable

@@ -16,6 +16,7 @@ from searchaccess.api.clusters.status import (
     RELEASED_LIMIT,
     AdoptedStatus,
     ClusterCounts,
+    GatewayStatus,
     LoginStatus,
     OtherStatus,
     ReleasedRights,
@@ -311,6 +312,8 @@ class SearchClusterStatus(_Status):
     """Adopted roles and role mappings, the newest last, at most 100."""
     others: Annotated[list[OtherStatus], Field(max_length=OTHERS_LIMIT)] | None = None
     """Other controllers and instances of this operator that have objects in the same Elasticsearch, at most 10."""
+    gateway: GatewayStatus | None = None
+    """The gateway that verifies callers' tokens (`identity.gateway`)."""
     last_handled_reconcile_at: str | None = None
     """Last handled value of the annotation `searchaccess.dev/reconcile-requested-at`."""
 

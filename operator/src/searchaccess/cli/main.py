@@ -14,6 +14,7 @@ from searchaccess.api.times.durations import DURATION_PATTERN, seconds
 from searchaccess.cli import helptexts, kinds, webhook
 from searchaccess.cli.admissionpolicies import generate_admission_policy
 from searchaccess.cli.common import Common, run_to_end, takes_common
+from searchaccess.cli.gateways import gateway
 from searchaccess.cli.logins import login, mapping
 from searchaccess.cli.manifests import Filenames, read
 from searchaccess.cli.program import Program
@@ -192,6 +193,7 @@ def reconcile(
 app.command(epilog=helptexts.MAPPING, short_help="Print the role mapping of a SearchCluster.")(mapping)
 app.command(epilog=helptexts.LOGIN, short_help="Print the role for a login to Elasticsearch.")(login)
 app.command(epilog=helptexts.ADMISSION, short_help="Print ValidatingAdmissionPolicies.")(generate_admission_policy)
+app.add_typer(gateway)
 app.command(short_help="Print or apply the CustomResourceDefinitions.")(kinds.crds)
 
 

@@ -9,6 +9,8 @@ from searchaccess.core.clusters.cluster import ClusterFacts, License
 from searchaccess.core.clusters.connection import Connection
 from searchaccess.core.clusters.realm import WantedRealm
 from searchaccess.core.credentials.keys import Login
+from searchaccess.core.credentials.sealed import Sealed
+from searchaccess.core.gateway.proof import Answer
 from searchaccess.core.gateway.users import NativeUser, user_of
 from searchaccess.core.model.canonical import RoleBody, role_from_json
 from searchaccess.core.policy.guardrails.aliases import IndexNames
@@ -224,6 +226,18 @@ class DryRunElasticsearch:
         """Read the users of the native realm that have a role with a name prefix (one request)."""
         return await self._real.holders(prefix)
 
+    async def users_named(self, names: Sequence[str]) -> Mapping[str, dict[str, Any]]:
+        """Read users of the native realm by name (one request)."""
+        return await self._real.users_named(names)
+
+    async def authenticate_as(self, user: str) -> Answer:
+        """Ask who this login is when it runs as a user (one request)."""
+        return await self._real.authenticate_as(user)
+
+    async def nodes_without_run_as(self) -> Sequence[str] | None:
+        """Read which nodes have run_as switched off (one request); None: not permitted."""
+        return await self._real.nodes_without_run_as()
+
     async def close(self) -> None:
         """Close connections."""
         await self._real.close()
@@ -264,6 +278,16 @@ class DryRunElasticsearch:
 
     async def delete_users(self, names: Sequence[str]) -> None:  # noqa: ARG002 - of the port
         """Refuse: credentials are only observed."""
+        refuse()
+
+    async def put_gateway_user(
+        self,
+        name: str,  # noqa: ARG002 - of the port
+        role: str,  # noqa: ARG002 - of the port
+        metadata: Mapping[str, Any],  # noqa: ARG002 - of the port
+        password: Sealed | None,  # noqa: ARG002 - of the port
+    ) -> None:
+        """Refuse: logins are only observed."""
         refuse()
 
 

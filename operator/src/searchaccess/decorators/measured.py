@@ -12,6 +12,7 @@ from searchaccess.core.clusters.sources import Source
 from searchaccess.core.credentials.credential import Secret, Slot
 from searchaccess.core.credentials.keys import Login
 from searchaccess.core.credentials.sealed import Sealed
+from searchaccess.core.gateway.proof import Answer
 from searchaccess.core.gateway.users import NativeUser
 from searchaccess.core.model.canonical import RoleBody
 from searchaccess.core.model.workload import Account, Found, Place, Template, Workload
@@ -36,7 +37,14 @@ Count: TypeAlias = Callable[[str, str, float], None]
 Guard: TypeAlias = Callable[[], None]
 
 
-class _Measured:
+class Measured:
+    """Counts operations, and guards writes.
+
+    Args:
+        count: counts operations.
+        guard: called before each write; an error that it raises prevents the write.
+    """
+
     def __init__(self, count: Count, guard: Guard | None) -> None:
         self._count = count
         self._guard = guard
@@ -60,7 +68,7 @@ class _Measured:
             self._count(name, result, time.monotonic() - began)
 
 
-class MeasuredElasticsearch(_Measured):
+class MeasuredElasticsearch(Measured):
     """Counts the operations on an Elasticsearch cluster. Its client guards each request itself.
 
     Args:
@@ -222,12 +230,30 @@ class MeasuredElasticsearch(_Measured):
         """Delete users of the native realm (a request each). Missing ones are fine."""
         await self._do("delete_users", self._real.delete_users, names)
 
+    async def users_named(self, names: Sequence[str]) -> Mapping[str, dict[str, Any]]:
+        """Read users of the native realm by name, as they are now (one request)."""
+        return await self._do("users_named", self._real.users_named, names)
+
+    async def put_gateway_user(
+        self, name: str, role: str, metadata: Mapping[str, Any], password: Sealed | None
+    ) -> None:
+        """Write a user of the native realm that a gateway logs in as."""
+        await self._do("put_gateway_user", self._real.put_gateway_user, name, role, metadata, password)
+
+    async def authenticate_as(self, user: str) -> Answer:
+        """Ask who this login is when it runs as a user (one request)."""
+        return await self._do("authenticate_as", self._real.authenticate_as, user)
+
+    async def nodes_without_run_as(self) -> Sequence[str] | None:
+        """Read which nodes have run_as switched off (one request); None: not permitted."""
+        return await self._do("nodes_without_run_as", self._real.nodes_without_run_as)
+
     async def close(self) -> None:
         """Close connections."""
         await self._do("close", self._real.close)
 
 
-class MeasuredKubernetes(_Measured):
+class MeasuredKubernetes(Measured):
     """Counts the operations on the API server.
 
     Args:
@@ -281,7 +307,7 @@ class MeasuredKubernetes(_Measured):
         return await self._do("read_source", self._real.read_source, source)
 
 
-class MeasuredGoogle(_Measured):
+class MeasuredGoogle(Measured):
     """Counts the operations on Google Cloud.
 
     Args:
@@ -323,7 +349,7 @@ class MeasuredGoogle(_Measured):
         return await self._do("get_account", self._real.get_account, email)
 
 
-class MeasuredStore(_Measured):
+class MeasuredStore(Measured):
     """Counts the operations on a secret store.
 
     Args:

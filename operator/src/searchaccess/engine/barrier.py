@@ -17,11 +17,11 @@ FRAMES: Final = 12
 """How many of the innermost frames the log shows."""
 
 Place = Literal[
-    "admission", "apply", "approvals", "build facts", "credential", "finalizer", "grant mapping", "hold back",
-    "identities", "intake", "isolate", "key", "list", "mappings of indices", "namespaces", "outbox", "plan role",
-    "policies", "policy statuses", "prove queries", "publish", "read mapping", "read others", "read role",
-    "reconcile", "reconciler", "released rights", "renew leases", "revoke mapping", "supervise", "time boxes",
-    "write roles", "write statuses",
+    "admission", "apply", "approvals", "build facts", "credential", "finalizer", "gateway", "grant mapping",
+    "hold back", "identities", "intake", "isolate", "key", "list", "mappings of indices", "namespaces", "outbox",
+    "plan role", "policies", "policy statuses", "prove queries", "publish", "read mapping", "read others",
+    "read role", "reconcile", "reconciler", "released rights", "renew leases", "revoke mapping", "supervise",
+    "time boxes", "write roles", "write statuses",
 ]  # fmt: skip
 """What the operator was doing when an error was caught."""
 PLACES: Final[tuple[Place, ...]] = get_args(Place)

@@ -17,6 +17,7 @@ from searchaccess.core.clusters.cluster import Cluster, ClusterFacts
 from searchaccess.core.clusters.connection import Connection
 from searchaccess.core.clusters.exposure import Exposed
 from searchaccess.core.clusters.proof import Proof
+from searchaccess.core.gateway.facts import GatewayFacts
 from searchaccess.core.model.access import Access
 from searchaccess.core.ownership.adoption import Refusal
 from searchaccess.core.ownership.installations import Installation
@@ -37,6 +38,7 @@ from searchaccess.engine.replicas.ownership import Ownership
 from searchaccess.engine.unseen import Unseen
 from searchaccess.ports.clock import Clock
 from searchaccess.ports.elasticsearch import ClusterFingerprint, ElasticsearchPort
+from searchaccess.ports.gateway import Gateways
 from searchaccess.ports.google import GooglePort
 from searchaccess.ports.kubernetes import KubernetesPort
 from searchaccess.ports.meter import Meter
@@ -79,6 +81,8 @@ class Context:
     """Rewrites of statuses that somebody else changed."""
     dry_run: DryRun | None = None
     """Records what would change, in a dry run; None: changes are made."""
+    gateways: Gateways | None = None
+    """All that is needed to run gateways; None: this process runs none."""
 
     def may_publish(self, cluster: str) -> bool:
         """Return whether this replica publishes statuses of a SearchCluster and its SearchAccesses."""
@@ -209,6 +213,8 @@ class ClusterState:
     """SearchAccesses of namespaces that are not watched, with rights here."""
     released_notes: list[Note] = field(default_factory=list)
     """Events about them."""
+    gateway: GatewayFacts | None = None
+    """What is known about the gateway; None: nothing yet, or there was none."""
 
     @property
     def closed(self) -> Failure | None:

@@ -30,6 +30,7 @@ from searchaccess.engine.state import Context
 from searchaccess.operator.admission.options import AdmissionOptions
 from searchaccess.operator.clusterfiles import FiledClusters
 from searchaccess.operator.connections.connecting import Connections
+from searchaccess.operator.connections.gateways import gateways_by
 from searchaccess.operator.connections.google import GoogleWhenNeeded
 from searchaccess.operator.connections.login import KubernetesLogin, KubernetesOptions
 from searchaccess.operator.connections.stores import OpenStores, StoreOptions
@@ -220,8 +221,9 @@ async def wired(
         counted = MeasuredGoogle(google, metrics.counting("google"), alive)
         ownership = leases or Ownership()
         context = Context(
-            operator, inventory, kubernetes, outbox, clock, counted, stores, metrics, ownership, dry_run=dry_run
-        )
+            operator, inventory, kubernetes, outbox, clock, counted, stores, metrics, ownership, dry_run=dry_run,
+            gateways=gateways_by(client, metrics, alive),
+        )  # fmt: skip
         run_leases = leases.run if leases else None
         host = Host(context, connections, options.resync_period, run_leases, only, short_lived=within is not None)
         if leases:

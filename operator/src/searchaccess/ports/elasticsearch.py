@@ -10,6 +10,7 @@ from searchaccess.core.clusters.connection import Connection
 from searchaccess.core.clusters.realm import WantedRealm
 from searchaccess.core.credentials.keys import Login
 from searchaccess.core.credentials.sealed import Sealed
+from searchaccess.core.gateway.proof import Answer
 from searchaccess.core.gateway.users import NativeUser
 from searchaccess.core.model.canonical import RoleBody
 from searchaccess.core.policy.guardrails.aliases import IndexNames
@@ -262,6 +263,30 @@ class ElasticsearchPort(Protocol):
 
     async def delete_users(self, names: Sequence[str]) -> None:
         """Delete users of the native realm (a request each). Missing ones are fine."""
+
+    async def users_named(self, names: Sequence[str]) -> Mapping[str, dict[str, Any]]:
+        """Read users of the native realm by name, as they are now (one request). Missing ones are left out."""
+
+    async def put_gateway_user(
+        self, name: str, role: str, metadata: Mapping[str, Any], password: Sealed | None
+    ) -> None:
+        """Write a user of the native realm that a gateway logs in as, and enable it.
+
+        Args:
+            name: of the user.
+            role: its only role.
+            metadata: its owner and state.
+            password: the new one; None: it keeps its own.
+
+        Raises:
+            Rejected: without a password, and there is no such user.
+        """
+
+    async def authenticate_as(self, user: str) -> Answer:
+        """Ask who this login is when it runs as a user (one request). It never raises an ``ExternalError``."""
+
+    async def nodes_without_run_as(self) -> Sequence[str] | None:
+        """Read which nodes have ``xpack.security.authc.run_as.enabled: false`` (one request); None: not permitted."""
 
     async def close(self) -> None:
         """Close connections."""

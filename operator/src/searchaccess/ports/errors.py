@@ -17,6 +17,7 @@ ExternalError
  │    └── NotFound             404
  ├── Rejected                  400, 413, 422: the same request will never succeed
  ├── NotPrivate                the connection is exposed, and that is not allowed
+ ├── ForeignObject             an object of a name that the operator needs belongs to somebody else
  ├── StoreNotFound             a SearchAccess names a store that its SearchCluster does not have
  ├── LoginCannotIssue          the operator's login cannot create keys
  ├── NothingIsWritten          a dry run was about to write: an internal error
@@ -129,6 +130,12 @@ class NotPrivate(ExternalError):
     """A connection is not private, and that is not allowed."""
 
     reason = Reason.NOT_PRIVATE
+
+
+class ForeignObject(ExternalError):
+    """An object of a name that the operator needs belongs to somebody else. Nothing is written over it."""
+
+    reason = Reason.OWNERSHIP_CONFLICT
 
 
 class StoreNotFound(ExternalError):

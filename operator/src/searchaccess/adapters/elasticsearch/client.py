@@ -12,6 +12,7 @@ from elasticsearch.serializer import JsonSerializer
 
 from searchaccess.adapters.answers import decode
 from searchaccess.adapters.elasticsearch.errors import mapped
+from searchaccess.adapters.elasticsearch.gateways import GatewayClient
 from searchaccess.adapters.elasticsearch.indices import IndicesClient
 from searchaccess.adapters.elasticsearch.keys import KeysClient
 from searchaccess.adapters.elasticsearch.loginrights import LoginClient
@@ -54,7 +55,7 @@ _FINGERPRINT: Final = "state_uuid,nodes.*.ephemeral_id"
 _SEQUENCE: Final = "indices.*.uuid,indices.*.shards.*.seq_no.max_seq_no"
 
 
-class ElasticsearchClient(KeysClient, UsersClient, LoginClient, IndicesClient):
+class ElasticsearchClient(KeysClient, UsersClient, LoginClient, IndicesClient, GatewayClient):
     """One cluster.
 
     Args:

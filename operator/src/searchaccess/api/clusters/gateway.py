@@ -7,6 +7,7 @@ from pydantic import Field, model_validator
 from searchaccess.api.base import ApiModel, Narrows, cel, matches, rules
 from searchaccess.api.constants import GOOGLE_ISSUER
 from searchaccess.api.references import Certificates
+from searchaccess.api.times.durations import Duration, between
 
 BODY_PATTERN = r"^[1-9][0-9]{0,5}(Ki|Mi|Gi)$"
 """A size in bytes, as Kubernetes writes quantities."""
@@ -141,6 +142,10 @@ class Gateway(ApiModel):
         GatewayLimits()
     )
     """Limits for each caller whose SearchAccesses declare none of their own."""
+
+    rotate_every: Annotated[Duration, Field(json_schema_extra=between("1h", "8760h", "720h"))] = "720h"
+    """How often the gateway's login to Elasticsearch is replaced. The annotation `searchaccess.dev/rotate-requested-at`
+    on the SearchCluster replaces it now."""
 
     iap: IdentityAwareProxy | None = None
     """Google's Identity-Aware Proxy in front of the gateway."""

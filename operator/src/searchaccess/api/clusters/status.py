@@ -12,6 +12,7 @@ RELEASED_LIMIT = 100
 RELEASED_ENTRIES_LIMIT = 100
 ADOPTED_LIMIT = 100
 OTHERS_LIMIT = 10
+PLACES_LIMIT = 10
 
 
 class ReleasedRights(ApiModel):
@@ -64,6 +65,24 @@ class LoginStatus(ApiModel):
     write everything (`Full`)."""
     user: str | None = None
     """Name of the user in Elasticsearch."""
+
+
+class GatewayStatus(ApiModel):
+    """The gateway in front of Elasticsearch."""
+
+    places: Annotated[list[str], Field(max_length=PLACES_LIMIT)] = []
+    """Gateways whose objects the operator wrote, as `namespace/name`, the declared one first. Those of a former one are
+    deleted when the declared one works."""
+    version: str | None = None
+    """Version of the configuration in the ConfigMap."""
+    pods: Count | None = None
+    """Number of pods that run."""
+    loaded: Count | None = None
+    """Number of pods that have loaded this version."""
+    login_user: str | None = None
+    """Name of the user by which the gateway logs in to Elasticsearch."""
+    rotated_at: DateTime | None = None
+    """When this user was created."""
 
 
 class AdoptedStatus(ApiModel):

@@ -7,6 +7,7 @@ Those of the connection, identities and credentials are in modules beside this o
 from searchaccess.api.conditions.connectionreasons import CONNECTION_REASONS
 from searchaccess.api.conditions.credentialreasons import CREDENTIAL_REASONS
 from searchaccess.api.conditions.exclusivereasons import EXCLUSIVE_REASONS
+from searchaccess.api.conditions.gatewayreasons import GATEWAY_REASONS
 from searchaccess.api.conditions.identityreasons import IDENTITY_REASONS
 from searchaccess.api.conditions.meaning import NOTHING, ReasonDoc, Who
 from searchaccess.api.conditions.reasons import Reason
@@ -236,6 +237,7 @@ REASON_DOCS: dict[Reason, ReasonDoc] = {
         "Delete them first, or move them to another SearchCluster. For those that moved, check `Held`.",
         Who.PLATFORM,
     ),
+    **GATEWAY_REASONS,
     **IDENTITY_REASONS,
     **CREDENTIAL_REASONS,
     Reason.BEYOND_LOGIN: ReasonDoc(

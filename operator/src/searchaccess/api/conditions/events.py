@@ -27,11 +27,19 @@ class EventReason(StrEnum):
     ROLE_GIVEN_TO_OTHERS = Reason.ROLE_GIVEN_TO_OTHERS.value
     PENDING_APPROVAL = Reason.PENDING_APPROVAL.value
     BREAK_GLASS = Reason.BREAK_GLASS.value
+    GATEWAY_OUT_OF_DATE = Reason.GATEWAY_OUT_OF_DATE.value
+    GATEWAY_MISSING = Reason.GATEWAY_MISSING.value
+    GATEWAY_ACCEPTS_OTHERS = Reason.GATEWAY_ACCEPTS_OTHERS.value
+    GATEWAY_REFUSES = Reason.GATEWAY_REFUSES.value
+    GATEWAY_LOGIN_REFUSED = Reason.GATEWAY_LOGIN_REFUSED.value
+    RUN_AS_DISABLED = Reason.RUN_AS_DISABLED.value
+    RUN_AS_TOO_WIDE = Reason.RUN_AS_TOO_WIDE.value
     CREDENTIAL_ISSUED = "CredentialIssued"
     LEFT_BEHIND = "SecretLeftBehind"
     RELEASED = "RightsReleased"
     RELEASED_ENDED = "ReleasedRightsEnded"
     ADOPTED = "Adopted"
+    GATEWAY_LOGIN_ROTATED = "GatewayLoginRotated"
     PASSWORDS_RESET = "PasswordsReset"
 
 
@@ -113,6 +121,37 @@ EVENT_DOCS: dict[EventReason, EventDoc] = {
         warning=True,
         when="A SearchAccess gets its rights without an approval that a policy requires. The message says until when, "
         "who wrote it, and why.",
+    ),
+    EventReason.GATEWAY_OUT_OF_DATE: EventDoc(
+        warning=True,
+        when="Pods of the gateway still serve with a former configuration. The message names them. On the "
+        "SearchCluster.",
+    ),
+    EventReason.GATEWAY_MISSING: EventDoc(
+        warning=True, when="No pod of the gateway runs, so callers are not served. On the SearchCluster."
+    ),
+    EventReason.GATEWAY_ACCEPTS_OTHERS: EventDoc(
+        warning=True,
+        when="The gateway accepts a token that it must refuse, or lets a caller act as somebody else. On the "
+        "SearchCluster.",
+    ),
+    EventReason.GATEWAY_REFUSES: EventDoc(
+        warning=True, when="The gateway refuses a good token of the operator's own account. On the SearchCluster."
+    ),
+    EventReason.GATEWAY_LOGIN_REFUSED: EventDoc(
+        warning=True, when="Elasticsearch refuses the login that the gateway's pods have. On the SearchCluster."
+    ),
+    EventReason.RUN_AS_DISABLED: EventDoc(
+        warning=True,
+        when="A node of Elasticsearch ignores as whom a request shall run. The message names it. On the SearchCluster.",
+    ),
+    EventReason.RUN_AS_TOO_WIDE: EventDoc(
+        warning=True, when="The gateway's login may run as users who are no callers. On the SearchCluster."
+    ),
+    EventReason.GATEWAY_LOGIN_ROTATED: EventDoc(
+        warning=False,
+        when="The gateway got another login to Elasticsearch. The message says why, and names both users. On the "
+        "SearchCluster.",
     ),
     EventReason.CREDENTIAL_ISSUED: EventDoc(
         warning=False,

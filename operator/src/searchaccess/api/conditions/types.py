@@ -31,6 +31,9 @@ class ConditionType(StrEnum):
     LICENSED = "Licensed"
     REALM_VERIFIED = "RealmVerified"
     REALM_PROVEN = "RealmProven"
+    GATEWAY_IN_SYNC = "GatewayInSync"
+    GATEWAY_VERIFIED = "GatewayVerified"
+    RUN_AS_ENABLED = "RunAsEnabled"
     STORE_MISSING = "StoreMissing"
     DELEGATION_OPEN = "DelegationOpen"
     OTHERS_PRESENT = "OthersPresent"
@@ -187,6 +190,27 @@ CONDITION_DOCS: dict[ConditionType, ConditionDoc] = {
         "The realm accepts the operator's own token for the declared audience and rejects one for another audience.",
         "It does not. The reason says what happened instead. Rights are granted regardless.",
         "The operator has no Google identity (`spec.login.googleIdentity`), or got no token.",
+    ),
+    ConditionType.GATEWAY_IN_SYNC: ConditionDoc(
+        _CLUSTER,
+        "All pods of the gateway have loaded the configuration that the operator wrote. Absent without "
+        "`identity.gateway`.",
+        "There is no pod, or one serves with a former configuration. The message names it.",
+        "A new configuration is on its way to the pods, or the operator cannot ask them. The reason says which.",
+    ),
+    ConditionType.GATEWAY_VERIFIED: ConditionDoc(
+        _CLUSTER,
+        "The gateway refuses bad tokens, and lets the operator's own account act as nobody else. Absent without "
+        "`identity.gateway`.",
+        "It accepts what it must refuse, or refuses a good token. The reason says which.",
+        "It could not be tested, or only with bad tokens. The reason says which.",
+    ),
+    ConditionType.RUN_AS_ENABLED: ConditionDoc(
+        _CLUSTER,
+        "The gateway's login may run as callers at every address of Elasticsearch, and not as others. Absent without "
+        "`identity.gateway`.",
+        "It may not, or it may run as others. The reason says which.",
+        "That could not be tested.",
     ),
     ConditionType.STORE_MISSING: ConditionDoc(
         _CLUSTER,

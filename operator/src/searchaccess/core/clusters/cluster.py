@@ -10,7 +10,13 @@ from searchaccess.api.clusters.namespaces import AllowedNamespaces
 from searchaccess.api.clusters.orphans import Orphans
 from searchaccess.api.clusters.ownership import TakeOver
 from searchaccess.api.conditions.reasons import Reason
-from searchaccess.api.constants import ANNOTATION_ACCEPT_UUID, ANNOTATION_ADOPT, ANNOTATION_RECONCILE, FINALIZER
+from searchaccess.api.constants import (
+    ANNOTATION_ACCEPT_UUID,
+    ANNOTATION_ADOPT,
+    ANNOTATION_RECONCILE,
+    ANNOTATION_ROTATE,
+    FINALIZER,
+)
 from searchaccess.api.googlecloud import LOCATION_PATTERN
 from searchaccess.api.searchcluster import SearchClusterSpec, Unmatched
 from searchaccess.core.clusters.realm import Mismatch, RealmFindings, WantedRealm, explain, place_of
@@ -58,6 +64,8 @@ class Cluster:
     reconcile_requested: str
     fault: str = ""
     """The unexpected internal error when this version was read; empty: none."""
+    rotate_requested: str = ""
+    """The newest request to replace the gateway's login."""
 
     @property
     def has_finalizer(self) -> bool:
@@ -202,6 +210,7 @@ def cluster_outline(raw: Any, fault: str = "") -> Cluster:
         accept_uuid=meta.annotation(ANNOTATION_ACCEPT_UUID),
         reconcile_requested=meta.annotation(ANNOTATION_RECONCILE),
         fault=fault,
+        rotate_requested=meta.annotation(ANNOTATION_ROTATE),
     )
 
 

@@ -86,6 +86,16 @@ def sources_of(spec: SearchClusterSpec) -> tuple[Source, ...]:
     return (*([login] if login else []), *([ca[0]] if ca else []), *([secret] if secret else []))
 
 
+def addresses_of(spec: SearchClusterSpec) -> tuple[str, ...]:
+    """Return the addresses of a cluster.
+
+    Raises:
+        Incomplete: its Cloud ID is none.
+    """
+    other = cloud_url(spec.cloud_id) if spec.cloud_id else _eck_url(spec)
+    return tuple(spec.urls or (other,))
+
+
 def build_connection(spec: SearchClusterSpec, read: Contents) -> Connection:
     """Build a connection.
 
@@ -96,12 +106,9 @@ def build_connection(spec: SearchClusterSpec, read: Contents) -> Connection:
     Raises:
         Incomplete: something is missing or cannot be used.
     """
-    other = cloud_url(spec.cloud_id) if spec.cloud_id else _eck_url(spec)
     skips = Exposure.INSECURE_SKIP_VERIFY in spec.allow_exposure
     public = bool(spec.cloud_id) or Exposure.PUBLIC_ADDRESS in spec.allow_exposure
-    return Connection(
-        tuple(spec.urls or (other,)), _ca(spec, read), **_login(spec, read), verify=not skips, public=public
-    )
+    return Connection(addresses_of(spec), _ca(spec, read), **_login(spec, read), verify=not skips, public=public)
 
 
 def _ca(spec: SearchClusterSpec, read: Contents) -> str:

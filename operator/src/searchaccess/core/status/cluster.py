@@ -13,12 +13,14 @@ from searchaccess.core.clusters.cluster import Cluster, ClusterFacts, license_pr
 from searchaccess.core.clusters.exposure import Exposed, describe_exposures
 from searchaccess.core.clusters.proof import Proof, judge_proof
 from searchaccess.core.clusters.realm import explain, explain_doubts
+from searchaccess.core.gateway.facts import GatewayFacts
 from searchaccess.core.messages import some_of
 from searchaccess.core.ownership.installations import Installation
 from searchaccess.core.ownership.others import described, shown
 from searchaccess.core.ownership.takeover import installations_in
 from searchaccess.core.policy.login import LoginRights
 from searchaccess.core.status.access import Failure
+from searchaccess.core.status.aspects.gateway import gateway_notes, gateway_status, mark_gateway
 from searchaccess.core.status.conditions import FALSE, TRUE, UNKNOWN, Conditions, shorten_message
 from searchaccess.core.status.differences import describe_differences
 from searchaccess.core.status.events import Note, note, trouble_notes
@@ -94,6 +96,13 @@ class ClusterReport:
     """What cannot be seen of others who may give callers rights; None: nothing was read yet."""
     installation: Installation = Installation("", "")
     """This installation of the operator."""
+    gateway: GatewayFacts | None = None
+    """What is known about the gateway; None: nothing in this run yet."""
+
+    @property
+    def has_gateway(self) -> bool:
+        """Whether the SearchCluster declares a gateway."""
+        return self.cluster.gateway is not None
 
 
 def build_cluster_status(report: ClusterReport, previous: SearchClusterStatus, now: str) -> SearchClusterStatus:
@@ -124,6 +133,7 @@ def build_cluster_status(report: ClusterReport, previous: SearchClusterStatus, n
     else:
         checked = "callers verified by a gateway" if cluster.gateway else _checked(facts)
         conditions.progress(ready=TRUE, reason=Reason.IN_SYNC, message=f"reachable, licensed, {checked}")
+    mark_gateway(conditions, report.gateway, declared=report.has_gateway)
     _mark_stores(conditions, report.missing_stores)
     _mark_login(conditions, report.login)
     _mark_others(conditions, report)
@@ -155,6 +165,7 @@ def build_cluster_status(report: ClusterReport, previous: SearchClusterStatus, n
         released=previous.released if report.released is None else list(report.released),
         adopted=previous.adopted if report.adopted is None else list(report.adopted) or None,
         others=previous.others if report.others is None else shown(report.others),
+        gateway=gateway_status(report.gateway, previous.gateway, declared=report.has_gateway),
         last_handled_reconcile_at=cluster.reconcile_requested or previous.last_handled_reconcile_at,
     )
 
@@ -252,13 +263,19 @@ def _mark_realm(conditions: Conditions, report: ClusterReport) -> None:
         conditions.mark(ConditionType.REALM_VERIFIED, TRUE, Reason.REALM_VERIFIED)
 
 
-def build_cluster_notes(previous: SearchClusterStatus, status: SearchClusterStatus, adopted: str = "") -> list[Note]:
-    """Return the events for a new status: drift and adoption of the role mapping, and what a person must act on.
+def build_cluster_notes(
+    previous: SearchClusterStatus,
+    status: SearchClusterStatus,
+    adopted: str = "",
+    gateway: GatewayFacts | None = None,
+) -> list[Note]:
+    """Return the events for a new status: drift, adoption of the role mapping, and what a person must act on.
 
     Args:
         previous: the status as it is in Kubernetes.
         status: the new one.
         adopted: content of the role mapping before it was adopted, as JSON.
+        gateway: what is known about the gateway.
     """
     notes = []
     if adopted:
@@ -268,6 +285,12 @@ def build_cluster_notes(previous: SearchClusterStatus, status: SearchClusterStat
     if drift.detected > old.detected:
         notes.append(note(EventReason.DRIFT_DETECTED, describe_differences(drift.items)))
     if drift.corrected > old.corrected:
-        notes.append(note(EventReason.DRIFT_CORRECTED, "the role mapping was corrected"))
+        notes.append(
+            note(
+                EventReason.DRIFT_CORRECTED,
+                "the gateway's objects were corrected" if gateway else "the role mapping was corrected",
+            )
+        )
     notes += trouble_notes(previous, status, _TROUBLE)
+    notes += gateway_notes(previous, status, gateway)
     return notes

@@ -7,8 +7,8 @@ from searchaccess.core.credentials.credential import Key
 from searchaccess.core.credentials.ending import outliving
 from searchaccess.core.model.access import Access
 from searchaccess.decorators.dryrun import DryRun
-from searchaccess.engine.credentials.clock import SharedClock
 from searchaccess.engine.credentials.steps import Credentials, Job, Outcome
+from searchaccess.engine.pacing.sharedclock import SharedClock
 from searchaccess.engine.state import Context, Session
 from searchaccess.ports.stores import Owner
 

@@ -15,7 +15,7 @@ from searchaccess.core.messages import some_of
 from searchaccess.core.model.access import Access
 from searchaccess.core.model.canonical import RoleBody
 from searchaccess.core.rights.ownership import Operator
-from searchaccess.engine.credentials.clock import SharedClock
+from searchaccess.engine.pacing.sharedclock import SharedClock
 from searchaccess.ports.elasticsearch import ElasticsearchPort, Written
 from searchaccess.ports.errors import Conflict, ExternalError, NotFound, PermissionDenied, Rejected
 

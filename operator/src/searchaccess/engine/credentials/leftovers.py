@@ -13,11 +13,11 @@ from searchaccess.core.policy.decision import Do
 from searchaccess.core.policy.former import Former, RightsPlace, decide_former
 from searchaccess.core.status.credential import epoch
 from searchaccess.core.status.placed import place_of
-from searchaccess.engine.credentials.clock import SharedClock
 from searchaccess.engine.credentials.steps import Credentials
 from searchaccess.engine.inventory.former import KEYS
 from searchaccess.engine.inventory.records import AccessRecord
 from searchaccess.engine.pacing.agenda import Agenda
+from searchaccess.engine.pacing.sharedclock import SharedClock
 from searchaccess.engine.state import ClusterState, Context
 from searchaccess.ports.errors import ExternalError
 from searchaccess.ports.stores import Owner

@@ -20,7 +20,6 @@ from searchaccess.core.rights.refused.widening import remains_exact
 from searchaccess.core.status.access import AccessFacts, Failure
 from searchaccess.engine.barrier import caught
 from searchaccess.engine.concurrency.chunks import in_chunks
-from searchaccess.engine.credentials.clock import SharedClock
 from searchaccess.engine.credentials.dryrun import DryRunCredentials
 from searchaccess.engine.credentials.jobs import Jobs
 from searchaccess.engine.credentials.leftovers import Leftovers
@@ -30,6 +29,7 @@ from searchaccess.engine.credentials.report import Reporter, failure_of
 from searchaccess.engine.credentials.steps import Credentials, Outcome, owner_of
 from searchaccess.engine.inventory.records import AccessRecord
 from searchaccess.engine.pacing.agenda import Agenda
+from searchaccess.engine.pacing.sharedclock import SharedClock
 from searchaccess.engine.state import ClusterState, Context, Scope, Session
 from searchaccess.engine.status.finalizers import ensure_finalizers
 from searchaccess.ports.errors import ExternalError, NamespaceEnds, PermissionDenied, Rejected, StoreNotFound

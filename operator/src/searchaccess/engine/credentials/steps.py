@@ -34,9 +34,9 @@ from searchaccess.core.model.workload import Workload
 from searchaccess.core.rights.ownership import Operator
 from searchaccess.core.status.credential import rfc3339
 from searchaccess.engine.concurrency.steps import Steps
-from searchaccess.engine.credentials.clock import SharedClock
 from searchaccess.engine.credentials.consumers import find_pins
 from searchaccess.engine.credentials.issuers import Issuer, discard, issuers
+from searchaccess.engine.pacing.sharedclock import SharedClock
 from searchaccess.ports.elasticsearch import ElasticsearchPort
 from searchaccess.ports.errors import (
     ExternalError,

@@ -16,8 +16,9 @@ from searchaccess.core.ownership.takeover import problem_of
 from searchaccess.core.status.access import Failure
 from searchaccess.core.status.credential import epoch
 from searchaccess.engine.barrier import caught
-from searchaccess.engine.concurrency.tasks import with_background
+from searchaccess.engine.concurrency.tasks import both, with_background
 from searchaccess.engine.credentials.reconcile import CredentialReconciler
+from searchaccess.engine.gateway.wing import GatewayWing
 from searchaccess.engine.inventory.marks import Dirty
 from searchaccess.engine.loop.check import Peers, check, has_changed, know_login
 from searchaccess.engine.loop.deletion import Deletion
@@ -68,6 +69,9 @@ class Reconciler:
         self._rights = RightsReconciler(context, cluster.name)
         self._queries = QueryProver(context, cluster.name, self.state, self._open_session)
         self._credentials = CredentialReconciler(context, cluster.name, self.state)
+        self._gateway = GatewayWing(
+            context, cluster.name, self.state, connector, lambda: self._link.current, self._publish_cluster
+        )
         self._failures = FailureReporter(context, cluster.name, self.state)
         self._deletion = Deletion(context)
         self._waiting = Waiting(context, cluster.name, self.state, self._schedule, self._failures)
@@ -110,7 +114,7 @@ class Reconciler:
         former = self._context.inventory.former
         former.begin(self._name)
         try:
-            await with_background(self._loop(since), self._queries.run())
+            await with_background(self._loop(since), both(self._queries.run(), self._gateway.run()))
         finally:
             self.busy_since = None
             self.reconciled.set()
@@ -226,6 +230,7 @@ class Reconciler:
         except Exception as error:  # noqa: BLE001 - raised below
             trouble = error
         record_credentials(self.state, await self._credentials.reconcile(session, scope))
+        await self._gateway.reconcile(session, scope)
         if trouble is not None:
             raise trouble
         if scope.full:
@@ -335,6 +340,7 @@ class Reconciler:
             self.state.waiting = self._deletion.unseen_left(self.state)
             if self.state.waiting is not None:
                 return
+            await self._gateway.remove(session)
             await self._rights.remove_mappings(session)
             self._deletion.drop_finalizer(session.cluster)
             self._schedule.wait_for_probe()
@@ -388,8 +394,7 @@ class Reconciler:
         except Exception as error:  # noqa: BLE001 - the cluster is reconciled even if its status fails
             self.state.trouble = caught(self._context.meter, self._name, "publish", error)
 
-    # Time
-
     def _delay(self) -> float:
         delay = self._schedule.delay()
-        return delay if self.is_failing else min(delay, self._rights.delay(), self._credentials.delay())
+        wings = (self._rights, self._credentials, self._gateway)
+        return delay if self.is_failing else min(delay, *(wing.delay() for wing in wings))

@@ -293,13 +293,17 @@ def publish_cluster(context: Context, state: ClusterState, name: str, probe: Pro
         failure = Failure(Reason.ROLE_MAPPING_NOT_WRITTEN, state.gate.message)
     if failure is None and state.mapping_late:
         failure = Failure(Reason.IDENTITY_UNKNOWN, state.mapping_late)
+    gateway = state.gateway
+    if failure is None and gateway and gateway.problem:
+        failure = Failure(gateway.problem.reason, gateway.problem.message)
+    drift = state.mapping_drift or (gateway.drift if gateway else None)
     report = ClusterReport(
         cluster=record.cluster,
         facts=state.facts,
         failure=failure,
         licensed=state.verdict.reason is not Reason.LICENSE_INSUFFICIENT,
         counts=_counts(context, state, name) if state.uuid else None,
-        drift=state.mapping_drift,
+        drift=drift,
         mapping=context.operator.mapping_name if state.mapping_drift else "",
         probe=probe,
         uuid=state.uuid,
@@ -313,8 +317,10 @@ def publish_cluster(context: Context, state: ClusterState, name: str, probe: Pro
         others=None if state.others is None else with_issued(state.others, state.issued_by_others),
         unseen=state.unseen_others,
         installation=context.operator.installation,
+        gateway=gateway,
     )
-    has_notes = state.mapping_adopted or state.released_notes or state.notes
+    rotated = bool(gateway and gateway.rotated)
+    has_notes = state.mapping_adopted or state.released_notes or state.notes or rotated
     # Most reconciles find nothing new: then the status is neither parsed nor computed.
     if (
         not has_notes
@@ -325,7 +331,7 @@ def publish_cluster(context: Context, state: ClusterState, name: str, probe: Pro
         return
     previous = record.status
     status = build_cluster_status(report, previous, context.clock.now())
-    own, ref = build_cluster_notes(previous, status, state.mapping_adopted), cluster_ref(record.cluster)
+    own, ref = build_cluster_notes(previous, status, state.mapping_adopted, gateway), cluster_ref(record.cluster)
     if not isinstance(state.health, Failing):
         # The failure was logged when it began.
         log_transition(context, name, ref, previous, status, own)
@@ -333,6 +339,8 @@ def publish_cluster(context: Context, state: ClusterState, name: str, probe: Pro
     state.mapping_adopted = ""
     state.released_notes.clear()
     state.notes.clear()
+    if gateway and gateway.rotated:
+        state.gateway = replace(gateway, rotated="")
     if status == previous:
         record.published = (report, record.status_json)
         context.outbox.put_notes(ref, notes)

@@ -32,6 +32,11 @@ FAMILIES: Final[tuple[tuple[str, str, tuple[str, ...]], ...]] = (
         ("cluster", "reason"),
     ),
     (
+        "searchaccess_gateway",
+        "Whether a SearchCluster's condition about its gateway is True (1), Unknown (0.5) or False (0), and why.",
+        ("cluster", "condition", "reason"),
+    ),
+    (
         "searchaccess_lease_held",
         "Whether this replica owns a SearchCluster and may write to it: 1 for one replica, 0 for the others.",
         ("cluster",),

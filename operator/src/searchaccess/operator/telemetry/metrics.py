@@ -24,7 +24,7 @@ from searchaccess.engine.inventory.records import AccessRecord
 from searchaccess.engine.outbox import Outbox
 from searchaccess.engine.replicas.ownership import Ownership
 from searchaccess.operator.telemetry.families import FAMILIES, families
-from searchaccess.operator.telemetry.states import State, ready_of, state_of
+from searchaccess.operator.telemetry.states import State, gateway_of, ready_of, state_of
 from searchaccess.operator.telemetry.tracing import Tracing
 from searchaccess.ports.kubernetes import Plural
 from searchaccess.ports.meter import Meter
@@ -214,6 +214,8 @@ class Declared(Collector):
             status = record.status
             ready, reason = ready_of(status)
             found["searchaccess_cluster_ready"].add_metric([name, reason], float(ready == "True"))
+            for kind, truth, why in gateway_of(status):
+                found["searchaccess_gateway"].add_metric([name, kind, why], truth)
             found["searchaccess_released_rights"].add_metric([name], len(status.released or ()))
             found["searchaccess_lease_held"].add_metric([name], float(self._ownership.holds(name)))
             found["searchaccess_other_objects"].add_metric([name], counted(record.status.others or ()))

@@ -1,12 +1,17 @@
 """What metrics need of statuses."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Final
 
 from searchaccess.api.conditions.types import ConditionType
-from searchaccess.api.status import SearchAccessStatus, Status, condition_of
+from searchaccess.api.status import SearchAccessStatus, SearchClusterStatus, Status, Truth, condition_of
 from searchaccess.core.credentials.ending import TOLERANCE
+from searchaccess.core.status.aspects.gateway import CONDITIONS
 from searchaccess.core.status.credential import epoch
 from searchaccess.engine.inventory.records import AccessRecord
+
+_TRUTH: Final[dict[Truth, float]] = {"True": 1.0, "Unknown": 0.5, "False": 0.0}
 
 
 @dataclass(slots=True)
@@ -29,6 +34,13 @@ def ready_of(status: Status) -> tuple[str, str]:
     """Return status and reason of the condition Ready."""
     found = condition_of(status, ConditionType.READY)
     return (found.status, found.reason) if found else ("Unknown", "")
+
+
+def gateway_of(status: SearchClusterStatus) -> Iterator[tuple[str, float, str]]:
+    """Yield the conditions about a gateway: each with 1, 0.5 (unknown) or 0, and its reason."""
+    for kind in CONDITIONS:
+        if found := condition_of(status, kind):
+            yield kind, _TRUTH[found.status], found.reason
 
 
 def state_of(record: AccessRecord) -> State:

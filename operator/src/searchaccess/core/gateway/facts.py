@@ -1,0 +1,126 @@
+"""What is known about a gateway after a reconcile."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final, TypeAlias
+
+from searchaccess.api.conditions.reasons import Reason
+from searchaccess.api.status import Drift
+from searchaccess.core.messages import some_of
+
+GRACE: Final = 150.0
+"""Seconds within which a kubelet writes a changed ConfigMap into its pods, with time for Envoy to load it.
+https://kubernetes.io/docs/concepts/configuration/configmap/#mounted-configmaps-are-updated-automatically"""
+
+Judgement: TypeAlias = tuple[bool | None, Reason, str]
+"""Whether a condition is true (None: not known), why, and a message."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pod:
+    """One pod of a gateway that runs."""
+
+    name: str
+    address: str
+
+
+@dataclass(frozen=True, slots=True)
+class PodAnswer:
+    """What a pod says about its configuration."""
+
+    pod: str
+    version: str = ""
+    """Of the configuration that it has loaded; empty: it has loaded none as a whole."""
+    trouble: str = ""
+    """Why it could not be asked."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pods:
+    """What the pods of a gateway have loaded."""
+
+    answers: tuple[PodAnswer, ...] = ()
+    trouble: str = ""
+    """Why the pods could not be listed."""
+
+    def loaded(self, version: str) -> int:
+        """Return how many have loaded a configuration."""
+        return sum(answer.version == version for answer in self.answers)
+
+
+@dataclass(frozen=True, slots=True)
+class LoginInUse:
+    """The login that a gateway's pods have."""
+
+    user: str
+    since: str
+    """When it was made; RFC 3339."""
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """Why the operator cannot write what a gateway needs."""
+
+    reason: Reason
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class GatewayFacts:
+    """What is known about a gateway. It may be lost: the next reconcile reads it again."""
+
+    places: tuple[str, ...] = ()
+    """Where objects of ours are, or may be: ``namespace/name``."""
+    version: str = ""
+    """Of the configuration that is written."""
+    problem: Problem | None = None
+    pods: Pods | None = None
+    """None: not asked yet."""
+    in_sync: Judgement | None = None
+    """None: not known yet; as before."""
+    verified: Judgement | None = None
+    run_as: Judgement | None = None
+    login: LoginInUse | None = None
+    drift: Drift | None = None
+    rotated: str = ""
+    """What to emit about a login that was just replaced; empty: none was."""
+
+
+def judge_pods(pods: Pods, version: str, seconds: float, where: str) -> Judgement:
+    """Return whether all pods of a gateway have loaded its configuration.
+
+    Args:
+        pods: what they say.
+        version: of the configuration that is written.
+        seconds: since it was written.
+        where: the gateway, ``namespace/name``.
+    """
+    if pods.trouble:
+        message = f"the pods of the gateway {where} cannot be listed: {pods.trouble}"
+        return None, Reason.GATEWAY_NOT_ASKED, message
+    if not pods.answers:
+        namespace, _, name = where.partition("/")
+        message = (
+            f"no pod runs with the label searchaccess.dev/gateway: {name} in the namespace {namespace}: callers are "
+            "not served. Install the gateway's chart there, or correct spec.identity.gateway"
+        )
+        return False, Reason.GATEWAY_MISSING, message
+    late = [answer.pod for answer in pods.answers if not answer.trouble and answer.version != version]
+    mute = [answer for answer in pods.answers if answer.trouble]
+    count = f"{pods.loaded(version)} of {len(pods.answers)} pods"
+    if late and seconds >= GRACE:
+        message = f"{count} have loaded version {version}; not so {some_of(late)}: see their logs for update_rejected"
+        return False, Reason.GATEWAY_OUT_OF_DATE, message
+    if late:
+        return None, Reason.GATEWAY_UPDATING, f"{count} have loaded version {version}; it takes up to two minutes"
+    if mute:
+        names = some_of([answer.pod for answer in mute])
+        message = f"{count} have loaded version {version}; no answer on port 9902 of {names}: {mute[0].trouble}"
+        return None, Reason.GATEWAY_NOT_ASKED, message
+    return True, Reason.GATEWAY_IN_SYNC, f"{count} have loaded version {version}"
+
+
+def first_of(judgements: Sequence[Judgement]) -> Judgement | None:
+    """Return the worst of judgements: one that is false before one that is not known; None: there is none."""
+    order = {False: 0, None: 1, True: 2}
+    return min(judgements, key=lambda one: order[one[0]], default=None)

@@ -1,0 +1,193 @@
+"""Tests a gateway from outside, as a caller would: what it must refuse, and as whom Elasticsearch sees the caller."""
+
+import base64
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, Final
+
+from searchaccess.api.conditions.reasons import Reason
+from searchaccess.core.gateway.facts import Judgement
+from searchaccess.core.messages import some_of
+from searchaccess.core.model.intake.reading import mapping, text
+
+PATH: Final = "/_security/_authenticate"
+"""Returns who a caller is to Elasticsearch; the gateway lets it pass."""
+OTHER: Final = "elastic"
+"""The user whom the test tries to become: Elasticsearch's built-in superuser."""
+UNKNOWN_USER: Final = "searchaccess-probe-of-run-as@searchaccess.iam.gserviceaccount.com"
+"""An account that does not exist, by which run_as is tested: Elasticsearch refuses it, or ignores the header."""
+_OK: Final = 200
+_UNAUTHORIZED: Final = 401
+_FORBIDDEN: Final = 403
+_REFUSALS: Final = frozenset({_UNAUTHORIZED, _FORBIDDEN})
+
+SMUGGLED: Final = {"es-security-runas-user": OTHER, "es-secondary-authorization": "Basic ZWxhc3RpYzplbGFzdGlj"}
+"""Headers that a caller must not get past the gateway."""
+
+
+class Attempt(StrEnum):
+    """A request of the test."""
+
+    NO_TOKEN = "no token"  # noqa: S105 - a name
+    GARBAGE = "a token that is none"
+    UNSIGNED = "a token with a wrong signature"
+    OTHER_AUDIENCE = "a token for another audience"
+    OWN = "the operator's own token and headers of another user"
+
+
+REFUSED: Final = (Attempt.NO_TOKEN, Attempt.GARBAGE, Attempt.UNSIGNED, Attempt.OTHER_AUDIENCE)
+"""Requests that must be answered with 401."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What an address answered."""
+
+    status: int = 0
+    """0: nothing."""
+    username: str = ""
+    """Who the caller is to Elasticsearch."""
+    names_other: bool = False
+    """Whether the body of a refusal names the user whom the test tried to become."""
+    trouble: str = ""
+    """Why there is no answer."""
+
+
+def answer_of(status: int, body: Any, text_of_body: str) -> Answer:
+    """Return what an answer says.
+
+    Args:
+        status: of HTTP.
+        body: parsed JSON; None: it is none.
+        text_of_body: the body as it is.
+    """
+    username = text(mapping(body).get("username")) or ""
+    return Answer(status, username if status == _OK else "", f"[{OTHER}]" in text_of_body)
+
+
+def forged(token: str = "") -> str:
+    """Return a token like those of Google, whose signature nobody made.
+
+    Args:
+        token: one whose claims it has; empty: claims that are long expired.
+    """
+    if token.count(".") == 2:  # noqa: PLR2004 - head, claims, signature
+        head, claims, _ = token.split(".")
+    else:
+        head = _part({"alg": "RS256", "typ": "JWT", "kid": "none"})
+        claims = _part({"iss": "https://accounts.google.com", "exp": 1, "email": "a@b.iam.gserviceaccount.com"})
+    return f"{head}.{claims}.{_part('x' * 192)}"
+
+
+def _part(value: Any) -> str:
+    return base64.urlsafe_b64encode(json.dumps(value).encode()).decode().rstrip("=")
+
+
+def email_in(token: str) -> str:
+    """Return the e-mail address in one of the operator's own tokens, which is not verified; empty: it has none."""
+    parts = token.split(".")
+    if len(parts) != 3:  # noqa: PLR2004 - head, claims, signature
+        return ""
+    try:
+        claims = json.loads(base64.urlsafe_b64decode(parts[1] + "=" * (-len(parts[1]) % 4)))
+    except (ValueError, RecursionError):
+        return ""
+    return text(mapping(claims).get("email")) or ""
+
+
+def judge_gateway(  # noqa: PLR0911 - reads as a table
+    answers: Mapping[Attempt, Answer], expected: str, url: str
+) -> Judgement:
+    """Return whether a gateway verifies callers.
+
+    Args:
+        answers: what it answered; without ``OWN``: the operator has no identity of its own.
+        expected: as whom Elasticsearch must see the operator's own account.
+        url: the gateway's address.
+    """
+    accepted = [one for one in REFUSED if one in answers and 200 <= answers[one].status < 300]  # noqa: PLR2004
+    if accepted:
+        message = (
+            f"{url} accepts {some_of(list(accepted))}: whoever reaches it may read data. Stop its pods, and see "
+            "whether something else answers there"
+        )
+        return False, Reason.GATEWAY_ACCEPTS_OTHERS, message
+    own = answers.get(Attempt.OWN)
+    if own and ((own.status == _OK and own.username != expected) or (own.status in _REFUSALS and own.names_other)):
+        who = own.username or OTHER
+        message = f"{url} lets the operator's own token act as {who}, not as {expected}. Stop the gateway's pods"
+        return False, Reason.GATEWAY_ACCEPTS_OTHERS, message
+    if silent := [(one, answer) for one, answer in answers.items() if not answer.status or answer.status >= 500]:  # noqa: PLR2004
+        why = silent[0][1].trouble or f"it answered {silent[0][1].status}"
+        return None, Reason.GATEWAY_NOT_VERIFIED, f"{url} could not be tested with {silent[0][0]}: {why}"
+    odd = [one for one in REFUSED if one in answers and answers[one].status != _UNAUTHORIZED]
+    if odd:
+        message = f"{url} answers {answers[odd[0]].status} to {odd[0]}, not 401: something else than a gateway answers"
+        return None, Reason.GATEWAY_NOT_VERIFIED, message
+    if own is None:
+        message = (
+            f"{url} refuses {some_of(list(answers), len(answers))}; the operator has no Google identity to try a good "
+            "token"
+        )
+        return None, Reason.GATEWAY_PARTLY_VERIFIED, message
+    if own.status == _UNAUTHORIZED:
+        message = f"{url} refuses the operator's own token: compare spec.identity.gateway with the gateway's logs"
+        return False, Reason.GATEWAY_REFUSES, message
+    if own.status not in _REFUSALS and own.status != _OK:
+        return None, Reason.GATEWAY_NOT_VERIFIED, f"{url} answers {own.status} to the operator's own token"
+    seen = f"sees {expected}" if own.status == _OK else f"refuses {expected}, which has no rights"
+    message = f"{url} refuses all bad tokens; with the operator's own token Elasticsearch {seen}"
+    return True, Reason.GATEWAY_VERIFIED, message
+
+
+@dataclass(frozen=True, slots=True)
+class RunAsAnswers:
+    """What Elasticsearch answered to the gateway's login at one address."""
+
+    url: str
+    unknown: Answer
+    """When it ran as a caller who does not exist."""
+    other: Answer
+    """When it ran as the built-in superuser."""
+
+
+def judge_run_as(answers: Sequence[RunAsAnswers], login: str, nodes: Sequence[str] | None) -> Judgement:
+    """Return whether the gateway's login may run as callers, and as nobody else.
+
+    Elasticsearch ignores the header where ``run_as`` is off: then every caller would have the rights of the login.
+
+    Args:
+        answers: by address of Elasticsearch; at least one.
+        login: the user.
+        nodes: nodes whose settings switch it off; None: the settings may not be read.
+    """
+    for one in answers:
+        if one.other.username == OTHER or one.unknown.username not in {"", login}:
+            who = one.other.username or one.unknown.username
+            message = f"{login} may run as {who} at {one.url}: find who gives it more than its role, and remove that"
+            return False, Reason.RUN_AS_TOO_WIDE, message
+    off = [one.url for one in answers if login in {one.unknown.username, one.other.username}]
+    if nodes or off:
+        where = f"on {some_of(list(nodes))}" if nodes else f"at {some_of(off)}"
+        message = f"run_as is off {where}: set xpack.security.authc.run_as.enabled: true in elasticsearch.yml, restart"
+        return False, Reason.RUN_AS_DISABLED, message
+    refused = [one.url for one in answers if one.unknown.status == _UNAUTHORIZED]
+    if refused:
+        message = (
+            f"Elasticsearch refuses the gateway's login {login} at {some_of(refused)}: it is replaced if that stays"
+        )
+        return False, Reason.GATEWAY_LOGIN_REFUSED, message
+    unclear = [one for one in answers if one.unknown.status != _FORBIDDEN or one.other.status != _FORBIDDEN]
+    if unclear:
+        bad = unclear[0].unknown if unclear[0].unknown.status != _FORBIDDEN else unclear[0].other
+        why = bad.trouble or f"it answered {bad.status}"
+        return None, Reason.RUN_AS_UNKNOWN, f"run_as could not be tested at {unclear[0].url}: {why}"
+    return True, Reason.RUN_AS_ENABLED, f"{login} may run as callers, and not as {OTHER}"
+
+
+def is_refused(answers: Sequence[RunAsAnswers]) -> bool:
+    """Return whether Elasticsearch refuses the login everywhere where it answers: somebody changed its password."""
+    answered = [one.unknown.status for one in answers if one.unknown.status]
+    return bool(answered) and all(status == _UNAUTHORIZED for status in answered)

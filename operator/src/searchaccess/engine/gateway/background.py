@@ -1,0 +1,257 @@
+"""Asks a gateway's pods what they have loaded, and tests the gateway, in the background: nothing waits for that.
+
+Requests while all is well: each half a minute one for the pods and one to each of them; each ten minutes five through
+the gateway, one for settings, and two to each address of Elasticsearch.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from typing import Final, TypeVar
+
+import structlog
+
+from searchaccess.api.clusters.gateway import Gateway
+from searchaccess.core.clusters.connection import Connection
+from searchaccess.core.clusters.proof import undeclared
+from searchaccess.core.credentials.sealed import Sealed
+from searchaccess.core.gateway.facts import GatewayFacts, Pod, PodAnswer, Pods, judge_pods
+from searchaccess.core.gateway.login import parts_of
+from searchaccess.core.gateway.proof import (
+    OTHER,
+    SMUGGLED,
+    UNKNOWN_USER,
+    Answer,
+    Attempt,
+    RunAsAnswers,
+    email_in,
+    forged,
+    is_refused,
+    judge_gateway,
+    judge_run_as,
+)
+from searchaccess.core.status.credential import epoch
+from searchaccess.engine.barrier import caught
+from searchaccess.engine.gateway.reconcile import GatewayReconciler
+from searchaccess.engine.pacing.agenda import Agenda
+from searchaccess.engine.state import ClusterState, Context, Healthy, Session
+from searchaccess.ports.elasticsearch import Connector
+from searchaccess.ports.errors import ExternalError
+from searchaccess.ports.gateway import Gateways
+from searchaccess.ports.tasks import first_error_alone
+
+ASK_EVERY: Final = 30.0
+"""Seconds between two questions to all pods while all have loaded the configuration."""
+ASK_AGAIN: Final = 5.0
+"""The same while some have not."""
+AT_ONCE: Final = 8
+"""Pods that are asked at once."""
+PROVE_EVERY: Final = 600.0
+"""Seconds between two tests of a gateway whose settings do not change: Elasticsearch logs each of them."""
+PROVE_AGAIN: Final = 60.0
+"""The same after one that did not succeed, or for a login whose password somebody may have changed."""
+CONFIRM: Final = 20.0
+"""Seconds after which a refused login is tried again: a restarting node refuses every login."""
+IDLE: Final = 1.0
+"""Seconds between two looks at whether there is anything to do."""
+_PODS: Final = "pods"
+_GATEWAY: Final = "gateway"
+_RUN_AS: Final = "run as"
+
+T = TypeVar("T")
+
+log = structlog.get_logger(__name__)
+
+
+class GatewayWatcher:
+    """Observes the gateway of one SearchCluster from outside.
+
+    Args:
+        context: what all reconcilers share.
+        name: of the SearchCluster.
+        state: what its reconciler knows; receives what is found.
+        reconciler: writes the gateway's objects.
+        connector: opens connections with the gateway's own login.
+        session: returns the open session; None: there is none.
+        publish: publishes the SearchCluster's status.
+    """
+
+    def __init__(
+        self,
+        context: Context,
+        name: str,
+        state: ClusterState,
+        reconciler: GatewayReconciler,
+        connector: Connector,
+        session: Callable[[], Session | None],
+        publish: Callable[[], None],
+    ) -> None:
+        self._context = context
+        self._name = name
+        self._state = state
+        self._reconciler = reconciler
+        self._connector = connector
+        self._session = session
+        self._publish = publish
+        self._agenda = Agenda(context.clock, PROVE_AGAIN, PROVE_AGAIN)
+        self._keys: dict[str, object] = {}
+        """What each part was last about."""
+        self._tested_at = float("-inf")
+        """When the login was last tested."""
+        self._refusals = 0
+        """How often in a row Elasticsearch refused the login."""
+
+    async def run(self) -> None:
+        """Observe until cancelled."""
+        if self._context.gateways is None or self._context.dry_run is not None:
+            return
+        while True:
+            await asyncio.sleep(max(IDLE, min(self._agenda.delay(), ASK_AGAIN)))
+            session = self._open_session()
+            gateway = session.cluster.gateway if session else None
+            if session is None or gateway is None or self._reconciler.config.applied is None:
+                continue
+            before = self._state.gateway
+            try:
+                await self._observe(self._context.gateways, session, gateway)
+            except Exception as error:  # noqa: BLE001 - the barrier between the gateway and everything else
+                caught(self._context.meter, self._name, "gateway", error)
+            if self._state.gateway != before:
+                self._publish()
+
+    def _open_session(self) -> Session | None:
+        """Return the session if requests may be sent now; None: they may not."""
+        well = isinstance(self._state.health, Healthy) and self._context.ownership.held({self._name})
+        return self._session() if well else None
+
+    def _is_due(self, part: str, key: object) -> bool:
+        """Return whether a part is due, by time or because it is about something else now."""
+        changed, self._keys[part] = self._keys.get(part) != key, key
+        return changed or part in self._agenda.due()
+
+    async def _observe(self, gateways: Gateways, session: Session, gateway: Gateway) -> None:
+        keeper, applied = self._reconciler.keeper, self._reconciler.config.applied
+        if applied is None or self._state.gateway is None or self._state.gateway.places[:1] != (str(applied.place),):
+            return
+        if self._is_due(_PODS, applied):
+            await self._ask_pods(gateways, gateway)
+        known = self._state.gateway
+        loaded = known.version if known and known.in_sync and known.in_sync[0] else ""
+        user = keeper.in_use.user if keeper.in_use else ""
+        if self._is_due(_GATEWAY, (gateway, self._reconciler.config.ca, loaded)):
+            await self._test_gateway(gateways, gateway)
+        due = self._is_due(_RUN_AS, (session.connection, user, session.cluster.uid))
+        suspects = self._reconciler.suspects and self._context.clock.monotonic() - self._tested_at >= PROVE_AGAIN
+        if keeper.login is not None and (due or suspects):
+            self._reconciler.suspects, self._tested_at = False, self._context.clock.monotonic()
+            await self._test_login(session, user, keeper.login)
+
+    def _found(self, **found: object) -> None:
+        known = self._state.gateway or GatewayFacts()
+        self._state.gateway = replace(known, **found)  # type: ignore[arg-type]
+
+    # Pods
+
+    async def _ask_pods(self, gateways: Gateways, gateway: Gateway) -> None:
+        applied = self._reconciler.config.applied
+        if applied is None:
+            return
+        try:
+            listed = await gateways.objects.pods(gateway.namespace, gateway.name)
+        except ExternalError as error:
+            pods = Pods(trouble=error.message)
+        else:
+            slots = asyncio.Semaphore(AT_ONCE)
+
+            async def ask(pod: Pod) -> PodAnswer:
+                async with slots:
+                    try:
+                        return PodAnswer(pod.name, await gateways.calls.version_of(pod))
+                    except ExternalError as error:
+                        return PodAnswer(pod.name, trouble=error.message)
+
+            pods = Pods(tuple(await _together([ask(pod) for pod in listed])))
+        since = max(0.0, epoch(self._context.clock.now()) - applied.since)
+        judgement = judge_pods(pods, applied.version, since, str(applied.place))
+        self._agenda.plan(_PODS, ASK_EVERY if judgement[0] else ASK_AGAIN)
+        before = self._state.gateway
+        self._found(pods=pods, in_sync=judgement)
+        if judgement[0] and before and len(before.places) > 1:
+            # Former gateways can go.
+            self._reconciler.hurry()
+            self._context.inventory.marks.dirty(self._name).event.set()
+
+    # The gateway
+
+    async def _test_gateway(self, gateways: Gateways, gateway: Gateway) -> None:
+        calls, ca = gateways.calls, self._reconciler.config.ca
+        own = await calls.own_token(gateway.audience)
+        other = await calls.own_token(undeclared(gateway.audience)) if own else None
+        sent: dict[Attempt, Sealed | None] = {
+            Attempt.NO_TOKEN: None,
+            Attempt.GARBAGE: Sealed("garbage"),
+            Attempt.UNSIGNED: Sealed(forged(own.reveal() if own else "")),
+        }
+        if own and other:
+            sent |= {Attempt.OTHER_AUDIENCE: other, Attempt.OWN: own}
+
+        async def attempt(kind: Attempt, token: Sealed | None) -> tuple[Attempt, Answer]:
+            return kind, await calls.call(gateway.url, ca, SMUGGLED, token)
+
+        answers = dict(await _together([attempt(kind, token) for kind, token in sent.items()]))
+        email = email_in(own.reveal()) if own else ""
+        judgement = judge_gateway(answers, self._context.operator.role_name(email), gateway.url)
+        well = judgement[0] or (judgement[0] is None and own is None and all(one.status for one in answers.values()))
+        self._agenda.plan(_GATEWAY, PROVE_EVERY if well else PROVE_AGAIN)
+        self._found(verified=judgement)
+
+    # Elasticsearch
+
+    async def _test_login(self, session: Session, user: str, login: Sealed) -> None:
+        """Log in to each address of Elasticsearch as the gateway does, without its pods."""
+        parts = parts_of(login)
+        if parts is None:
+            return
+        name, password = parts
+        connection = replace(
+            session.connection, username=name, password=password.reveal(), api_key="", token="", google_audience="",
+            client_secret="",
+        )  # fmt: skip
+        run_as = self._context.operator.role_name(UNKNOWN_USER)
+        try:
+            nodes = await session.port.nodes_without_run_as()
+        except ExternalError:
+            nodes = None
+        answers = [await self._as_others(connection, url, run_as) for url in connection.urls]
+        judgement = judge_run_as(answers, name, nodes)
+        self._refusals = self._refusals + 1 if is_refused(answers) else 0
+        self._agenda.plan(_RUN_AS, PROVE_EVERY if judgement[0] else CONFIRM if self._refusals == 1 else PROVE_AGAIN)
+        self._found(run_as=judgement)
+        if self._refusals > 1 and self._reconciler.keeper.in_use and self._reconciler.keeper.in_use.user == user:
+            log.warning("the gateway's login is refused, and replaced", user=user)
+            self._refusals = 0
+            self._reconciler.keeper.refused = user
+            self._reconciler.hurry()
+            self._context.inventory.marks.dirty(self._name).event.set()
+
+    async def _as_others(self, connection: Connection, url: str, run_as: str) -> RunAsAnswers:
+        try:
+            port = await self._connector.open(replace(connection, urls=(url,)), self._name)
+        except ExternalError as error:
+            return RunAsAnswers(url, Answer(trouble=error.message), Answer(trouble=error.message))
+        try:
+            return RunAsAnswers(url, await port.authenticate_as(run_as), await port.authenticate_as(OTHER))
+        finally:
+            await port.close()
+
+
+async def _together(work: list[Awaitable[T]]) -> list[T]:
+    """Do some work concurrently; return the results in order."""
+
+    async def one(each: Awaitable[T]) -> T:
+        return await each
+
+    with first_error_alone():
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(one(each)) for each in work]
+    return [task.result() for task in tasks]

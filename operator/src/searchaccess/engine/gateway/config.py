@@ -1,0 +1,142 @@
+"""Writes the configuration of a gateway into its ConfigMap."""
+
+from dataclasses import dataclass
+from typing import Final
+
+from searchaccess.api.references import Certificates
+from searchaccess.core.answers.changes import Action, Change
+from searchaccess.core.clusters.sources import Incomplete, certificates_of, certificates_place
+from searchaccess.core.credentials.sealed import Sealed
+from searchaccess.core.gateway.derived import NotForGateways, settings_of
+from searchaccess.core.gateway.objects import (
+    CLUSTERS,
+    LISTENERS,
+    VERSION,
+    WRITTEN,
+    Observed,
+    Place,
+    Plan,
+    Wanted,
+    plan_object,
+    wanted_object,
+)
+from searchaccess.core.gateway.render import Rendered, render
+from searchaccess.core.gateway.settings import GatewaySettings
+from searchaccess.core.status.credential import epoch
+from searchaccess.engine.gateway.callers import callers_of
+from searchaccess.engine.gateway.job import Job
+from searchaccess.engine.state import Context
+from searchaccess.ports.errors import ForeignObject, NotFound, Rejected
+
+MOST_BYTES: Final = 1_000_000
+"""Of a ConfigMap's data; the API server takes 1 MiB of data, and 1.5 MiB in all."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Rendering:
+    """The last rendering: thousands of limits take their time."""
+
+    settings: GatewaySettings
+    config: Rendered
+
+
+@dataclass(frozen=True, slots=True)
+class Applied:
+    """A configuration that is in place."""
+
+    place: Place
+    version: str
+    since: float
+    """When it was written, in seconds since the epoch."""
+
+
+async def read_certificates(context: Context, ca: Certificates | None, field: str) -> str:
+    """Return declared certificates in PEM form; empty: none are declared.
+
+    Raises:
+        Rejected: they are missing, or cannot be used.
+        ExternalError: they could not be read.
+    """
+    place = certificates_place(ca)
+    if place is None:
+        return (ca.inline if ca else None) or ""
+    try:
+        content = {place[0]: await context.kubernetes.read_source(place[0])}
+        return certificates_of(place, content)
+    except (Incomplete, NotFound) as error:
+        text = error.message if isinstance(error, NotFound) else str(error)
+        raise Rejected(f"{field}: {text}") from None
+
+
+class ConfigWriter:
+    """Keeps the ConfigMap of one gateway as it should be."""
+
+    def __init__(self) -> None:
+        self._rendering: _Rendering | None = None
+        self.applied: Applied | None = None
+        """What is in place; None: not known."""
+        self.ca = ""
+        """Certificates to trust for the gateway's address."""
+
+    async def reconcile(self, job: Job) -> str:
+        """Write the configuration if it differs; return its version.
+
+        Raises:
+            ForeignObject: the ConfigMap is somebody else's.
+            ExternalError: it could not be read or written.
+        """
+        wanted = await self._wanted(job)
+        target, version = wanted.target, wanted.annotations[VERSION]
+        observed = await job.gateways.objects.read(target)
+        applied = self.applied is not None and (self.applied.place, self.applied.version) == (job.place, version)
+        plan = plan_object(wanted, observed, job.holder, applied=applied)
+        if plan.conflict:
+            raise ForeignObject(job.foreign(job.described(target)))
+        if job.context.dry_run is not None:
+            self._note(job, wanted, observed, plan)
+            return version
+        if plan.write:
+            # What changed meanwhile is a conflict, and read again.
+            observed = await job.gateways.objects.write(wanted, observed)
+        job.drift += plan.drift
+        self.applied = Applied(job.place, version, _written_at(observed, job.context))
+        return version
+
+    async def _wanted(self, job: Job) -> Wanted:
+        gateway, session = job.gateway, job.session
+        jwks_ca = await read_certificates(
+            job.context, gateway.jwks.ca if gateway.jwks else None, "spec.identity.gateway.jwks.ca"
+        )
+        self.ca = await read_certificates(job.context, gateway.ca, "spec.identity.gateway.ca")
+        callers, prefix = callers_of(job.context, session.cluster.name), job.context.operator.role_name("")
+        try:
+            settings = settings_of(gateway, session.connection, prefix, jwks_ca=jwks_ca, callers=callers)
+        except NotForGateways as error:
+            raise Rejected(str(error)) from None
+        if self._rendering is None or self._rendering.settings != settings:
+            self._rendering = _Rendering(settings, render(settings))
+        config = self._rendering.config
+        if len(config.listeners.encode()) + len(config.clusters.encode()) > MOST_BYTES:
+            raise Rejected(
+                f"the gateway's configuration has more than {MOST_BYTES} bytes: declare limits of their own for fewer "
+                "SearchAccesses"
+            )
+        data = {LISTENERS: Sealed(config.listeners), CLUSTERS: Sealed(config.clusters)}
+        target, now = job.place.config, job.context.clock.now()
+        return wanted_object(target, job.holder, gateway.name, config.version, data, now)
+
+    def _note(self, job: Job, wanted: Wanted, observed: Observed | None, plan: Plan) -> None:
+        dry_run, target, cluster = job.context.dry_run, str(wanted.target), job.session.cluster.name
+        action = Action.CREATE if observed is None else Action.CHANGE
+        change = Change(cluster, target, action, plan.drift) if plan.write else None
+        if dry_run is not None:
+            dry_run.note(cluster, target, change)
+
+
+def _written_at(observed: Observed | None, context: Context) -> float:
+    """Return when an object's data was written; now, if somebody changed what it says."""
+    now = epoch(context.clock.now())
+    try:
+        return min(now, epoch((observed.annotations if observed else {}).get(WRITTEN, "")))
+    except ValueError:
+        return now

@@ -1,0 +1,226 @@
+"""The loop about the gateway of one SearchCluster: observe, plan, apply, and record what was found.
+
+Requests while nothing changes, in a minute: one for the ConfigMap, one for the Secret, two to Elasticsearch.
+"""
+
+from dataclasses import replace
+from typing import Final
+
+import structlog
+
+from searchaccess.api.clusters.gateway import Gateway
+from searchaccess.api.clusters.status import PLACES_LIMIT
+from searchaccess.api.conditions.reasons import Reason
+from searchaccess.api.status import Drift, SearchClusterStatus
+from searchaccess.core.gateway.facts import GatewayFacts, Problem
+from searchaccess.core.gateway.objects import Place
+from searchaccess.core.messages import some_of
+from searchaccess.core.status.drift import advance_drift
+from searchaccess.engine.barrier import caught
+from searchaccess.engine.gateway.callers import callers_of
+from searchaccess.engine.gateway.config import ConfigWriter
+from searchaccess.engine.gateway.job import Job
+from searchaccess.engine.gateway.login import LoginKeeper
+from searchaccess.engine.gateway.removal import places_of, remove_gateway
+from searchaccess.engine.pacing.agenda import NEVER, Agenda
+from searchaccess.engine.state import ClusterState, Context, Scope, Session
+from searchaccess.ports.errors import ExternalError, NotHolder
+from searchaccess.ports.gateway import Gateways
+
+READ_EVERY: Final = 60.0
+"""Seconds between reads of a gateway's objects while nothing changes."""
+RECORD: Final = 1.0
+"""Seconds after which to see whether the status with a new place was stored."""
+MOST_UNRECORDED: Final = 30
+"""How often that is looked up before it is reported."""
+_NOT_RECORDED: Final = (
+    "the status does not list the gateway's place, so nothing is written: the CRD is older than the operator; apply it"
+)
+FIRST: Final = 1.0
+CAP: Final = 60.0
+"""Seconds of the first and of the longest back-off."""
+_OBJECTS: Final = "objects"
+
+log = structlog.get_logger(__name__)
+
+
+class GatewayReconciler:
+    """Reconciles the gateway of one SearchCluster.
+
+    Args:
+        context: what all reconcilers share.
+        name: of the SearchCluster.
+        state: what its reconciler knows; receives what is found.
+    """
+
+    def __init__(self, context: Context, name: str, state: ClusterState) -> None:
+        self._context = context
+        self._name = name
+        self._state = state
+        self._agenda = Agenda(context.clock, FIRST, CAP)
+        self._agenda.plan(_OBJECTS, 0.0)
+        self._of: object = None
+        """What the last reconcile was about."""
+        self.suspects = False
+        """Whether somebody changed something in Elasticsearch since the login was tested: perhaps its password."""
+        self._unrecorded = 0
+        """How often in a row the stored status did not list the gateway's place."""
+        self.config = ConfigWriter()
+        self.keeper = LoginKeeper(context.clock)
+
+    def delay(self) -> float:
+        """Return the seconds until something is due; infinity: there is no gateway."""
+        return self._agenda.delay() if self._state.gateway is not None else NEVER
+
+    def hurry(self) -> None:
+        """Let everything be due now."""
+        self._agenda.plan(_OBJECTS, 0.0)
+
+    async def reconcile(self, session: Session, scope: Scope) -> None:
+        """Reconcile what is due. A failure shows in the status, and does not affect anything else.
+
+        Args:
+            session: the connected cluster.
+            scope: what changed.
+
+        Raises:
+            NotHolder: another replica owns the SearchCluster.
+        """
+        gateways, gateway = self._context.gateways, session.cluster.gateway
+        if gateways is None:
+            return
+        recorded = self._recorded()
+        self.suspects = self.suspects or scope.full
+        if gateway is None and not recorded:
+            self._state.gateway = None
+            return
+        if session.cluster.deleted_at or not self._is_due(session, gateway, scope):
+            return
+        facts = self._state.gateway or GatewayFacts(tuple(recorded))
+        try:
+            problem = await self._try(gateways, session, gateway, recorded, facts)
+        except NotHolder:
+            raise
+        except ExternalError as error:
+            problem = Problem(error.reason, f"gateway: {error.message}")
+        except Exception as error:  # noqa: BLE001 - the barrier between the gateway and everything else
+            failure = caught(self._context.meter, self._name, "gateway", error)
+            problem = Problem(failure.reason, failure.message)
+        if problem is not None:
+            self._agenda.fail(_OBJECTS)
+            self._state.gateway = replace(self._state.gateway or facts, problem=problem)
+
+    def _is_due(self, session: Session, gateway: Gateway | None, scope: Scope) -> bool:
+        callers = callers_of(self._context, self._name) if gateway else {}
+        key = (gateway, session.connection, session.cluster.rotate_requested, session.cluster.uid, callers)
+        changed = key != self._of or scope.full
+        if self._agenda.is_backing_off(_OBJECTS) and key == self._of:
+            return False
+        self._of = key
+        return changed or _OBJECTS in self._agenda.due()
+
+    def _recorded(self) -> list[str]:
+        """Return the places that the status in Kubernetes certainly lists: nothing is written anywhere else."""
+        record = self._context.inventory.clusters.get(self._name)
+        status = SearchClusterStatus.parse(record.stored_json) if record else None
+        return list(status.gateway.places) if status and status.gateway else []
+
+    async def _try(
+        self,
+        gateways: Gateways,
+        session: Session,
+        gateway: Gateway | None,
+        recorded: list[str],
+        facts: GatewayFacts,
+    ) -> Problem | None:
+        if gateway is None:
+            return await self._retire(gateways, session, recorded)
+        job = Job(self._context, gateways, session, gateway)
+        here = str(job.place)
+        former = [place for place in dict.fromkeys((*facts.places, *recorded)) if place != here]
+        facts = self._moved(facts, here, former)
+        self._state.gateway = facts
+        if len(facts.places) > PLACES_LIMIT:
+            text = (
+                f"there are {len(former)} former gateways, which stay until the declared one works: {some_of(former)}"
+            )
+            return Problem(Reason.IN_USE, text)
+        if here not in recorded and self._context.dry_run is None:
+            self._unrecorded += 1
+            if self._unrecorded > MOST_UNRECORDED:
+                return Problem(Reason.PENDING, _NOT_RECORDED)
+            self._agenda.plan(_OBJECTS, RECORD)
+            self._of = None
+            return None
+        self._unrecorded = 0
+        await self._write(job, facts, former)
+        return None
+
+    def _moved(self, facts: GatewayFacts, here: str, former: list[str]) -> GatewayFacts:
+        """Return what is still known if the gateway has another place now."""
+        places = (here, *former)
+        if facts.places and facts.places[0] != here:
+            self.config, self.keeper = ConfigWriter(), LoginKeeper(self._context.clock)
+            return GatewayFacts(places, drift=facts.drift)
+        return replace(facts, places=places)
+
+    async def _write(self, job: Job, facts: GatewayFacts, former: list[str]) -> None:
+        shared = any(place.name == job.place.name for place in places_of(former))
+        version, healed = facts.version, False
+        try:
+            version = await self.config.reconcile(job)
+            await self.keeper.reconcile(job, shared=shared)
+            healed = True
+        finally:
+            self._state.operations += job.operations
+            now = self._context.clock.now()
+            if job.drift:
+                log.warning("gateway drifted", objects=[f"{one.object} {one.path}" for one in job.drift[:10]])
+            before = facts.drift or self._stored_drift()
+            # The newest of the background's findings: it runs at the same time.
+            known = self._state.gateway or facts
+            self._state.gateway = replace(
+                known,
+                version=version,
+                login=self.keeper.in_use,
+                rotated=self.keeper.rotated or known.rotated,
+                problem=None,
+                drift=advance_drift(tuple(job.drift), (), before, now, corrected=healed),
+            )
+            self.keeper.rotated = ""
+        self._agenda.plan(_OBJECTS, min(READ_EVERY, self.keeper.after))
+        known = self._state.gateway
+        if former and self._context.dry_run is None and known.in_sync and known.in_sync[0] and known.login:
+            await self._remove(job.gateways, job.session, places_of(former), [job.place])
+
+    def _stored_drift(self) -> Drift | None:
+        record = self._context.inventory.clusters.get(self._name)
+        return record.status.drift if record else None
+
+    async def _retire(self, gateways: Gateways, session: Session, recorded: list[str]) -> Problem | None:
+        """Delete former gateways of a SearchCluster whose realm verifies callers now, once it grants rights."""
+        known = self._state.gateway
+        self._state.gateway = known or GatewayFacts(tuple(recorded))
+        self._agenda.plan(_OBJECTS, READ_EVERY)
+        if session.verdict.grants and self._context.dry_run is None:
+            await self._remove(gateways, session, places_of(recorded), [])
+        return None
+
+    async def _remove(self, gateways: Gateways, session: Session, former: list[Place], kept: list[Place]) -> None:
+        left = list(former)
+        for place in former:
+            left.remove(place)
+            self._state.operations += await remove_gateway(self._context, gateways, session, place, [*kept, *left])
+        known = self._state.gateway or GatewayFacts()
+        self._state.gateway = replace(known, places=tuple(map(str, kept)))
+
+    async def remove(self, session: Session) -> None:
+        """Delete everything of a SearchCluster that is being deleted.
+
+        Raises:
+            ExternalError: something could not be deleted; it is tried again.
+        """
+        gateways, known = self._context.gateways, self._state.gateway
+        places = places_of(dict.fromkeys((*self._recorded(), *(known.places if known else ()))))
+        if gateways is not None and places and self._context.dry_run is None:
+            await self._remove(gateways, session, places, [])

@@ -1,0 +1,171 @@
+"""Pods are asked what they have loaded, and the gateway and its login are tested, rarely."""
+
+from collections.abc import Mapping
+from typing import Final
+
+import pytest
+
+from searchaccess.core.gateway.facts import GRACE
+from searchaccess.core.gateway.proof import SMUGGLED, Answer
+from searchaccess.engine.gateway.background import PROVE_EVERY
+from searchaccess.ports.errors import PermissionDenied
+from tests.component.gateway.common import PLACE, begin, condition, declare
+from tests.support.memory_gateways import AUDIENCE, OWN_EMAIL, SIDE, own_token
+from tests.support.stage import Stage, on_stage
+from tests.support.world import condition_in
+
+OWN: Final = f"searchaccess.default.{OWN_EMAIL}"
+
+
+@on_stage
+async def test_without_pods_the_gateway_is_missing_until_they_run(stage: Stage) -> None:
+    await begin(stage)
+    assert condition(stage, "GatewayInSync") == ("False", "GatewayMissing")
+    stage.gateways.run(PLACE, "pod-a")
+    await stage.sleep(15)
+    assert condition(stage, "GatewayInSync") == ("True", "GatewayInSync")
+    assert stage.notes("prod").count("GatewayMissing") == 1
+
+
+@on_stage
+async def test_pods_that_do_not_load_a_configuration_are_named_after_the_grace(stage: Stage) -> None:
+    await begin(stage, "pod-a", "pod-b")
+    stage.gateways.follows = False
+    declare(stage, limits={"maxBody": "1Mi"})
+    await stage.sleep(GRACE / 2)
+    assert condition(stage, "GatewayInSync") == ("Unknown", "GatewayUpdating")
+    stage.gateways.running["gateways", PLACE.name]["pod-a"] = stage.cluster()["status"]["gateway"]["version"]
+    await stage.sleep(GRACE)
+    found = condition_in(stage.cluster(), "GatewayInSync")
+    assert (found["status"], found["reason"]) == ("False", "GatewayOutOfDate")
+    assert "pod-b" in found["message"]
+    assert "pod-a" not in found["message"]
+    assert stage.cluster()["status"]["gateway"]["loaded"] == 1
+    assert stage.notes("prod").count("GatewayOutOfDate") == 1
+
+
+@on_stage
+async def test_the_grace_counts_across_a_restart_of_the_operator(stage: Stage) -> None:
+    await begin(stage, "pod-a")
+    stage.gateways.follows = False
+    declare(stage, limits={"maxBody": "1Mi"})
+    await stage.sleep(GRACE)
+    await stage.restart()
+    await stage.sleep(20)
+    assert condition(stage, "GatewayInSync") == ("False", "GatewayOutOfDate")
+
+
+@on_stage
+async def test_pods_that_cannot_be_asked_are_not_known(stage: Stage) -> None:
+    await begin(stage, "pod-a")
+    stage.gateways.running["gateways", PLACE.name]["pod-a"] = "!"
+    await stage.sleep(60)
+    assert condition(stage, "GatewayInSync") == ("Unknown", "GatewayNotAsked")
+    stage.faults.fail(SIDE, PermissionDenied("pods is forbidden"), "pods")
+    await stage.sleep(60)
+    assert "forbidden" in condition_in(stage.cluster(), "GatewayInSync")["message"]
+
+
+@on_stage
+async def test_without_an_own_identity_only_the_refusals_are_tested(stage: Stage) -> None:
+    await begin(stage, "pod-a")
+    assert condition(stage, "GatewayVerified") == ("Unknown", "GatewayPartlyVerified")
+    assert "GatewayPartlyVerified" not in stage.notes("prod")
+
+
+@on_stage
+async def test_a_gateway_that_works_is_verified_with_five_requests(stage: Stage) -> None:
+    stage.gateways.has_identity = True
+    await begin(stage, "pod-a")
+    await stage.sleep(30)
+    assert condition(stage, "GatewayVerified") == ("True", "GatewayVerified")
+    before = sum(call.method == "call" for call in stage.faults.calls)
+    await stage.sleep(PROVE_EVERY - 60)
+    assert sum(call.method == "call" for call in stage.faults.calls) == before
+    await stage.sleep(120)
+    assert sum(call.method == "call" for call in stage.faults.calls) == before + 5
+
+
+def _accepts_no_token(_: Mapping[str, str], token: str) -> Answer:
+    return Answer(401) if token else Answer(200, "elastic")
+
+
+def _accepts_garbage(_: Mapping[str, str], token: str) -> Answer:
+    return Answer(200, OWN) if token else Answer(401)
+
+
+def _lets_headers_through(headers: Mapping[str, str], token: str) -> Answer:
+    return Answer(200, headers["es-security-runas-user"]) if token == own_token(AUDIENCE) else Answer(401)
+
+
+def _runs_as_elastic_without_rights(_: Mapping[str, str], token: str) -> Answer:
+    return Answer(403, names_other=True) if token == own_token(AUDIENCE) else Answer(401)
+
+
+def _refuses_all(_: Mapping[str, str], token: str) -> Answer:  # noqa: ARG001 - of the double
+    return Answer(401)
+
+
+def _is_down(_: Mapping[str, str], token: str) -> Answer:  # noqa: ARG001 - of the double
+    return Answer(trouble="it cannot be connected to")
+
+
+@pytest.mark.parametrize(
+    ("answers", "expected"),
+    [
+        (_accepts_no_token, ("False", "GatewayAcceptsOthers")),
+        (_accepts_garbage, ("False", "GatewayAcceptsOthers")),
+        (_lets_headers_through, ("False", "GatewayAcceptsOthers")),
+        (_runs_as_elastic_without_rights, ("False", "GatewayAcceptsOthers")),
+        (_refuses_all, ("False", "GatewayRefuses")),
+        (_is_down, ("Unknown", "GatewayNotVerified")),
+    ],
+)
+def test_a_gateway_that_does_not_verify_is_reported_once(answers: object, expected: tuple[str, str]) -> None:
+    @on_stage
+    async def play(stage: Stage) -> None:
+        stage.gateways.has_identity = True
+        stage.gateways.answers = answers  # type: ignore[assignment]
+        await begin(stage, "pod-a")
+        await stage.sleep(300)
+        assert condition(stage, "GatewayVerified") == expected
+        assert stage.notes("prod").count(expected[1]) == (1 if expected[0] == "False" else 0)
+        stage.gateways.answers = stage.gateways.refuses
+        await stage.sleep(120)
+        assert condition(stage, "GatewayVerified") == ("True", "GatewayVerified")
+
+    play()
+
+
+@on_stage
+async def test_headers_of_another_user_go_with_every_request_of_the_test(stage: Stage) -> None:
+    sent: list[Mapping[str, str]] = []
+
+    def record(headers: Mapping[str, str], token: str) -> Answer:
+        sent.append(headers)
+        return stage.gateways.refuses(headers, token)
+
+    stage.gateways.answers = record
+    await begin(stage, "pod-a")
+    assert sent
+    assert all(headers == SMUGGLED for headers in sent)
+
+
+@on_stage
+async def test_a_node_without_run_as_is_named(stage: Stage) -> None:
+    stage.elasticsearch.run_as_works = False
+    await begin(stage, "pod-a")
+    await stage.sleep(30)
+    found = condition_in(stage.cluster(), "RunAsEnabled")
+    assert (found["status"], found["reason"]) == ("False", "RunAsDisabled")
+    assert "node-0" in found["message"]
+    assert stage.notes("prod").count("RunAsDisabled") == 1
+
+
+@on_stage
+async def test_a_login_that_may_run_as_the_superuser_is_reported(stage: Stage) -> None:
+    stage.elasticsearch.runs_as_others = True
+    await begin(stage, "pod-a")
+    await stage.sleep(30)
+    assert condition(stage, "RunAsEnabled") == ("False", "RunAsTooWide")
+    assert stage.notes("prod").count("RunAsTooWide") == 1

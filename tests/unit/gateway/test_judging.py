@@ -1,0 +1,144 @@
+"""What answers of pods, of a gateway and of Elasticsearch mean."""
+
+import pytest
+
+from searchaccess.core.gateway.facts import GRACE, PodAnswer, Pods, judge_pods
+from searchaccess.core.gateway.proof import (
+    REFUSED,
+    Answer,
+    Attempt,
+    RunAsAnswers,
+    answer_of,
+    email_in,
+    forged,
+    is_refused,
+    judge_gateway,
+    judge_run_as,
+)
+from tests.support.memory_gateways import OWN_EMAIL, own_token
+
+OWN = f"searchaccess.prod.{OWN_EMAIL}"
+LOGIN = "searchaccess-gateway.prod.edge.a"
+URL = "https://gw.example.com"
+
+
+@pytest.mark.parametrize(
+    ("answers", "seconds", "expected"),
+    [
+        ((), 0, (False, "GatewayMissing")),
+        ((PodAnswer("a", "1"),), 0, (True, "GatewayInSync")),
+        ((PodAnswer("a", "1"), PodAnswer("b", "0")), GRACE - 1, (None, "GatewayUpdating")),
+        ((PodAnswer("a", "1"), PodAnswer("b", "0")), GRACE, (False, "GatewayOutOfDate")),
+        ((PodAnswer("a", "1"), PodAnswer("b", "")), GRACE, (False, "GatewayOutOfDate")),
+        ((PodAnswer("a", "1"), PodAnswer("b", trouble="no route")), GRACE, (None, "GatewayNotAsked")),
+        ((PodAnswer("a", "0"), PodAnswer("b", trouble="no route")), GRACE, (False, "GatewayOutOfDate")),
+    ],
+)
+def test_pods_are_judged(answers: tuple[PodAnswer, ...], seconds: float, expected: tuple[bool | None, str]) -> None:
+    truth, reason, _ = judge_pods(Pods(answers), "1", seconds, "gateways/edge")
+    assert (truth, reason) == expected
+
+
+def test_pods_that_cannot_be_listed_are_not_missing() -> None:
+    truth, reason, message = judge_pods(Pods(trouble="forbidden"), "1", GRACE, "gateways/edge")
+    assert (truth, reason) == (None, "GatewayNotAsked")
+    assert "forbidden" in message
+
+
+def judged(own: Answer | None, **others: Answer) -> tuple[bool | None, str]:
+    answers = {kind: others.get(kind.name, Answer(401)) for kind in REFUSED}
+    if own is None:
+        del answers[Attempt.OTHER_AUDIENCE]
+    else:
+        answers[Attempt.OWN] = own
+    truth, reason, message = judge_gateway(answers, OWN, URL)
+    assert URL in message
+    return truth, str(reason)
+
+
+@pytest.mark.parametrize("kind", [kind.name for kind in REFUSED])
+def test_each_bad_token_that_is_accepted_is_found(kind: str) -> None:
+    for username in ("", OWN, "elastic"):
+        assert judged(Answer(200, OWN), **{kind: Answer(200, username)}) == (False, "GatewayAcceptsOthers")
+
+
+@pytest.mark.parametrize(
+    ("own", "expected"),
+    [
+        (Answer(200, OWN), (True, "GatewayVerified")),
+        (Answer(403), (True, "GatewayVerified")),
+        (Answer(200, "elastic"), (False, "GatewayAcceptsOthers")),
+        (Answer(200, LOGIN), (False, "GatewayAcceptsOthers")),
+        (Answer(200, ""), (False, "GatewayAcceptsOthers")),
+        (Answer(403, names_other=True), (False, "GatewayAcceptsOthers")),
+        (Answer(401, names_other=True), (False, "GatewayAcceptsOthers")),
+        (Answer(401), (False, "GatewayRefuses")),
+        (Answer(503), (None, "GatewayNotVerified")),
+        (Answer(302), (None, "GatewayNotVerified")),
+        (Answer(trouble="no route"), (None, "GatewayNotVerified")),
+        (None, (None, "GatewayPartlyVerified")),
+    ],
+)
+def test_the_own_token_is_judged(own: Answer | None, expected: tuple[bool | None, str]) -> None:
+    assert judged(own) == expected
+
+
+@pytest.mark.parametrize("odd", [Answer(404), Answer(301), Answer(503), Answer(trouble="no route")])
+def test_an_odd_answer_to_a_bad_token_verifies_nothing(odd: Answer) -> None:
+    assert judged(Answer(200, OWN), GARBAGE=odd) == (None, "GatewayNotVerified")
+    assert judged(None, GARBAGE=odd) == (None, "GatewayNotVerified")
+
+
+def test_a_silent_gateway_does_not_hide_one_that_accepts_others() -> None:
+    assert judged(Answer(trouble="x"), NO_TOKEN=Answer(200, "elastic")) == (False, "GatewayAcceptsOthers")
+
+
+@pytest.mark.parametrize(
+    ("unknown", "other", "expected"),
+    [
+        (Answer(403), Answer(403), (True, "RunAsEnabled")),
+        (Answer(200, LOGIN), Answer(200, LOGIN), (False, "RunAsDisabled")),
+        (Answer(403), Answer(200, "elastic"), (False, "RunAsTooWide")),
+        (Answer(200, "searchaccess.prod.x"), Answer(403), (False, "RunAsTooWide")),
+        (Answer(401), Answer(401), (False, "GatewayLoginRefused")),
+        (Answer(503), Answer(403), (None, "RunAsUnknown")),
+        (Answer(403), Answer(trouble="no route"), (None, "RunAsUnknown")),
+    ],
+)
+def test_run_as_is_judged(unknown: Answer, other: Answer, expected: tuple[bool | None, str]) -> None:
+    good = RunAsAnswers("https://one", Answer(403), Answer(403))
+    for answers in ([RunAsAnswers(URL, unknown, other)], [good, RunAsAnswers(URL, unknown, other)]):
+        truth, reason, _ = judge_run_as(answers, LOGIN, [])
+        assert (truth, reason) == expected
+
+
+def test_a_node_whose_settings_switch_it_off_is_named() -> None:
+    good = RunAsAnswers(URL, Answer(403), Answer(403))
+    assert judge_run_as([good], LOGIN, None)[0]
+    truth, reason, message = judge_run_as([good], LOGIN, ["node-3"])
+    assert (truth, reason) == (False, "RunAsDisabled")
+    assert "node-3" in message
+
+
+def test_a_login_is_refused_only_if_every_address_that_answers_refuses_it() -> None:
+    refused, fine = (RunAsAnswers(URL, Answer(status), Answer(status)) for status in (401, 403))
+    silent = RunAsAnswers(URL, Answer(trouble="x"), Answer(trouble="x"))
+    assert is_refused([refused, silent])
+    assert not is_refused([refused, fine])
+    assert not is_refused([silent])
+    assert not is_refused([])
+
+
+def test_answers_are_read() -> None:
+    assert answer_of(200, {"username": "x"}, "") == Answer(200, "x")
+    assert answer_of(403, {"username": "x"}, "user [elastic] is") == Answer(403, "", names_other=True)
+    assert answer_of(200, ["x"], "") == Answer(200)
+
+
+def test_a_forged_token_has_the_claims_and_not_the_signature() -> None:
+    token = own_token("https://es")
+    assert email_in(token) == email_in(forged(token)) == OWN_EMAIL
+    assert forged(token) != token
+    assert forged().count(".") == 2
+    for odd in ("", "a.b", "a.!.c", "a.W10.c"):
+        assert email_in(odd) == ""
