@@ -143,7 +143,7 @@ async def real(login: ElasticsearchServer) -> AsyncIterator[Real]:
     raw = search_cluster(identity={"gateway": GATEWAY})
     cluster = cluster_from_object({**raw, "metadata": {**raw["metadata"], "uid": "uid-1", "generation": 1}})
     session = Session(cluster, connection, port, ClusterState())
-    job = Job(context, gateways.gateways, session, Gateway.model_validate(GATEWAY))
+    job = Job(context, gateways.gateways, session, Gateway.model_validate(GATEWAY), {})
     with login.client() as admin:
         made = Real(
             login,

@@ -7,7 +7,7 @@ import pytest
 from searchaccess.api.clusters.gateway import Gateway
 from searchaccess.api.constants import GOOGLE_JWKS_URL
 from searchaccess.core.clusters.connection import Connection
-from searchaccess.core.gateway.derived import NotForGateways, body_size, settings_of
+from searchaccess.core.gateway.derived import NotForGateways, settings_of
 from searchaccess.core.gateway.settings import CallerLimits, GatewaySettings, Rate, Upstream
 
 PREFIX = "searchaccess.prod."
@@ -54,17 +54,6 @@ def test_an_address_with_a_path_is_refused() -> None:
 )
 def test_limits_have_a_burst_of_at_least_a_second(limits: dict[str, int], rate: Rate | None) -> None:
     assert derived(limits=limits).limits.rate == rate
-
-
-@pytest.mark.parametrize(("text", "size"), [("512Ki", 2**19), ("1Mi", 2**20), ("1Gi", 2**30)])
-def test_sizes_are_read(text: str, size: int) -> None:
-    assert body_size(text) == size
-
-
-@pytest.mark.parametrize("text", ["1", "0Mi", "1M", "1Mi\n", ""])
-def test_what_is_no_size_is_refused(text: str) -> None:
-    with pytest.raises(NotForGateways):
-        body_size(text)
 
 
 def test_people_count_only_with_the_proxy() -> None:

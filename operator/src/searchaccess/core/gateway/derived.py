@@ -1,45 +1,20 @@
 """The settings of a gateway, from its SearchCluster and from how Elasticsearch is reached."""
 
-import re
 from collections.abc import Mapping
 from typing import Final
 from urllib.parse import urlsplit
 
-from searchaccess.api.clusters.gateway import BODY_PATTERN, Gateway, GatewayLimits
+from searchaccess.api.clusters.gateway import Gateway
 from searchaccess.api.constants import GOOGLE_JWKS_URL
 from searchaccess.core.clusters.connection import Connection
-from searchaccess.core.gateway.settings import CallerLimits, GatewaySettings, Rate, Upstream
+from searchaccess.core.gateway.limits import default_limits
+from searchaccess.core.gateway.settings import CallerLimits, GatewaySettings, Upstream
 
-_UNITS: Final = {"Ki": 2**10, "Mi": 2**20, "Gi": 2**30}
 _PORTS: Final = {"https": 443, "http": 80}
-BURST: Final = 2
-"""Requests at once by default, as a multiple of those in a second."""
 
 
 class NotForGateways(ValueError):
     """A SearchCluster has something that a gateway cannot have; the message says what to write instead."""
-
-
-def body_size(text: str) -> int:
-    """Return the bytes of a size such as ``100Mi``.
-
-    Raises:
-        NotForGateways: it is no such size.
-    """
-    if not re.fullmatch(BODY_PATTERN, text):
-        raise NotForGateways("spec.identity.gateway.limits.maxBody: write a size such as 512Ki, 100Mi or 1Gi")
-    return int(text[:-2]) * _UNITS[text[-2:]]
-
-
-def limits_of(limits: GatewayLimits) -> CallerLimits:
-    """Return the declared limits.
-
-    Raises:
-        NotForGateways: the size of bodies cannot be read.
-    """
-    second = limits.requests_per_second
-    rate = Rate(second, max(second, limits.burst or BURST * second)) if second else None
-    return CallerLimits(body_size(limits.max_body), rate)
 
 
 def settings_of(
@@ -78,7 +53,7 @@ def settings_of(
         ca=connection.ca if tls else "",
         verify=connection.verify,
         replicas=gateway.replicas,
-        limits=limits_of(gateway.limits),
+        limits=default_limits(gateway.limits),
         callers=callers or {},
         iap_audience=iap.audience if iap else "",
         people=tuple(sorted(iap.allow_people)) if iap else (),

@@ -2,10 +2,38 @@
 
 from collections.abc import Mapping
 
+from searchaccess.api.clusters.gateway import Gateway
+from searchaccess.core.gateway.limits import default_limits
 from searchaccess.core.gateway.settings import CallerLimits
-from searchaccess.engine.state import Context
+from searchaccess.engine.inventory.indexes.callers import CallersLimits
+from searchaccess.engine.inventory.inventory import Inventory
 
 
-def callers_of(context: Context, cluster: str) -> Mapping[str, CallerLimits]:  # noqa: ARG001 - none are declared yet
-    """Return the limits of callers whose SearchAccesses declare their own, by e-mail address."""
-    return {}
+class Callers:
+    """The limits of the callers of one SearchCluster's gateway.
+
+    Args:
+        inventory: the declared objects.
+        cluster: the name of the SearchCluster.
+    """
+
+    def __init__(self, inventory: Inventory, cluster: str) -> None:
+        self._inventory = inventory
+        self._cluster = cluster
+        self._limits = CallersLimits(inventory.callers, cluster)
+
+    def now(self, gateway: Gateway | None) -> Mapping[str, CallerLimits]:
+        """Return the limits that differ from the gateway's own, by e-mail address: the same object while none changes.
+
+        Args:
+            gateway: as declared; None: there is none, so nothing is noted about its callers.
+        """
+        if gateway is None:
+            self._inventory.callers.forget(self._cluster)
+            return {}
+        inventory, cluster = self._inventory, self._cluster
+        return self._limits.now(
+            lambda: inventory.principals(cluster),
+            lambda principal: [record.access for record in inventory.of_principal(cluster, principal)],
+            default_limits(gateway.limits),
+        )

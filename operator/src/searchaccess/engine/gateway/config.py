@@ -23,7 +23,6 @@ from searchaccess.core.gateway.objects import (
 from searchaccess.core.gateway.render import Rendered, render
 from searchaccess.core.gateway.settings import GatewaySettings
 from searchaccess.core.status.credential import epoch
-from searchaccess.engine.gateway.callers import callers_of
 from searchaccess.engine.gateway.job import Job
 from searchaccess.engine.state import Context
 from searchaccess.ports.errors import ForeignObject, NotFound, Rejected
@@ -108,9 +107,9 @@ class ConfigWriter:
             job.context, gateway.jwks.ca if gateway.jwks else None, "spec.identity.gateway.jwks.ca"
         )
         self.ca = await read_certificates(job.context, gateway.ca, "spec.identity.gateway.ca")
-        callers, prefix = callers_of(job.context, session.cluster.name), job.context.operator.role_name("")
+        prefix = job.context.operator.role_name("")
         try:
-            settings = settings_of(gateway, session.connection, prefix, jwks_ca=jwks_ca, callers=callers)
+            settings = settings_of(gateway, session.connection, prefix, jwks_ca=jwks_ca, callers=job.callers)
         except NotForGateways as error:
             raise Rejected(str(error)) from None
         if self._rendering is None or self._rendering.settings != settings:

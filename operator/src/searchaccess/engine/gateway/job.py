@@ -1,9 +1,11 @@
 """One reconcile of a gateway: what it is about, and what it found."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from searchaccess.api.clusters.gateway import Gateway
 from searchaccess.core.gateway.objects import Holder, Place, Target
+from searchaccess.core.gateway.settings import CallerLimits
 from searchaccess.core.rights.diff import Difference
 from searchaccess.engine.state import Context, Session
 from searchaccess.ports.gateway import Gateways
@@ -17,6 +19,8 @@ class Job:
     gateways: Gateways
     session: Session
     gateway: Gateway
+    callers: Mapping[str, CallerLimits]
+    """Limits of callers that differ from the gateway's own, by e-mail address."""
     drift: list[Difference] = field(default_factory=list)
     """What somebody changed."""
     operations: int = 0

@@ -17,7 +17,7 @@ from searchaccess.core.gateway.objects import Place
 from searchaccess.core.messages import some_of
 from searchaccess.core.status.drift import advance_drift
 from searchaccess.engine.barrier import caught
-from searchaccess.engine.gateway.callers import callers_of
+from searchaccess.engine.gateway.callers import Callers
 from searchaccess.engine.gateway.config import ConfigWriter
 from searchaccess.engine.gateway.job import Job
 from searchaccess.engine.gateway.login import LoginKeeper
@@ -59,6 +59,7 @@ class GatewayReconciler:
         self._state = state
         self._agenda = Agenda(context.clock, FIRST, CAP)
         self._agenda.plan(_OBJECTS, 0.0)
+        self._callers = Callers(context.inventory, name)
         self._of: object = None
         """What the last reconcile was about."""
         self.suspects = False
@@ -111,7 +112,7 @@ class GatewayReconciler:
             self._state.gateway = replace(self._state.gateway or facts, problem=problem)
 
     def _is_due(self, session: Session, gateway: Gateway | None, scope: Scope) -> bool:
-        callers = callers_of(self._context, self._name) if gateway else {}
+        callers = self._callers.now(gateway)
         key = (gateway, session.connection, session.cluster.rotate_requested, session.cluster.uid, callers)
         changed = key != self._of or scope.full
         if self._agenda.is_backing_off(_OBJECTS) and key == self._of:
@@ -135,7 +136,7 @@ class GatewayReconciler:
     ) -> Problem | None:
         if gateway is None:
             return await self._retire(gateways, session, recorded)
-        job = Job(self._context, gateways, session, gateway)
+        job = Job(self._context, gateways, session, gateway, self._callers.now(gateway))
         here = str(job.place)
         former = [place for place in dict.fromkeys((*facts.places, *recorded)) if place != here]
         facts = self._moved(facts, here, former)
