@@ -45,6 +45,7 @@ GRANTS_MORE: dict[str, list[Any]] = {
     "SearchCluster.identity.gateway.limits": [""],
     "SearchCluster.identity.gateway.limits.requestsPerSecond": ["", 0],
     "SearchCluster.identity.cloudRun.refreshEvery": [""],
+    "SearchCluster.identity.gateway.rotateEvery": [""],
     "SearchCluster.identity.cloudRun.gracePeriod": [""],
     "SearchCluster.allowedNamespaces": [{}],
     "SearchCluster.allowedNamespaces.selector.matchLabels": [{}],

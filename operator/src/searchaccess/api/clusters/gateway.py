@@ -143,7 +143,9 @@ class Gateway(ApiModel):
     )
     """Limits for each caller whose SearchAccesses declare none of their own."""
 
-    rotate_every: Annotated[Duration, Field(json_schema_extra=between("1h", "8760h", "720h"))] = "720h"
+    rotate_every: Annotated[
+        Duration, Field(json_schema_extra=between("1h", "8760h", "720h")), Narrows("then it is 720h")
+    ] = "720h"
     """How often the gateway's login to Elasticsearch is replaced. The annotation `searchaccess.dev/rotate-requested-at`
     on the SearchCluster replaces it now."""
 
