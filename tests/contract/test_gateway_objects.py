@@ -25,7 +25,7 @@ from searchaccess.core.gateway.objects import (
     wanted_object,
 )
 from searchaccess.core.gateway.render import render_login
-from searchaccess.ports.errors import Conflict, PermissionDenied
+from searchaccess.ports.errors import Conflict, NamespaceEnds, PermissionDenied
 from searchaccess.ports.gateway import GatewayObjects
 from tests.contract.conftest import MEMORY, REAL
 from tests.stack.kubernetes import KubernetesServers
@@ -216,4 +216,17 @@ async def test_no_other_object_may_be_touched(installed: KubernetesServers) -> N
     for target in (other.config, other.login, Place("kube-system", NAME).login):
         with pytest.raises(PermissionDenied):
             await side.objects.read(target)
+    await client.close()
+
+
+async def test_a_namespace_that_is_gone_with_the_rights_in_it_is_told_from_one_without_rights(
+    installed: KubernetesServers,
+) -> None:
+    side, client = await for_real(installed)
+    gone = Place(f"gone-{secrets.token_hex(3)}", NAME)
+    with pytest.raises(NamespaceEnds):
+        await side.objects.read(gone.login)
+    found = await side.objects.write(config(side), None)
+    with pytest.raises(NamespaceEnds):
+        await side.objects.delete(gone.config, found)
     await client.close()

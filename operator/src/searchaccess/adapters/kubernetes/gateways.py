@@ -29,9 +29,11 @@ class KubernetesGateways:
     async def read(self, target: Target) -> Observed | None:
         """Return an object; None: there is none."""
         try:
-            return observed_of(await self._client.call("GET", _path(target)), target)
+            async with self._client.detecting_deletion(target.namespace):
+                raw = await self._client.call("GET", _path(target))
         except NotFound:
             return None
+        return observed_of(raw, target)
 
     async def write(self, wanted: Wanted, known: Observed | None) -> Observed:
         """Create an object, or change the one that was read."""
@@ -53,7 +55,8 @@ class KubernetesGateways:
         """Delete an object, if it is as it was read."""
         condition = {"preconditions": {"uid": known.uid, "resourceVersion": known.version}}
         try:
-            await self._client.call("DELETE", _path(target), condition)
+            async with self._client.detecting_deletion(target.namespace):
+                await self._client.call("DELETE", _path(target), condition)
         except NotFound:
             return
 
