@@ -389,7 +389,9 @@ async def test_a_user_that_is_refused_for_ever_does_not_make_resets_more_frequen
 
     async def refuse(users: Sequence[NativeUser]) -> Written:
         written = await put([user for user in users if user.name != bad])
-        return replace(written, refused=dict.fromkeys([user.name for user in users if user.name == bad], Rejected("no")))
+        return replace(
+            written, refused=dict.fromkeys([user.name for user in users if user.name == bad], Rejected("no"))
+        )
 
     server.put_users = refuse  # type: ignore[method-assign]
     await behind(stage, *(access(name, grant("a-*")) for name in [*names, "bad"]))
