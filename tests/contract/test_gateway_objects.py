@@ -12,6 +12,7 @@ import pytest
 from searchaccess.adapters.kubernetes.client import KubernetesClient, load_configuration
 from searchaccess.adapters.kubernetes.gateways import KubernetesGateways
 from searchaccess.core.credentials.sealed import Sealed
+from searchaccess.core.gateway.facts import Pod
 from searchaccess.core.gateway.login import parts_of, user_in
 from searchaccess.core.gateway.objects import (
     LABEL_GATEWAY,
@@ -190,7 +191,7 @@ async def test_pods_that_run_are_listed(installed: KubernetesServers) -> None:
     side, client = await for_real(installed)
     namespace = side.place.namespace
 
-    def pod(name: str, **status: str) -> None:
+    def pod(name: str, **status: Any) -> None:
         containers = [{"name": "envoy", "image": "envoy"}]
         spec = {"containers": containers, "serviceAccountName": "envoy", "automountServiceAccountToken": False}
         meta = {"name": name, "namespace": namespace, "labels": {LABEL_GATEWAY: NAME}}
@@ -203,9 +204,13 @@ async def test_pods_that_run_are_listed(installed: KubernetesServers) -> None:
 
     installed.run_kubectl("create", "serviceaccount", "envoy", "-n", namespace)
     pod("pod-a", phase="Running", podIP="10.1.1.1")
+    running = {"name": "envoy", "image": "envoy", "imageID": "x", "ready": False, "restartCount": 1}
+    again = running | {"state": {"running": {"startedAt": "2026-01-01T11:00:00Z"}}}
+    times = {"startTime": "2026-01-01T10:00:00Z", "containerStatuses": [again]}
+    pod("pod-c", phase="Running", podIP="10.1.1.2", **times)
     pod("pod-b", phase="Pending")
     found = await side.objects.pods(namespace, NAME)
-    assert [(one.name, one.address) for one in found] == [("pod-a", "10.1.1.1")]
+    assert found == [Pod("pod-a", "10.1.1.1"), Pod("pod-c", "10.1.1.2", "2026-01-01T11:00:00Z")]
     assert await side.objects.pods(namespace, "another") == []
     await client.close()
 

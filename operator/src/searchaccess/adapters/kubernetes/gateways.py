@@ -75,7 +75,9 @@ def _pod(raw: Mapping[str, Any]) -> Pod | None:
     name, address = metadata.get("name"), text(status.get("podIP"))
     if metadata.get("deletionTimestamp") or status.get("phase") != "Running" or not address or not is_name(name):
         return None
-    return Pod(str(name), address)
+    states = (mapping(mapping(one.get("state")).get("running")) for one in objects(status.get("containerStatuses")))
+    started = [moment for state in states if (moment := text(state.get("startedAt")))]
+    return Pod(str(name), address, max(started, default=text(status.get("startTime")) or ""))
 
 
 def observed_of(raw: Mapping[str, Any], target: Target) -> Observed:
