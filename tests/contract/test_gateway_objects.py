@@ -12,6 +12,7 @@ import pytest
 from searchaccess.adapters.kubernetes.client import KubernetesClient, load_configuration
 from searchaccess.adapters.kubernetes.gateways import KubernetesGateways
 from searchaccess.core.credentials.sealed import Sealed
+from searchaccess.core.gateway.facts import Pod
 from searchaccess.core.gateway.login import parts_of, user_in
 from searchaccess.core.gateway.objects import (
     LABEL_GATEWAY,
@@ -25,7 +26,7 @@ from searchaccess.core.gateway.objects import (
     wanted_object,
 )
 from searchaccess.core.gateway.render import render_login
-from searchaccess.ports.errors import Conflict, PermissionDenied
+from searchaccess.ports.errors import Conflict, NamespaceEnds, PermissionDenied
 from searchaccess.ports.gateway import GatewayObjects
 from tests.contract.conftest import MEMORY, REAL
 from tests.stack.kubernetes import KubernetesServers
@@ -190,7 +191,7 @@ async def test_pods_that_run_are_listed(installed: KubernetesServers) -> None:
     side, client = await for_real(installed)
     namespace = side.place.namespace
 
-    def pod(name: str, **status: str) -> None:
+    def pod(name: str, **status: Any) -> None:
         containers = [{"name": "envoy", "image": "envoy"}]
         spec = {"containers": containers, "serviceAccountName": "envoy", "automountServiceAccountToken": False}
         meta = {"name": name, "namespace": namespace, "labels": {LABEL_GATEWAY: NAME}}
@@ -203,9 +204,13 @@ async def test_pods_that_run_are_listed(installed: KubernetesServers) -> None:
 
     installed.run_kubectl("create", "serviceaccount", "envoy", "-n", namespace)
     pod("pod-a", phase="Running", podIP="10.1.1.1")
+    running = {"name": "envoy", "image": "envoy", "imageID": "x", "ready": False, "restartCount": 1}
+    again = running | {"state": {"running": {"startedAt": "2026-01-01T11:00:00Z"}}}
+    times = {"startTime": "2026-01-01T10:00:00Z", "containerStatuses": [again]}
+    pod("pod-c", phase="Running", podIP="10.1.1.2", **times)
     pod("pod-b", phase="Pending")
     found = await side.objects.pods(namespace, NAME)
-    assert [(one.name, one.address) for one in found] == [("pod-a", "10.1.1.1")]
+    assert found == [Pod("pod-a", "10.1.1.1"), Pod("pod-c", "10.1.1.2", "2026-01-01T11:00:00Z")]
     assert await side.objects.pods(namespace, "another") == []
     await client.close()
 
@@ -216,4 +221,17 @@ async def test_no_other_object_may_be_touched(installed: KubernetesServers) -> N
     for target in (other.config, other.login, Place("kube-system", NAME).login):
         with pytest.raises(PermissionDenied):
             await side.objects.read(target)
+    await client.close()
+
+
+async def test_a_namespace_that_is_gone_with_the_rights_in_it_is_told_from_one_without_rights(
+    installed: KubernetesServers,
+) -> None:
+    side, client = await for_real(installed)
+    gone = Place(f"gone-{secrets.token_hex(3)}", NAME)
+    with pytest.raises(NamespaceEnds):
+        await side.objects.read(gone.login)
+    found = await side.objects.write(config(side), None)
+    with pytest.raises(NamespaceEnds):
+        await side.objects.delete(gone.config, found)
     await client.close()

@@ -44,6 +44,8 @@ class MemoryGateways:
         """By namespace and name of a gateway, its pods, and which version each has loaded; ``!``: it does not say."""
         self.follows = True
         """Whether pods load each configuration at once."""
+        self.started: dict[str, str] = {}
+        """By pod, when it started; RFC 3339."""
         self.has_identity = False
         self.answers: Callable[[Mapping[str, str], str], Answer] = self.refuses
         """What a gateway answers to headers and a token."""
@@ -119,7 +121,7 @@ class MemoryGateways:
         pods = self.running.get((namespace, gateway), {})
         return await self._faults.perform(
             Call(SIDE, "pods", (namespace, gateway)),
-            lambda: [Pod(name, f"10.0.0.{number}") for number, name in enumerate(pods, 1)],
+            lambda: [Pod(name, f"10.0.0.{number}", self.started.get(name, "")) for number, name in enumerate(pods, 1)],
         )
 
     async def version_of(self, pod: Pod) -> str:

@@ -4,10 +4,20 @@ import pytest
 
 from searchaccess.core.gateway.objects import CLUSTER, LABEL_GATEWAY, LABEL_MANAGED, LISTENERS, VERSION, Place
 from searchaccess.ports.errors import Conflict, PermissionDenied
-from tests.component.gateway.common import NAMES, PLACE, begin, condition, declare, drifted, secret_user, users
+from tests.component.gateway.common import (
+    NAMES,
+    PLACE,
+    begin,
+    condition,
+    declare,
+    drifted,
+    gateway,
+    secret_user,
+    users,
+)
 from tests.support.memory_elasticsearch import REALM
 from tests.support.memory_gateways import AUDIENCE, SIDE
-from tests.support.stage import CLUSTER_KEY, Stage, on_stage
+from tests.support.stage import CLUSTER_KEY, Stage, on_stage, search_cluster
 from tests.support.world import condition_in
 
 HOUR = 3600.0
@@ -243,3 +253,46 @@ async def test_with_a_crd_that_drops_the_record_nothing_is_written_and_that_is_s
     stage.annotate(CLUSTER_KEY, "searchaccess.dev/reconcile-requested-at", "now")
     await stage.sleep(180)
     assert secret_user(stage)
+
+
+@on_stage
+async def test_a_search_cluster_that_hands_over_to_a_younger_one_takes_its_gateway_along(stage: Stage) -> None:
+    await begin(stage, "pod-a")
+    edge = {"gateway": gateway(name="edge")}
+    stage.gateways.run(Place("gateways", "edge"), "pod-b")
+    stage.apply(search_cluster("younger", identity=edge))
+    await stage.quiet()
+    assert stage.cluster_ready("younger") == ("False", "DuplicateCluster")
+    stage.kubernetes.delete(CLUSTER_KEY)
+    await stage.sleep(300)
+    assert stage.cluster() == {}
+    assert users(stage) == set(), "whoever has the Secret could act as every caller"
+    assert NAMES.role not in stage.elasticsearch.roles_now
+    assert {target.name for target in stage.gateways.objects} == {"edge-config", "edge-login"}
+
+
+@on_stage
+async def test_a_younger_search_cluster_with_the_same_gateway_gets_it_in_the_end(stage: Stage) -> None:
+    await begin(stage, "pod-a")
+    stage.apply(search_cluster("younger", identity={"gateway": gateway()}))
+    await stage.quiet()
+    stage.kubernetes.delete(CLUSTER_KEY)
+    await stage.sleep(300)
+    assert stage.cluster_ready("younger") == ("True", "InSync")
+    assert secret_user(stage)
+    assert stage.gateways.objects[PLACE.config].observed.annotations[CLUSTER] == "younger"
+
+
+@on_stage
+async def test_a_gateway_that_cannot_be_deleted_is_not_left_behind_by_a_hand_over(stage: Stage) -> None:
+    await begin(stage, "pod-a")
+    stage.apply(search_cluster("younger", identity={"gateway": gateway(name="edge")}))
+    await stage.quiet()
+    stage.faults.fail(SIDE, PermissionDenied("secrets is forbidden"), "delete")
+    stage.kubernetes.delete(CLUSTER_KEY)
+    await stage.quiet()
+    assert stage.cluster_ready() == ("False", "PermissionDenied")
+    stage.faults.heal(SIDE)
+    await stage.sleep(300)
+    assert stage.cluster() == {}
+    assert users(stage) == set()

@@ -45,6 +45,20 @@ async def test_pods_that_do_not_load_a_configuration_are_named_after_the_grace(s
 
 
 @on_stage
+async def test_a_pod_that_has_just_started_is_not_reported_for_what_it_has_not_read_yet(stage: Stage) -> None:
+    await begin(stage, "pod-a")
+    await stage.sleep(GRACE * 4)
+    stage.gateways.follows = False
+    stage.gateways.started["pod-b"] = stage.clock.now()
+    stage.gateways.running["gateways", PLACE.name]["pod-b"] = ""
+    await stage.sleep(60)
+    assert condition(stage, "GatewayInSync") == ("Unknown", "GatewayUpdating")
+    assert stage.notes("prod").count("GatewayOutOfDate") == 0
+    await stage.sleep(GRACE)
+    assert condition(stage, "GatewayInSync") == ("False", "GatewayOutOfDate")
+
+
+@on_stage
 async def test_the_grace_counts_across_a_restart_of_the_operator(stage: Stage) -> None:
     await begin(stage, "pod-a")
     stage.gateways.follows = False

@@ -1,7 +1,11 @@
 """A SearchCluster behind a gateway: native users that callers run as, on any active license."""
 
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
+from searchaccess.core.gateway.users import NativeUser
+from searchaccess.ports.elasticsearch import Written
 from searchaccess.ports.errors import PermissionDenied, Rejected
 from tests.component.common import FOREIGN, FORMER, MAPPING, ORDERS, ROLE, begin, drift, former_installation, granted
 from tests.component.credentials.common import STORES, with_key
@@ -374,3 +378,30 @@ async def test_who_was_written_before_a_suspicion_is_reset_all_the_same(stage: S
     stage.elasticsearch.set_password(BILLS_ROLE)
     await stage.sleep(10)
     assert stage.elasticsearch.passwords == {}
+
+
+@on_stage
+async def test_a_user_that_is_refused_for_ever_does_not_make_resets_more_frequent(stage: Stage) -> None:
+    names = [f"a{number}" for number in range(4)]
+    bad = OPERATOR.role_name(account("bad"))
+    server = stage.elasticsearch
+    put = server.put_users
+
+    async def refuse(users: Sequence[NativeUser]) -> Written:
+        written = await put([user for user in users if user.name != bad])
+        return replace(
+            written, refused=dict.fromkeys([user.name for user in users if user.name == bad], Rejected("no"))
+        )
+
+    server.put_users = refuse  # type: ignore[method-assign]
+    await behind(stage, *(access(name, grant("a-*")) for name in [*names, "bad"]))
+    await stage.sleep(30)
+    before = len(stage.faults.writes)
+    for _ in range(60):
+        # As whoever creates an API key each half a minute.
+        server.set_password(OPERATOR.role_name(account("a0")))
+        await stage.sleep(30)
+    resets = len(writes(stage, before)) / len(names)
+    assert resets <= 5, "half an hour has room for one at once, and one each ten minutes"
+    await stage.sleep(1300)
+    assert server.passwords == {}

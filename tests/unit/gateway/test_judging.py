@@ -30,6 +30,8 @@ URL = "https://gw.example.com"
         ((PodAnswer("a", "1"), PodAnswer("b", "0")), GRACE - 1, (None, "GatewayUpdating")),
         ((PodAnswer("a", "1"), PodAnswer("b", "0")), GRACE, (False, "GatewayOutOfDate")),
         ((PodAnswer("a", "1"), PodAnswer("b", "")), GRACE, (False, "GatewayOutOfDate")),
+        ((PodAnswer("a", "1"), PodAnswer("b", "", seconds=GRACE - 1)), GRACE, (None, "GatewayUpdating")),
+        ((PodAnswer("a", "0"), PodAnswer("b", "", seconds=1)), GRACE, (False, "GatewayOutOfDate")),
         ((PodAnswer("a", "1"), PodAnswer("b", trouble="no route")), GRACE, (None, "GatewayNotAsked")),
         ((PodAnswer("a", "0"), PodAnswer("b", trouble="no route")), GRACE, (False, "GatewayOutOfDate")),
     ],

@@ -161,3 +161,20 @@ def test_a_change_does_not_explain_a_later_write() -> None:
     suspicion.account(0, {"role/a": 2, "user/a": 1}, (), settled=True)
     suspicion.account(1, {"role/a": 2, "user/a": 1}, (), settled=True)
     assert suspicion.pending
+
+
+def test_a_suspicion_during_a_reset_waits_for_the_next_one() -> None:
+    suspicion = watched()
+    same = {"role/a": 1, "user/a": 1}
+    suspicion.account(1, same, (), settled=True)
+    assert suspicion.begin()
+    suspicion.account(1, same, (), settled=True)
+    assert not suspicion.begin(), "it goes on"
+    assert suspicion.is_due(5)
+    suspicion.was_reset(5)
+    assert suspicion.pending
+    assert not suspicion.is_due(5 + RESET_EVERY - 1)
+    assert suspicion.is_due(5 + RESET_EVERY)
+    assert suspicion.begin()
+    suspicion.was_reset(5 + RESET_EVERY)
+    assert not suspicion.pending

@@ -2,7 +2,8 @@
 
 import base64
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
@@ -31,7 +32,7 @@ from searchaccess.core.clusters.sources import Source
 from searchaccess.core.model.intake.metadata import metadata_of
 from searchaccess.core.model.intake.reading import is_label, is_uid, mapping, objects, text
 from searchaccess.core.status.events import Note
-from searchaccess.ports.errors import LoginMissing, NamespaceEnds, NotFound, Unexpected
+from searchaccess.ports.errors import ExternalError, LoginMissing, NamespaceEnds, NotFound, PermissionDenied, Unexpected
 from searchaccess.ports.kubernetes import NamespacePage, ObjectRef, Page, Plural, StoredStatus
 
 PAGE: Final = 500
@@ -265,6 +266,26 @@ class KubernetesClient:
             await self.call("POST", f"{path_of('/api/v1/namespaces', namespace, 'events')}?dryRun=All", body)
         except NotFound as error:
             raise NamespaceEnds(error.message) from None
+
+    @asynccontextmanager
+    async def detecting_deletion(self, namespace: str) -> AsyncIterator[None]:
+        """Distinguish a namespace that is being deleted, or is gone, from one that the operator may not access.
+
+        A namespace's RoleBindings are deleted with it, in any order: often before its Secrets.
+
+        Raises:
+            NamespaceEnds: the former.
+        """
+        try:
+            yield
+        except PermissionDenied as error:
+            try:
+                await self.expect_namespace(namespace)
+            except NamespaceEnds:
+                raise
+            except ExternalError:
+                pass
+            raise error from None
 
     async def read_admission(self, wanted: AdmissionObject) -> dict[str, Any]:
         """Return a ValidatingAdmissionPolicy, or its binding."""

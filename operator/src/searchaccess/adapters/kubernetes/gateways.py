@@ -29,9 +29,11 @@ class KubernetesGateways:
     async def read(self, target: Target) -> Observed | None:
         """Return an object; None: there is none."""
         try:
-            return observed_of(await self._client.call("GET", _path(target)), target)
+            async with self._client.detecting_deletion(target.namespace):
+                raw = await self._client.call("GET", _path(target))
         except NotFound:
             return None
+        return observed_of(raw, target)
 
     async def write(self, wanted: Wanted, known: Observed | None) -> Observed:
         """Create an object, or change the one that was read."""
@@ -53,7 +55,8 @@ class KubernetesGateways:
         """Delete an object, if it is as it was read."""
         condition = {"preconditions": {"uid": known.uid, "resourceVersion": known.version}}
         try:
-            await self._client.call("DELETE", _path(target), condition)
+            async with self._client.detecting_deletion(target.namespace):
+                await self._client.call("DELETE", _path(target), condition)
         except NotFound:
             return
 
@@ -72,7 +75,9 @@ def _pod(raw: Mapping[str, Any]) -> Pod | None:
     name, address = metadata.get("name"), text(status.get("podIP"))
     if metadata.get("deletionTimestamp") or status.get("phase") != "Running" or not address or not is_name(name):
         return None
-    return Pod(str(name), address)
+    states = (mapping(mapping(one.get("state")).get("running")) for one in objects(status.get("containerStatuses")))
+    started = [moment for state in states if (moment := text(state.get("startedAt")))]
+    return Pod(str(name), address, max(started, default=text(status.get("startTime")) or ""))
 
 
 def observed_of(raw: Mapping[str, Any], target: Target) -> Observed:

@@ -7,8 +7,7 @@ A Secret is written only if it has not changed since it was read.
 
 import base64
 import hashlib
-from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final
 
@@ -21,7 +20,7 @@ from searchaccess.core.credentials.payload import PART_NAMES, held_key, parts_of
 from searchaccess.core.credentials.sealed import Sealed
 from searchaccess.core.model.intake.reading import digits, is_uid, mapping
 from searchaccess.core.rights.ownership import Operator
-from searchaccess.ports.errors import Conflict, ExternalError, NamespaceEnds, NotFound, PermissionDenied, Unexpected
+from searchaccess.ports.errors import Conflict, NotFound, Unexpected
 from searchaccess.ports.stores import Found, Owner, Place
 
 KEY: Final = "credential"
@@ -55,7 +54,7 @@ class KubernetesSecrets:
     async def find(self, place: Place) -> Found | None:
         """Return a Secret without its value; None: there is none."""
         try:
-            async with self._detecting_deletion(place):
+            async with self._client.detecting_deletion(place.namespace):
                 raw = await self._client.call("GET", _path(place))
         except NotFound:
             return None
@@ -133,32 +132,12 @@ class KubernetesSecrets:
     async def remove(self, place: Place, known: Secret) -> None:
         """Delete a Secret, if it is the one that was read."""
         try:
-            async with self._detecting_deletion(place):
+            async with self._client.detecting_deletion(place.namespace):
                 await self._client.call("DELETE", _path(place), {"preconditions": {"uid": known.identity}})
         except NotFound:
             return
         except Conflict:
             raise Conflict("another Secret has this name now") from None
-
-    @asynccontextmanager
-    async def _detecting_deletion(self, place: Place) -> AsyncIterator[None]:
-        """Distinguish a namespace that is being deleted from one that the operator may not access.
-
-        A namespace's RoleBindings are deleted with it, in any order: often before its Secrets.
-
-        Raises:
-            NamespaceEnds: the former.
-        """
-        try:
-            yield
-        except PermissionDenied as error:
-            try:
-                await self._client.expect_namespace(place.namespace)
-            except NamespaceEnds:
-                raise
-            except ExternalError:
-                pass
-            raise error from None
 
 
 def secret_of(raw: Mapping[str, Any], operator: Operator) -> Secret:

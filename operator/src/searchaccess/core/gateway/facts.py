@@ -22,6 +22,8 @@ class Pod:
 
     name: str
     address: str
+    started: str = ""
+    """When the newest of its containers started; RFC 3339. Empty: not known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +35,8 @@ class PodAnswer:
     """Of the configuration that it has loaded; empty: it has loaded none as a whole."""
     trouble: str = ""
     """Why it could not be asked."""
+    seconds: float = float("inf")
+    """How long it had been running."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,11 +109,15 @@ def judge_pods(pods: Pods, version: str, seconds: float, where: str) -> Judgemen
             "not served. Install the gateway's chart there, or correct spec.identity.gateway"
         )
         return False, Reason.GATEWAY_MISSING, message
-    late = [answer.pod for answer in pods.answers if not answer.trouble and answer.version != version]
+    late = [answer for answer in pods.answers if not answer.trouble and answer.version != version]
+    # One that has just started reads its files, and may have been given those from before.
+    overdue = [answer.pod for answer in late if min(seconds, answer.seconds) >= GRACE]
     mute = [answer for answer in pods.answers if answer.trouble]
     count = f"{pods.loaded(version)} of {len(pods.answers)} pods"
-    if late and seconds >= GRACE:
-        message = f"{count} have loaded version {version}; not so {some_of(late)}: see their logs for update_rejected"
+    if overdue:
+        message = (
+            f"{count} have loaded version {version}; not so {some_of(overdue)}: see their logs for update_rejected"
+        )
         return False, Reason.GATEWAY_OUT_OF_DATE, message
     if late:
         return None, Reason.GATEWAY_UPDATING, f"{count} have loaded version {version}; it takes up to two minutes"

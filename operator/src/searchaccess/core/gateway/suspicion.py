@@ -22,9 +22,13 @@ class Suspicion:
     """Whether passwords are to be reset. Nobody watched before the first read."""
     _known: dict[str, int] | None = None
     """By object, a hash of its content."""
+    _underway: bool = False
+    """Whether a reset of all passwords began, and is not complete."""
+    _again: bool = False
+    """Whether there was another suspicion meanwhile."""
     _reset_at: float = field(default=float("-inf"))
 
-    def account(self, writes: int, now: Mapping[str, int], own: Collection[str], *, settled: bool) -> bool:
+    def account(self, writes: int, now: Mapping[str, int], own: Collection[str], *, settled: bool) -> None:
         """Compare a full read with the last one.
 
         A write changes one object, so others wrote at least as many times as there are changed objects. If they wrote
@@ -35,9 +39,6 @@ class Suspicion:
             now: by object that was read, a hash of its content.
             own: objects that this operator wrote since the last call.
             settled: whether the read certainly returned what was written until then.
-
-        Returns:
-            Whether there is a new suspicion: what was reset before is to be reset again.
         """
         self.unexplained += writes
         if self._known is not None:
@@ -45,15 +46,25 @@ class Suspicion:
             changed = {name for name in {*before, *now} if before.get(name) != now.get(name)}
             self.unexplained = max(0, self.unexplained - len(changed.difference(own)))
         self._known = dict(now)
-        if not settled or not self.unexplained:
-            return False
-        self.pending, self.unexplained = True, 0
-        return True
+        if settled and self.unexplained:
+            self.pending, self.unexplained, self._again = True, 0, self._underway
 
     def is_due(self, now: float) -> bool:
         """Return whether passwords are to be reset now, in seconds of a monotonic clock."""
-        return self.pending and now - self._reset_at >= RESET_EVERY
+        return self.pending and (self._underway or now - self._reset_at >= RESET_EVERY)
+
+    def begin(self) -> bool:
+        """Begin to reset passwords, or go on with it.
+
+        A suspicion that comes up meanwhile waits for the next time: otherwise whoever writes all the time would have
+        the same passwords reset again and again.
+
+        Returns:
+            Whether it begins: no password was reset since the suspicion.
+        """
+        begins, self._underway = not self._underway, True
+        return begins
 
     def was_reset(self, now: float) -> None:
         """Record that all passwords were reset."""
-        self.pending, self._reset_at = False, now
+        self.pending, self._again, self._underway, self._reset_at = self._again, False, False, now

@@ -161,14 +161,15 @@ class GatewayWatcher:
         except ExternalError as error:
             pods = Pods(trouble=error.message)
         else:
-            slots = asyncio.Semaphore(AT_ONCE)
+            slots, now = asyncio.Semaphore(AT_ONCE), epoch(self._context.clock.now())
 
             async def ask(pod: Pod) -> PodAnswer:
                 async with slots:
                     try:
-                        return PodAnswer(pod.name, await gateways.calls.version_of(pod))
+                        version = await gateways.calls.version_of(pod)
                     except ExternalError as error:
                         return PodAnswer(pod.name, trouble=error.message)
+                return PodAnswer(pod.name, version, seconds=_age(pod, now))
 
             pods = Pods(tuple(await _together([ask(pod) for pod in listed])))
         since = max(0.0, epoch(self._context.clock.now()) - applied.since)
@@ -243,6 +244,14 @@ class GatewayWatcher:
             return RunAsAnswers(url, await port.authenticate_as(run_as), await port.authenticate_as(OTHER))
         finally:
             await port.close()
+
+
+def _age(pod: Pod, now: float) -> float:
+    """Return for how many seconds a pod has been running; infinity: not known."""
+    try:
+        return max(0.0, now - epoch(pod.started))
+    except ValueError:
+        return float("inf")
 
 
 async def _together(work: list[Awaitable[T]]) -> list[T]:

@@ -9,6 +9,7 @@ from searchaccess.core.messages import some_of
 from searchaccess.core.status.access import Failure
 from searchaccess.core.status.cluster import NAMED
 from searchaccess.engine.concurrency.chunks import in_chunks
+from searchaccess.engine.gateway.reconcile import GatewayReconciler
 from searchaccess.engine.state import ClusterState, Context, Session
 from searchaccess.engine.status.publish import StatusPublisher, cluster_ref
 
@@ -52,16 +53,26 @@ class Deletion:
         text = f"rights of namespaces that are not watched are here: {some_of(names, NAMED)}. Watch these namespaces"
         return Failure(Reason.IN_USE, text)
 
-    def hand_over(self, cluster: Cluster, successor: str) -> Failure | None:
+    async def hand_over(self, session: Session, successor: str, gateway: GatewayReconciler) -> Failure | None:
         """Hand over everything in Elasticsearch to a younger SearchCluster; return what it waits for.
 
-        The younger one must have its finalizer first, so that it removes everything in the end.
+        The younger one must have its finalizer first, so that it removes everything in the end. The gateway is deleted:
+        its login and its objects are those of one SearchCluster.
+
+        Args:
+            session: the connected cluster.
+            successor: name of the younger SearchCluster.
+            gateway: of the one that is being deleted.
+
+        Raises:
+            ExternalError: something of the gateway could not be deleted; it is tried again.
         """
         record = self.context.inventory.clusters[successor]
         if not record.cluster.has_finalizer:
             self.context.inventory.marks.mark_cluster(successor)
             return Failure(Reason.IN_USE, f"it is being handed over to SearchCluster {successor}")
-        self.drop_finalizer(cluster)
+        await gateway.remove(session)
+        self.drop_finalizer(session.cluster)
         return None
 
     def is_handing_over(self, older: str) -> bool:

@@ -323,7 +323,7 @@ class Reconciler:
         self.state.waiting = self._deletion.remaining_users(session.cluster)
         successor = self._peers.younger_with_uuid(session.cluster, self.state.uuid)
         if self.state.waiting is None and successor:
-            self.state.waiting = self._deletion.hand_over(session.cluster, successor)
+            self.state.waiting = await self._deletion.hand_over(session, successor, self._gateway)
             self._schedule.wait_for_probe()
             return
         if self.state.waiting is None:

@@ -73,7 +73,9 @@ class PrincipalUsers:
         self._written: dict[str, float] = {}
         """By name, when it was last written or deleted."""
         self._rehashed: set[str] = set()
-        """Names of users that were written since the last suspicion, so that a long reset makes progress."""
+        """Names of users that were written since a reset of all passwords began, so that a long one makes progress."""
+        self._refused = set[str]()
+        """Names of users that could not be written: their passwords are reset when they can."""
         self._stamped: set[str] = set()
         """Names of users that were written once: a predecessor that still runs would write them again each time."""
         self._own: set[str] = set()
@@ -172,8 +174,7 @@ class PrincipalUsers:
             seen[f"user/{name}"] = hash(stable_json(user.to_json()))
         state = session.state
         writes, state.foreign_writes = state.foreign_writes, 0
-        if self._suspicion.account(writes, seen, self._own, settled=state.reads_are_settled):
-            self._rehashed.clear()
+        self._suspicion.account(writes, seen, self._own, settled=state.reads_are_settled)
         self._own = set()
 
     async def changed(self, run: UsersRun) -> set[str]:
@@ -211,14 +212,16 @@ class PrincipalUsers:
                 by_name[name].user, by_name[name].failure = plan, run.failed.get(principal_of(run.operator, name))
         ours = [user for user in self._known.values() if _owns(run.operator, user)]
         session.state.users = len(ours) if run.needed else len(ours) or None
-        if run.full and run.needed and not run.failed and (self._is_first or self.is_due):
-            self._was_reset(session, len(ours))
+        if run.full and run.needed and (self._is_first or self.is_due):
+            self._was_reset(session, len(self._rehashed.intersection(self._known)))
 
     async def _plans(
         self, run: UsersRun, applier: Applier, works: Sequence[Work], *, replaced: bool
     ) -> dict[str, UserPlan]:
         after = (run.standing | applier.written) - applier.deleted
         resets = run.full and (self._is_first or self.is_due)
+        if resets and self._suspicion.begin():
+            self._rehashed.clear()
         held = {
             work.plan.name
             for work in works
@@ -230,15 +233,16 @@ class PrincipalUsers:
             is_foreign = name in run.foreign and name not in after
             if is_foreign or not (run.needed or replaced):
                 continue
-            reset = resets and name not in self._rehashed
-            known = replace(self._circumstances(run, name, needed=needed), enforced=name not in held, reset=reset)
+            known = replace(self._circumstances(run, name, needed=needed), enforced=name not in held)
+            known = replace(known, reset=known.reset or (resets and name not in self._rehashed))
             plan = plan_user(run.operator, principal, self._known.get(name), known)
             if plan.changes or plan.conflict or plan.drift:
                 plans[name] = plan
         return plans
 
     def _circumstances(self, run: UsersRun, name: str, *, needed: bool) -> Circumstances:
-        return Circumstances(needed=needed, seen=name in run.missed, restamp=name not in self._stamped)
+        stamped, reset = name in self._stamped, name in self._refused
+        return Circumstances(needed=needed, seen=name in run.missed, restamp=not stamped, reset=reset)
 
     async def _apply(
         self, session: Session, run: UsersRun, writes: Sequence[NativeUser], deletes: Sequence[str]
@@ -254,6 +258,7 @@ class PrincipalUsers:
             self._written |= dict.fromkeys(done, now)
             self._stamped |= done.keys()
             self._rehashed |= done.keys()
+            self._refused = (self._refused | written.refused.keys()) - done.keys()
             refused |= written.refused
             run.operations += len(written.changed)
         for start in range(0, len(deletes), TOGETHER):
@@ -261,6 +266,7 @@ class PrincipalUsers:
                 deleted = await session.port.remove_users(deletes[start : start + TOGETHER])
             for name in deleted.changed | deleted.unchanged:
                 self._known.pop(name, None)
+                self._refused.discard(name)
                 self._written[name] = now
             refused |= deleted.refused
             # The deletion of a missing one moves the sequence number too (measured).
@@ -277,7 +283,7 @@ class PrincipalUsers:
         if suspected and not self._context.dry_run:
             text = (
                 "somebody else wrote security objects, and no change of a role, role mapping or user explains it: "
-                f"passwords may have been set. All {count} users of principals got new hashes that nobody knows"
+                f"passwords may have been set. {count} users of principals got new hashes that nobody knows"
             )
             session.state.notes.append(note(EventReason.PASSWORDS_RESET, text))
             log.warning("passwords reset", users=count)

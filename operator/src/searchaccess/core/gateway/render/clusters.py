@@ -55,7 +55,7 @@ def _keys(name: str, url: str, ca: str, paths: Paths) -> Json:
 
 
 def _cluster(name: str, hosts: Iterable[Upstream], encryption: Json | None, **more: object) -> Json:
-    endpoints = [{"endpoint": {"address": socket_address(one.host, one.port)}} for one in hosts]
+    endpoints = [{"endpoint": _endpoint(one)} for one in hosts]
     cluster = typed(
         "config.cluster.v3.Cluster",
         name=name,
@@ -67,6 +67,12 @@ def _cluster(name: str, hosts: Iterable[Upstream], encryption: Json | None, **mo
         **more,
     )
     return cluster if encryption is None else {**cluster, "transport_socket": encryption}
+
+
+def _endpoint(host: Upstream) -> Json:
+    """Where to connect, and the header Host: an IPv6 address has brackets there (RFC 9110)."""
+    name = {"hostname": f"[{host.host}]"} if ":" in host.host else {}
+    return {"address": socket_address(host.host, host.port), **name}
 
 
 def _http_options(common: Json) -> Json:
