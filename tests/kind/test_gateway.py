@@ -60,15 +60,6 @@ def stranger(gateway: Gateway) -> Iterator[str]:
     kubectl("delete", "pod", STRANGER, "-n", CALLERS, "--grace-period=0", "--force")
 
 
-def test_the_operator_sees_that_pods_have_what_it_wrote(gateway: Gateway) -> None:
-    status = gateway.until("GatewayInSync", "True", "GatewayInSync", loaded=2)["gateway"]
-    assert (status["places"], status["pods"]) == ([f"{GATEWAYS}/{NAME}"], 2)
-    assert {gateway.login_in(pod) for pod in gateway.pods()} == {status["loginUser"]}
-    gateway.until("RunAsEnabled", "True", "RunAsEnabled")
-    # Here the operator has no Google identity with which to try a good token.
-    gateway.until("GatewayVerified", "Unknown", "GatewayPartlyVerified")
-
-
 def test_in_its_namespace_the_operator_may_do_that_and_no_more(gateway: Gateway) -> None:
     def may(*what: str) -> bool:
         operator = f"--as=system:serviceaccount:{SYSTEM}:searchaccess-operator"
@@ -80,8 +71,8 @@ def test_in_its_namespace_the_operator_may_do_that_and_no_more(gateway: Gateway)
     assert may("list", "pods")
     for verb in ("get", "patch", "delete"):
         assert not may(verb, f"secret/{NAME}-tls"), verb
-    for what in (("list", "secrets"), ("watch", "secrets"), ("delete", "pods"), ("patch", f"deployment/{NAME}")):
-        assert not may(*what), what
+    for other in (("list", "secrets"), ("watch", "secrets"), ("delete", "pods"), ("patch", f"deployment/{NAME}")):
+        assert not may(*other), other
 
 
 def test_a_searchaccess_and_a_token_are_all_that_a_caller_needs(gateway: Gateway, stranger: str) -> None:
@@ -133,6 +124,15 @@ def test_pods_run_where_the_strictest_pod_security_is_enforced(gateway: Gateway,
     assert sorted(pod["spec"]["nodeName"] for pod in found) == sorted(workers(gateway.world))
     assert {status["restartCount"] for pod in found for status in pod["status"]["containerStatuses"]} == {0}
     load.until_more_are_answered()
+
+
+def test_the_operator_sees_that_pods_have_what_it_wrote(gateway: Gateway) -> None:
+    status = gateway.until("GatewayInSync", "True", "GatewayInSync", loaded=2)["gateway"]
+    assert (status["places"], status["pods"]) == ([f"{GATEWAYS}/{NAME}"], 2)
+    assert {gateway.login_in(pod) for pod in gateway.pods()} == {status["loginUser"]}
+    gateway.until("RunAsEnabled", "True", "RunAsEnabled")
+    # Here the operator has no Google identity with which to try a good token.
+    gateway.until("GatewayVerified", "Unknown", "GatewayPartlyVerified")
 
 
 def test_a_rollout_fails_no_request(gateway: Gateway, load: Load) -> None:
