@@ -119,7 +119,7 @@ def _show(stage: Stage, *, keep: bool) -> int:
     if keep:
         keeping.keep(stage)
     else:
-        keeping.suggest(console)
+        keeping.suggest(console, gateway=_is_set("GATEWAY"))
     return 0
 
 

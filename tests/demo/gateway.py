@@ -16,10 +16,12 @@ from tests.stack.elasticsearch import ElasticsearchServer
 from tests.stack.kubernetes import KubernetesApi, KubernetesServers
 from tests.support.gatewayload import load
 from tests.support.gatewaypod import GatewayPod
+from tests.support.metadata import MetadataServer
 from tests.support.operatorprocess import ROOT
 from tests.support.world import World, account
 
 _NAMESPACE = "shop"
+_WORKS = ("GatewayInSync", "GatewayVerified", "RunAsEnabled")
 _READER, _INDEXER = "orders-reader", "orders-indexer"
 _EVERYTHING = f"200: {ALL} orders (eu, us)"
 _ONE_MORE = f"200: {ALL + 1} orders (eu, us)"
@@ -69,15 +71,17 @@ class GatewayWorld(World):
         if not isinstance(kubernetes, KubernetesServers):
             raise DemoError("GATEWAY=1 needs servers of its own: unset SEARCHACCESS_TEST_KUBECONFIG")
         self.pod = GatewayPod(self, "gateways", folder)
+        self.metadata = MetadataServer(elasticsearch.issuer, account("searchaccess-operator"))
+        self.environment = self.metadata.environment
 
     def caller(self, name: str, **claims: Any) -> httpx.Client:
         """Speaks to the gateway with an identity token of a service account."""
         return self.pod.envoy.client(self.elasticsearch.issuer.mint(account(name), **claims))
 
 
-def _pod(stage: Stage) -> GatewayPod:
+def _world(stage: Stage) -> GatewayWorld:
     assert isinstance(stage.world, GatewayWorld)
-    return stage.world.pod
+    return stage.world
 
 
 def fill(stage: Stage) -> None:
@@ -88,8 +92,9 @@ def fill(stage: Stage) -> None:
 
 def start_operator(stage: Stage) -> None:
     """The operator writes what the gateway needs; Envoy serves it."""
-    pod, file = _pod(stage), manifests.cluster_file()
+    pod, file = _world(stage).pod, manifests.cluster_file()
     with stage.screen.step("Start the operator, and declare the cluster with a gateway") as page:
+        stage.closing.enter_context(_world(stage).metadata)
         page.say(f"The operator runs as a separate process (pid {stage.operator.pid}).")
         page.say(f"{file.relative_to(ROOT)}, with identity.gateway instead of a realm:")
         page.gap()
@@ -107,9 +112,9 @@ def start_operator(stage: Stage) -> None:
         def in_sync() -> list[dict[str, Any]]:
             found = stage.world.get_cluster(name)["status"]["conditions"]
             known = {item["type"]: item["status"] for item in found}
-            return found if known.get("GatewayInSync") == known.get("RunAsEnabled") == "True" else []
+            return found if {known.get(kind) for kind in _WORKS} == {"True"} else []
 
-        conditions = stage.until(in_sync, lambda: "the gateway is not in sync")
+        conditions = stage.until(in_sync, lambda: f"not all of {_WORKS} are true")
         table = new_table()
         for condition in conditions:
             table.add_row(*(Text(condition[key]) for key in ("type", "status", "reason", "message")))
@@ -147,7 +152,7 @@ def declare(stage: Stage) -> None:
 
 
 def rotate(stage: Stage) -> None:
-    pod, name = _pod(stage), manifests.cluster_name()
+    pod, name = _world(stage).pod, manifests.cluster_name()
     with stage.screen.step("Replace the gateway's login to Elasticsearch while callers call") as page:
         before = stage.world.get_cluster(name)["status"]["gateway"]["loginUser"]
         arguments = ("annotate", "searchcluster", name, f"searchaccess.dev/rotate-requested-at={time.time():.0f}")

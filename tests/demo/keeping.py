@@ -96,11 +96,12 @@ def keep(stage: Stage) -> None:
         console.print("\nStopping.")
 
 
-def suggest(console: Console) -> None:
+def suggest(console: Console, *, gateway: bool = False) -> None:
     """Say what to do next when everything is about to stop."""
+    again = "make demo KEEP=1 GATEWAY=1" if gateway else "make demo KEEP=1"
     console.print()
     for what, line in (
-        ("Play with it: the same, left running, with commands to try", "make demo KEEP=1"),
+        ("Play with it: the same, left running, with commands to try", again),
         ("Read what can be declared", "less docs/api.md docs/actions.md examples/*.yaml"),
     ):
         console.print(Text(what, "cyan"))

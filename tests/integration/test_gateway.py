@@ -1,4 +1,4 @@
-"""The gateway as a whole: the operator, Kubernetes, Elasticsearch with a Basic license, and Envoy with what was written.
+"""The gateway as a whole: operator, Kubernetes, Elasticsearch with a Basic license, and Envoy with what was written.
 
 Only the kubelet is stood in for, and Google, whose tokens a key of ours signs.
 """
