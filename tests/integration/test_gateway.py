@@ -190,7 +190,7 @@ def test_limits_of_a_searchaccess_arrive_at_the_gateway_and_end_with_it(chain: C
 def test_a_new_login_fails_no_request(chain: Chain) -> None:
     chain.declare(access("orders", grant("orders-*")))
     token = chain.world.elasticsearch.issuer.mint(account("orders"))
-    before = eventually(lambda: chain.gateway().get("loginUser"), what="a login")
+    before = str(eventually(lambda: chain.gateway().get("loginUser"), what="a login"))
     assert before in chain.refusal()
     with load(chain.pod.envoy, token, "/orders-1/_doc/1") as callers:
         now = "searchaccess.dev/rotate-requested-at=2026-11-29T12:00:00Z"
