@@ -31,8 +31,8 @@ unexport PYTHONDONTWRITEBYTECODE
 ##@ Try it
 
 .PHONY: demo
-demo: servers $(INSTALLED) ## Demo on real servers, step by step; KEEP=1 keeps them running
-	@KEEP="$(KEEP)" $(RUN) -m tests.demo
+demo: servers $(INSTALLED) ## Demo on real servers, step by step; KEEP=1 keeps them running, GATEWAY=1 has a Basic license
+	@KEEP="$(KEEP)" GATEWAY="$(GATEWAY)" $(RUN) -m tests.demo
 
 .PHONY: stack
 stack: servers $(INSTALLED) ## Run Kubernetes and Elasticsearch for development until Ctrl-C

@@ -41,7 +41,7 @@ def stored(kubernetes_servers: KubernetesServers) -> dict[str, dict[str, Any]]:
     kubernetes_servers.run_kubectl("create", "namespace", NAMESPACE)
     path = f"/apis/searchaccess.dev/v1alpha1/namespaces/{NAMESPACE}/searchaccesses?dryRun=All"
     found = dict[str, dict[str, Any]]()
-    with kubernetes_servers._admin_client() as client:
+    with kubernetes_servers.admin_client() as client:
         for escape in ALL:
             answer = client.post(path, json=sent(escape)) if escape.name != _HALF else None
             if answer is not None and answer.is_success:

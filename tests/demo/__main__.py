@@ -1,4 +1,7 @@
-"""`make demo`: the product on real servers, step by step. `KEEP=1` leaves them running to play with."""
+"""`make demo`: the product on real servers, step by step. `KEEP=1` leaves them running to play with.
+
+`GATEWAY=1` shows it on a Basic license, with the gateway.
+"""
 
 import os
 import re
@@ -6,12 +9,13 @@ import signal
 import sys
 import time
 import traceback
+from functools import partial
 from types import FrameType
 
 import httpx
 from rich.text import Text
 
-from tests.demo import declaring, disturbing, keeping, opening
+from tests.demo import declaring, disturbing, gateway, keeping, opening
 from tests.demo.screen import Screen, new_console
 from tests.demo.stage import DemoError, Stage
 from tests.stack.build import BuildDisplay, BuildError
@@ -22,6 +26,7 @@ from tests.stack.elasticsearch import ExternalElasticsearch
 from tests.stack.kubernetes import KubectlError
 from tests.stack.processes import ServerStartError
 from tests.stack.stack import Stack
+from tests.support.world import World
 
 STEPS = (
     opening.start_servers,
@@ -34,6 +39,18 @@ STEPS = (
     disturbing.tamper,
     disturbing.revoke,
 )
+BEHIND_THE_GATEWAY = (
+    opening.start_servers,
+    opening.install,
+    gateway.fill,
+    gateway.start_operator,
+    gateway.declare,
+    declaring.look,
+    partial(declaring.ask, callers=gateway.BEHIND),
+    gateway.rotate,
+    gateway.tamper,
+    gateway.revoke,
+)
 FAILED, INTERRUPTED = 1, 130
 _LONG = 500
 _KNOWN = (DemoError, BuildError, KubectlError, httpx.HTTPError)
@@ -43,8 +60,14 @@ def main() -> int:
     console = new_console()
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):  # SIGINT too: a shell's background job ignores it.
         signal.signal(number, _interrupt)
-    keep = os.environ.get("KEEP", "") not in {"", "0", "no", "false"}
-    stage = Stage(Screen(console), Stack(kept_issuer() if keep else None))
+    keep, behind = _is_set("KEEP"), _is_set("GATEWAY")
+    if behind and ExternalElasticsearch.is_configured():
+        console.print(
+            "GATEWAY=1 starts an Elasticsearch with a Basic license: unset SEARCHACCESS_TEST_ELASTICSEARCH_URL"
+        )
+        return FAILED
+    stack = Stack(kept_issuer() if keep else None, "basic" if behind else "trial")
+    stage = Stage(Screen(console), stack, gateway.GatewayWorld if behind else World)
     code = 1
     try:
         code = show(stage, keep=keep)
@@ -79,13 +102,14 @@ def show(stage: Stage, *, keep: bool) -> int:
 def _show(stage: Stage, *, keep: bool) -> int:
     started, console = time.monotonic(), stage.screen.console
     console.print(Text("Real servers, the real operator, no Docker and no cloud.", "bold"))
-    console.print("Only Google is simulated: tokens are signed with a key that Elasticsearch's realm trusts here.")
+    who = "the gateway" if _is_set("GATEWAY") else "Elasticsearch's realm"
+    console.print(f"Only Google is simulated: tokens are signed with a key that {who} trusts here.")
     console.print("Service accounts are those of acme-shop.iam.gserviceaccount.com.")
     display = BuildDisplay(console)
     ensure_kubernetes_binaries(display)
     if not ExternalElasticsearch.is_configured():
         ensure_elasticsearch_home(display=display)
-    for step in STEPS:
+    for step in BEHIND_THE_GATEWAY if _is_set("GATEWAY") else STEPS:
         step(stage)
     checks = stage.checks
     if checks.failed:
@@ -95,8 +119,12 @@ def _show(stage: Stage, *, keep: bool) -> int:
     if keep:
         keeping.keep(stage)
     else:
-        keeping.suggest(console)
+        keeping.suggest(console, gateway=_is_set("GATEWAY"))
     return 0
+
+
+def _is_set(name: str) -> bool:
+    return os.environ.get(name, "") not in {"", "0", "no", "false"}
 
 
 def _fail(stage: Stage, message: str) -> int:

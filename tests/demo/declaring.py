@@ -1,11 +1,12 @@
 """The demo's middle: access is declared, kubectl shows it, and Elasticsearch enforces it."""
 
 import time
+from collections.abc import Sequence
 
 from rich.text import Text
 
 from tests.demo import manifests
-from tests.demo.calls import CALLERS, SEARCH
+from tests.demo.calls import CALLERS, SEARCH, Caller
 from tests.demo.screen import command
 from tests.demo.stage import Stage
 from tests.support.operatorprocess import ROOT
@@ -40,10 +41,10 @@ def look(stage: Stage) -> None:
             page.kubectl(arguments, stage.kubectl(*arguments.split()))
 
 
-def ask(stage: Stage) -> None:
+def ask(stage: Stage, callers: Sequence[Caller] = CALLERS) -> None:
     with stage.screen.step("Ask Elasticsearch, with an identity token of each service account") as page:
         page.show(stage.new_checks_table(head=True))
-        for caller in CALLERS:
+        for caller in callers:
             page.gap()
             page.show(Text.assemble((caller.name, "bold"), ("  " + caller.capacity, "cyan")))
             table = stage.new_checks_table()

@@ -14,6 +14,7 @@ from rich.text import Text
 from tests.demo.stage import Stage
 from tests.stack.development import ENVIRONMENT_FILE, environment_file
 
+_ELASTICSEARCH = ("$SEARCHACCESS_ES_URL", "$SEARCHACCESS_ES_CA")
 _CURL = "curl -sS --cacert $SEARCHACCESS_ES_CA"
 
 
@@ -25,8 +26,14 @@ class Suggestion:
     lines: tuple[str, ...]
 
 
-def suggestions(python: str) -> tuple[Suggestion, ...]:
-    """Commands for a shell in this folder that has read the environment file."""
+def suggestions(python: str, called: tuple[str, str] = _ELASTICSEARCH) -> tuple[Suggestion, ...]:
+    """Commands for a shell in this folder that has read the environment file.
+
+    Args:
+        python: the program.
+        called: where callers call, and its authority.
+    """
+    url, ca = called
     return (
         Suggestion(
             "See what is declared, its status, and what can be declared",
@@ -40,8 +47,8 @@ def suggestions(python: str) -> tuple[Suggestion, ...]:
             "Ask Elasticsearch as shop-web",
             (
                 f"TOKEN=$({python} -m tests.stack token shop-web@acme-shop.iam.gserviceaccount.com)",
-                f'{_CURL} -H "Authorization: Bearer $TOKEN" \\',
-                '  "$SEARCHACCESS_ES_URL/orders-*/_search?pretty"',
+                f'curl -sS --cacert {ca} -H "Authorization: Bearer $TOKEN" \\',
+                f'  "{url}/orders-*/_search?pretty"',
             ),
         ),
         Suggestion(
@@ -75,7 +82,7 @@ def keep(stage: Stage) -> None:
         console.print("\n[bold]Everything keeps running.[/] In another terminal, in this folder:\n")
         _show_lines(console, (f"source {ENVIRONMENT_FILE}",))
         console.print(Padding(Text(lines.rstrip(), "dim"), (0, 0, 0, 4)), soft_wrap=True)
-        for suggestion in suggestions(_python()):
+        for suggestion in suggestions(_python(), stage.called):
             console.print()
             console.print(Text(suggestion.what, "cyan"))
             _show_lines(console, suggestion.lines)
@@ -89,11 +96,12 @@ def keep(stage: Stage) -> None:
         console.print("\nStopping.")
 
 
-def suggest(console: Console) -> None:
+def suggest(console: Console, *, gateway: bool = False) -> None:
     """Say what to do next when everything is about to stop."""
+    again = "make demo KEEP=1 GATEWAY=1" if gateway else "make demo KEEP=1"
     console.print()
     for what, line in (
-        ("Play with it: the same, left running, with commands to try", "make demo KEEP=1"),
+        ("Play with it: the same, left running, with commands to try", again),
         ("Read what can be declared", "less docs/api.md docs/actions.md examples/*.yaml"),
     ):
         console.print(Text(what, "cyan"))

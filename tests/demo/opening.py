@@ -21,8 +21,9 @@ def start_servers(stage: Stage) -> None:
         license_type = stage.world.admin.get("/_license").json()["license"]["type"]
         table = new_table()
         table.add_row("Kubernetes", version.lstrip("v"), kubernetes.url, "with RBAC")
-        realm = f"{license_type} license, JWT realm {elasticsearch.realm}"
-        table.add_row("Elasticsearch", number, elasticsearch.url, realm)
+        # On a Basic license Elasticsearch switches its realm off.
+        realm = "" if license_type == "basic" else f", JWT realm {elasticsearch.realm}"
+        table.add_row("Elasticsearch", number, elasticsearch.url, f"{license_type} license{realm}")
         page.show(table)
 
 

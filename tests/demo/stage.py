@@ -1,6 +1,7 @@
 """What all steps of the demo share: the servers, the operator, and waiting with a clear word when it is in vain."""
 
 from collections.abc import Callable
+from contextlib import ExitStack
 from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeVar
@@ -9,6 +10,8 @@ from rich.table import Table
 
 from tests.demo.checks import Checks, new_checks_table
 from tests.demo.screen import INDENT, Screen
+from tests.stack.elasticsearch import ElasticsearchServer
+from tests.stack.kubernetes import KubernetesApi
 from tests.stack.stack import Stack
 from tests.support.operatorprocess import OperatorProcess
 from tests.support.waiting import eventually
@@ -29,17 +32,28 @@ class Stage:
     Args:
         screen: where it is shown.
         stack: the servers.
+        new_world: makes the world of them.
     """
 
-    def __init__(self, screen: Screen, stack: Stack) -> None:
+    def __init__(
+        self,
+        screen: Screen,
+        stack: Stack,
+        new_world: Callable[[KubernetesApi, ElasticsearchServer, Path], World] = World,
+    ) -> None:
         self.screen = screen
         self.stack = stack
         self.checks = Checks()
         self._operator: OperatorProcess | None = None
+        self._new_world = new_world
+        self.closing = ExitStack()
+        """Ends what steps started."""
+        self.called = ("$SEARCHACCESS_ES_URL", "$SEARCHACCESS_ES_CA")
+        """Where callers call, and its authority, for a shell."""
 
     @cached_property
     def world(self) -> World:
-        return World(self.stack.kubernetes, self.stack.elasticsearch, self.stack.kubernetes.log_folder)
+        return self._new_world(self.stack.kubernetes, self.stack.elasticsearch, self.stack.kubernetes.log_folder)
 
     @property
     def operator(self) -> OperatorProcess:
@@ -93,6 +107,7 @@ class Stage:
     def close(self) -> None:
         if self._operator:
             self._operator.stop()
+        self.closing.close()
 
     def _operator_is_gone(self) -> str:
         return "" if self.operator.running else " (the operator does not run)"

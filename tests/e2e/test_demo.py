@@ -38,6 +38,18 @@ HELD = (
     r"next request +403 refused +403 refused +✓",
     r"✓ All \d+ expectations held, in \d+ s",
 )
+BEHIND_THE_GATEWAY = (
+    r"GatewayInSync +True",
+    r"GatewayVerified +True",
+    r"orders-reader: LicenseInsufficient",
+    r"nothing was written +403 refused +403 refused +✓",
+    r"PUT /_security/user/_password  by the gateway +403 refused +403 refused +✓",
+    r"\d+\s+requests answered, 0 failed ✓",
+    r"audit-payments/_search  healed +403 refused +403 refused +✓",
+    r"a login with that password  reset +401 unauthenticated +401 unauthenticated +✓",
+    r"next request +403 refused +403 refused +✓",
+    r"✓ All \d+ expectations held, in \d+ s",
+)
 
 
 class Demo:
@@ -120,6 +132,18 @@ def test_the_demo_shows_that_access_is_granted_refused_healed_and_revoked(tmp_pa
         assert not [process for process in family if process.is_running()]
         assert not (tmp_path / ".stack" / "env").exists()
         assert "Traceback" not in demo.output
+
+
+@pytest.mark.usefixtures("built_servers")
+def test_the_demo_shows_the_same_behind_a_gateway_on_a_basic_license(tmp_path: Path) -> None:
+    (tmp_path / "examples").symlink_to(ROOT / "examples")
+    with running_demo(tmp_path, GATEWAY="1") as demo:
+        demo.read_until(None)
+        assert demo.process.wait(timeout=60) == 0, demo.output
+    for line in BEHIND_THE_GATEWAY:
+        assert re.search(line, demo.output), f"no line {line} in:\n{demo.output}"
+    assert "✗" not in demo.output
+    assert "Traceback" not in demo.output
 
 
 def test_without_its_servers_the_demo_says_what_is_missing(tmp_path: Path) -> None:

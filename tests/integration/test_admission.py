@@ -110,7 +110,7 @@ class Applies:
 
     def run(self) -> None:
         path = f"/apis/searchaccess.dev/v1alpha1/namespaces/{NAMESPACE}/searchaccesses?dryRun=All"
-        with self._setting.servers._admin_client() as client:
+        with self._setting.servers.admin_client() as client:
             while not self._stop.is_set():
                 answer = client.post(path, json=body("streamed", "shop-1"), timeout=30)
                 if answer.is_success:

@@ -195,7 +195,7 @@ class KubernetesServers(KubernetesApi):
     def start_apiserver(self) -> None:
         """Start the apiserver, again on the same port with the same data, and wait until it is ready."""
         process = self._processes.start("kube-apiserver", self._apiserver_command())
-        with self._admin_client() as client:
+        with self.admin_client() as client:
             process.wait_until(lambda: _answers_ok(client, "/readyz"), _START_SECONDS)
 
     def stop_apiserver(self) -> None:
@@ -273,7 +273,7 @@ class KubernetesServers(KubernetesApi):
         path = "/api/v1/namespaces/default/serviceaccounts/default"
         process = self._processes.get("kube-controller-manager")
         if process is not None:
-            with self._admin_client() as client:
+            with self.admin_client() as client:
                 process.wait_until(lambda: _answers_ok(client, path), _START_SECONDS)
 
     def _write_keys(self) -> None:
@@ -287,7 +287,8 @@ class KubernetesServers(KubernetesApi):
         tokens = f'{self.admin_token},admin,admin,"system:masters"\n'
         write_private(self._folder / "pki" / "tokens.csv", tokens.encode())
 
-    def _admin_client(self) -> httpx.Client:
+    def admin_client(self) -> httpx.Client:
+        """Speaks to the API server with the admin's rights."""
         return httpx.Client(
             base_url=self.url,
             verify=ssl.create_default_context(cafile=str(self.ca_file)),

@@ -8,7 +8,7 @@ from typing import Protocol, Self
 
 from tests.stack.build_elasticsearch import ensure_elasticsearch_home
 from tests.stack.build_kubernetes import ensure_kubernetes_binaries
-from tests.stack.elasticsearch import ElasticsearchServer, ExternalElasticsearch, LocalElasticsearch
+from tests.stack.elasticsearch import ElasticsearchServer, ExternalElasticsearch, License, LocalElasticsearch
 from tests.stack.kubernetes import ExternalKubernetes, KubernetesApi, KubernetesServers
 from tests.stack.tokens import TokenIssuer
 
@@ -19,7 +19,8 @@ class Stack:
     In a `with` statement both run; leaving it stops them for sure. After an exception the logs are kept.
     """
 
-    def __init__(self, issuer: TokenIssuer | None = None) -> None:
+    def __init__(self, issuer: TokenIssuer | None = None, license: License = "trial") -> None:  # noqa: A002 - of Elasticsearch.
+        self._license = license
         self.issuer = issuer or (
             ExternalElasticsearch().issuer if ExternalElasticsearch.is_configured() else TokenIssuer()
         )
@@ -70,7 +71,7 @@ class Stack:
             ensure_elasticsearch_home()
 
         new_kubernetes = KubernetesServers() if kubernetes else None
-        new_elasticsearch = LocalElasticsearch(issuer=self.issuer) if elasticsearch else None
+        new_elasticsearch = LocalElasticsearch(issuer=self.issuer, license=self._license) if elasticsearch else None
         _start_side_by_side([server for server in (new_kubernetes, new_elasticsearch) if server])
         self._kubernetes = new_kubernetes or self._kubernetes
         self._elasticsearch = new_elasticsearch or self._elasticsearch

@@ -186,7 +186,7 @@ class Arena:
         """Remove everything of this installation, also what an operator would have to let go."""
         kubectl = self.world.kubernetes.run_kubectl
         kept_by_nobody = {"metadata": {"finalizers": None}}
-        with self.kubernetes._admin_client() as client:
+        with self.kubernetes.admin_client() as client:
             client.headers["Content-Type"] = "application/merge-patch+json"
             for plural in OWN_KINDS:
                 kubectl("delete", plural, "--all", "--all-namespaces", "--wait=false")

@@ -4,10 +4,7 @@ import base64
 import json
 import os
 import signal
-import threading
-from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator
 from dataclasses import replace
 
 import httpx
@@ -19,11 +16,10 @@ from tests.contract.gateway.conftest import MEGABYTE
 from tests.contract.gateway.tokens import Forger
 from tests.stack.gateway.envoy import Gateway
 from tests.stack.gateway.servers import Answer, Arrived, KeyPublisher, Recorder
+from tests.support.gatewayload import load
 from tests.support.waiting import eventually
 
 _CACHE_SECONDS = 1
-_EACH = 200
-"""Requests that succeed before and after a change."""
 
 
 @pytest.fixture
@@ -40,49 +36,6 @@ def _published(keys: KeyPublisher, forger: Forger, recorder: Recorder) -> Iterat
     yield
     keys.publish(forger.google.jwks())
     recorder.answers = lambda _: Answer()
-
-
-class Load:
-    """What callers in the background got."""
-
-    def __init__(self) -> None:
-        self.seen: Counter[str] = Counter()
-
-    @property
-    def succeeded(self) -> int:
-        return self.seen["200"]
-
-    def goes_on(self) -> None:
-        """Wait until many more requests have succeeded."""
-        enough = self.succeeded + _EACH
-        eventually(lambda: self.succeeded >= enough, within=60, what=f"more than {dict(self.seen)}")
-
-
-@contextmanager
-def load(gateway: Gateway, token: str, *, connections: Callable[[], httpx.Client] | None = None) -> Iterator[Load]:
-    """Four callers in the background; afterwards none of their requests has failed."""
-    result, end = Load(), threading.Event()
-
-    def call() -> None:
-        with connections() if connections else gateway.client(token) as client:
-            while not end.is_set():
-                try:
-                    result.seen[str(client.get("/orders/_doc/1").status_code)] += 1
-                except httpx.TransportError as error:
-                    result.seen[repr(error)] += 1
-
-    threads = [threading.Thread(target=call) for _ in range(4)]
-    for thread in threads:
-        thread.start()
-    try:
-        result.goes_on()
-        yield result
-        result.goes_on()
-    finally:
-        end.set()
-        for thread in threads:
-            thread.join()
-    assert set(result.seen) == {"200"}, result.seen
 
 
 def _status(gateway: Gateway, token: str) -> int:

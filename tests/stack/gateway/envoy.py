@@ -33,23 +33,27 @@ class Gateway:
     """One Envoy on free loopback ports, with folders like those that the kubelet mounts.
 
     Args:
-        settings: what its configuration is rendered from.
+        settings: what its configuration is rendered from; None: others write its configuration and login.
         username: of its login in Elasticsearch.
         password: of it.
         system_ca: certificate authorities of its image.
         iap_keys: where the Identity-Aware Proxy publishes keys.
         jwks_cache_seconds: after which keys are read again.
+        address: where it answers health checks, and callers if it renders its configuration.
+        health_port: for health checks; a free one by default.
     """
 
     def __init__(
         self,
-        settings: GatewaySettings,
+        settings: GatewaySettings | None,
         username: str = "searchaccess-gateway.test.gateway.a",
         password: str = "first-password",  # noqa: S107 - of a throw-away server.
         *,
         system_ca: Path | None = None,
         iap_keys: str = Paths().iap_keys,
         jwks_cache_seconds: int = 300,
+        address: str = "127.0.0.1",
+        health_port: int = 0,
     ) -> None:
         self._workspace = Workspace()
         self.folder = self._workspace.path
@@ -63,16 +67,18 @@ class Gateway:
             login=str(self.folder / "login"),
             tls=str(self.folder / "tls"),
             system_ca=str(system_ca or self.ca_file),
-            address="127.0.0.1",
+            address=address,
             port=free_port(),
             admin_port=free_port(),
-            health_port=free_port(),
+            health_port=health_port or free_port(),
             iap_keys=iap_keys,
             jwks_cache_seconds=jwks_cache_seconds,
         )
         self.url = f"https://127.0.0.1:{self.paths.port}"
-        self.rendered = self.write(settings)
-        self.log_in_as(username, password)
+        self.rendered = Rendered("", "", "")
+        if settings:
+            self.write(settings)
+            self.log_in_as(username, password)
         self.write_certificate(self.certificate)
         (self.folder / "bootstrap.yaml").write_text(render_bootstrap(self.paths))
         (self.folder / "certificate.yaml").write_text(render_certificate(self.paths))
@@ -144,7 +150,7 @@ class Gateway:
 
     def health(self, path: str) -> httpx.Response:
         """Ask the port for health checks."""
-        return httpx.get(f"http://127.0.0.1:{self.paths.health_port}{path}", timeout=10)
+        return httpx.get(f"http://{self.paths.address}:{self.paths.health_port}{path}", timeout=10)
 
     def is_ready(self) -> bool:
         try:

@@ -20,6 +20,9 @@ from tests.support.memory_gateways import OWN_EMAIL, own_token
 OWN = f"searchaccess.prod.{OWN_EMAIL}"
 LOGIN = "searchaccess-gateway.prod.edge.a"
 URL = "https://gw.example.com"
+PASSED = Answer(403, error="security_exception")
+"""Elasticsearch's: it knows who calls."""
+OF_GATEWAY = Answer(403, error="gateway_authorization_exception")
 
 
 @pytest.mark.parametrize(
@@ -68,7 +71,9 @@ def test_each_bad_token_that_is_accepted_is_found(kind: str) -> None:
     ("own", "expected"),
     [
         (Answer(200, OWN), (True, "GatewayVerified")),
-        (Answer(403), (True, "GatewayVerified")),
+        (PASSED, (True, "GatewayVerified")),
+        (OF_GATEWAY, (False, "GatewayRefuses")),
+        (Answer(403), (None, "GatewayNotVerified")),
         (Answer(200, "elastic"), (False, "GatewayAcceptsOthers")),
         (Answer(200, LOGIN), (False, "GatewayAcceptsOthers")),
         (Answer(200, ""), (False, "GatewayAcceptsOthers")),
@@ -85,7 +90,19 @@ def test_the_own_token_is_judged(own: Answer | None, expected: tuple[bool | None
     assert judged(own) == expected
 
 
-@pytest.mark.parametrize("odd", [Answer(404), Answer(301), Answer(503), Answer(trouble="no route")])
+@pytest.mark.parametrize("kind", [kind.name for kind in REFUSED])
+def test_a_bad_token_that_reaches_elasticsearch_was_accepted_whatever_rights_it_has(kind: str) -> None:
+    assert judged(PASSED, **{kind: PASSED}) == (False, "GatewayAcceptsOthers")
+
+
+def test_a_token_for_another_audience_may_be_refused_as_one_that_is_good_elsewhere() -> None:
+    assert judged(PASSED, OTHER_AUDIENCE=OF_GATEWAY) == (True, "GatewayVerified")
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [Answer(403), Answer(403, error="forbidden"), Answer(404), Answer(301), Answer(503), Answer(trouble="no route")],
+)
 def test_an_odd_answer_to_a_bad_token_verifies_nothing(odd: Answer) -> None:
     assert judged(Answer(200, OWN), GARBAGE=odd) == (None, "GatewayNotVerified")
     assert judged(None, GARBAGE=odd) == (None, "GatewayNotVerified")
@@ -134,6 +151,8 @@ def test_a_login_is_refused_only_if_every_address_that_answers_refuses_it() -> N
 def test_answers_are_read() -> None:
     assert answer_of(200, {"username": "x"}, "") == Answer(200, "x")
     assert answer_of(403, {"username": "x"}, "user [elastic] is") == Answer(403, "", names_other=True)
+    assert answer_of(403, {"error": {"type": "security_exception"}}, "") == PASSED
+    assert answer_of(502, {"error": "a text"}, "") == Answer(502)
     assert answer_of(200, ["x"], "") == Answer(200)
 
 

@@ -22,6 +22,10 @@ _OK: Final = 200
 _UNAUTHORIZED: Final = 401
 _FORBIDDEN: Final = 403
 _REFUSALS: Final = frozenset({_UNAUTHORIZED, _FORBIDDEN})
+_OWN_ERRORS: Final = "gateway_"
+"""How the types of errors begin with which a gateway answers itself; those of Elasticsearch pass unchanged."""
+_ELASTICSEARCH_ERROR: Final = "security_exception"
+"""Type of the error with which Elasticsearch refuses a caller."""
 
 SMUGGLED: Final = {"es-security-runas-user": OTHER, "es-secondary-authorization": "Basic ZWxhc3RpYzplbGFzdGlj"}
 """Headers that a caller must not get past the gateway."""
@@ -38,7 +42,7 @@ class Attempt(StrEnum):
 
 
 REFUSED: Final = (Attempt.NO_TOKEN, Attempt.GARBAGE, Attempt.UNSIGNED, Attempt.OTHER_AUDIENCE)
-"""Requests that must be answered with 401."""
+"""Requests that the gateway must refuse itself: with 401, or as a token that is good elsewhere with 403."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +57,24 @@ class Answer:
     """Whether the body of a refusal names the user whom the test tried to become."""
     trouble: str = ""
     """Why there is no answer."""
+    error: str = ""
+    """Type of the error in the body."""
+
+    @property
+    def is_of_gateway(self) -> bool:
+        """Whether a gateway answered itself, so that Elasticsearch did not get the request."""
+        return self.error.startswith(_OWN_ERRORS)
+
+    @property
+    def refuses_token(self) -> bool:
+        """Whether it is how a gateway refuses a token."""
+        return self.status == _UNAUTHORIZED or (self.status == _FORBIDDEN and self.is_of_gateway)
+
+    @property
+    def knows_caller(self) -> bool:
+        """Whether Elasticsearch knows the caller, with rights or without."""
+        passed = self.status == _FORBIDDEN and self.error == _ELASTICSEARCH_ERROR
+        return passed or 200 <= self.status < 300  # noqa: PLR2004
 
 
 def answer_of(status: int, body: Any, text_of_body: str) -> Answer:
@@ -64,7 +86,8 @@ def answer_of(status: int, body: Any, text_of_body: str) -> Answer:
         text_of_body: the body as it is.
     """
     username = text(mapping(body).get("username")) or ""
-    return Answer(status, username if status == _OK else "", f"[{OTHER}]" in text_of_body)
+    error = text(mapping(mapping(body).get("error")).get("type")) or ""
+    return Answer(status, username if status == _OK else "", f"[{OTHER}]" in text_of_body, error=error)
 
 
 def forged(token: str = "") -> str:
@@ -107,7 +130,7 @@ def judge_gateway(  # noqa: PLR0911 - reads as a table
         expected: as whom Elasticsearch must see the operator's own account.
         url: the gateway's address.
     """
-    accepted = [one for one in REFUSED if one in answers and 200 <= answers[one].status < 300]  # noqa: PLR2004
+    accepted = [one for one in REFUSED if one in answers and answers[one].knows_caller]
     if accepted:
         message = (
             f"{url} accepts {some_of(list(accepted))}: whoever reaches it may read data. Stop its pods, and see "
@@ -122,9 +145,9 @@ def judge_gateway(  # noqa: PLR0911 - reads as a table
     if silent := [(one, answer) for one, answer in answers.items() if not answer.status or answer.status >= 500]:  # noqa: PLR2004
         why = silent[0][1].trouble or f"it answered {silent[0][1].status}"
         return None, Reason.GATEWAY_NOT_VERIFIED, f"{url} could not be tested with {silent[0][0]}: {why}"
-    odd = [one for one in REFUSED if one in answers and answers[one].status != _UNAUTHORIZED]
+    odd = [one for one in REFUSED if one in answers and not answers[one].refuses_token]
     if odd:
-        message = f"{url} answers {answers[odd[0]].status} to {odd[0]}, not 401: something else than a gateway answers"
+        message = f"{url} answers {answers[odd[0]].status} to {odd[0]}: something else than a gateway answers"
         return None, Reason.GATEWAY_NOT_VERIFIED, message
     if own is None:
         message = (
@@ -132,10 +155,10 @@ def judge_gateway(  # noqa: PLR0911 - reads as a table
             "token"
         )
         return None, Reason.GATEWAY_PARTLY_VERIFIED, message
-    if own.status == _UNAUTHORIZED:
+    if own.refuses_token:
         message = f"{url} refuses the operator's own token: compare spec.identity.gateway with the gateway's logs"
         return False, Reason.GATEWAY_REFUSES, message
-    if own.status not in _REFUSALS and own.status != _OK:
+    if not own.knows_caller:
         return None, Reason.GATEWAY_NOT_VERIFIED, f"{url} answers {own.status} to the operator's own token"
     seen = f"sees {expected}" if own.status == _OK else f"refuses {expected}, which has no rights"
     message = f"{url} refuses all bad tokens; with the operator's own token Elasticsearch {seen}"
