@@ -188,6 +188,19 @@ def test_rights_that_stay_keep_their_limits(spec: Mapping[str, Any]) -> None:
     assert limits_of([access], DEFAULT).rate == Rate(1, 2)
 
 
+def test_what_is_being_deleted_limits_its_caller_until_its_rights_are_gone() -> None:
+    ending = an_access(limits={"requestsPerSecond": 1}, deleted_at="2026-06-01T00:00:00Z")
+    assert limits_of([ending, limited("other")], DEFAULT).rate == Rate(1, 2)
+    assert limits_of([replace(ending, finalizers=("example.com/other",)), limited("other")], DEFAULT) == DEFAULT
+
+
+def test_an_error_in_the_spec_of_an_agent_that_writes_does_not_refuse_what_it_writes() -> None:
+    """Its rights stay as they are, and what it may write is not known."""
+    agent = replace(an_access(mode="Sometimes"), labels=(("searchaccess.dev/workload", "ai-agent"),))
+    assert agent.is_unreadable
+    assert limits_of([agent], DEFAULT).groups == frozenset({DOCUMENTS, SEARCH, BULK})
+
+
 def test_each_part_of_the_limits_has_one_that_it_comes_from() -> None:
     slow, small, few = limited("a", requestsPerSecond=1), limited("b", maxBody="1Ki"), limited("c", apis=["Sql"])
     also_slow, plain = limited("d", requestsPerSecond=1), limited("e")

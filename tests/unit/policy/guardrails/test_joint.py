@@ -20,7 +20,7 @@ from searchaccess.core.policy.guardrails.policy import Policy, policy_from_objec
 from searchaccess.core.policy.guardrails.verdicts import Guardrails
 from tests.support.effort import examples
 from tests.unit.builders import a_grant, an_access
-from tests.unit.policy.guardrails.test_verdicts import KEY, NOW, ORDERS, a_policy, accounted
+from tests.unit.policy.guardrails.test_verdicts import NOW, ORDERS, a_policy, accounted
 
 PATTERNS = st.sampled_from(
     [
@@ -32,6 +32,16 @@ PATTERNS = st.sampled_from(
 PARTS = ("read", "write", "append", "manage", "delete")
 CAN = st.lists(st.sampled_from(PARTS), min_size=1, max_size=2, unique=True)
 INDICES = st.lists(PATTERNS, min_size=1, max_size=4, unique=True)
+NAMED = st.lists(
+    st.sampled_from(
+        [
+            "orders-1", "orders-*", "orders-eu-*", "orders-?", "o*-eu-1", "shop-1", "shop-*", "shop-eu-1", "bank-1",
+            "*", "secret-1", "/orders-[0-9]+/", "/(orders|logs)-[0-9]+/", "logs-é*", "a-1",
+            ".ds-shop-1-2026.01.01-000001",
+        ]
+    ),
+    min_size=1, max_size=3, unique=True,
+)  # fmt: skip
 FIELDS = st.sampled_from([None, {"exclude": ["*.ssn"]}, {"include": ["a", "customer.*"]}, {"include": ["*"]}])
 WHERE: st.SearchStrategy[dict[str, Any] | None] = st.sampled_from([None, {"term": {"a": 1}}, {"match_all": {}}])
 LABELS = st.dictionaries(st.sampled_from(["team", "tier"]), st.sampled_from(["a", "b"]), max_size=2)
@@ -39,6 +49,9 @@ ACCOUNTS = ["x@acme.iam.gserviceaccount.com", "y@other.iam.gserviceaccount.com"]
 ALIASES = Aliases(
     IndexNames(("orders-1",), (("orders-1", ("secret-1",)), ("shop-eu-1", (".ds-bank-1",)))), ["orders-1"]
 )
+
+
+RULES = ("allow", "deny", "subjects", "require", "limits")
 
 
 def optional(**fields: st.SearchStrategy[Any]) -> st.SearchStrategy[dict[str, Any]]:
@@ -74,10 +87,16 @@ SPECS = optional(
         hiddenFields=st.sampled_from([["customer.ssn"], ["a", "b"]]),
         where=st.booleans(),
         auth=st.sampled_from([["IdentityToken"], ["ApiKey"]]),
-        rotateEvery=st.sampled_from(["24h", "8760h"]),
+        rotateEvery=st.sampled_from(["168h", "8760h"]),
         annotations=st.just(["example.com/ticket"]),
         mode=st.sampled_from(["Enforce", "Observe"]),
         validUntil=st.sampled_from(["8h", "720h"]),
+        limits=optional(
+            requestsPerSecond=st.sampled_from([1, 10]),
+            burst=st.sampled_from([1, 20]),
+            maxBody=st.sampled_from(["1Ki", "1Mi"]),
+            apis=st.sampled_from([["Search"], ["Search", "Sql"]]),
+        ).filter(bool),
     ).filter(bool),
     limits=optional(
         grants=st.integers(0, 2),
@@ -88,7 +107,7 @@ SPECS = optional(
         remoteClusters=st.sampled_from([[], ["eu*"]]),
         clusterCan=st.sampled_from([[], ["monitor"]]),
         kibana=st.booleans(),
-        deletionPolicies=st.sampled_from([["Delete"], ["Orphan"]]),
+        deletionPolicies=st.sampled_from([["Delete"], ["Delete", "Disable"]]),
         adopt=st.booleans(),
         secretStores=st.sampled_from([[], ["main"]]),
         secretNames=st.sampled_from([["{namespace}-*"], ["orders-*"]]),
@@ -104,34 +123,64 @@ SPECS = optional(
         ),
         max_size=1,
     ),
-).filter(lambda spec: spec.keys() & {"allow", "deny", "subjects", "require", "limits"})  # fmt: skip
+).filter(lambda spec: not spec.keys().isdisjoint(RULES))  # fmt: skip
 
 
 @st.composite
 def policies(draw: st.DrawFn, name: str) -> Policy:
-    spec = draw(st.one_of(SPECS, SPECS, SPECS, st.just({"allow": "nothing that can be read"})))
+    spec = dict(draw(SPECS)) if draw(st.integers(0, 19)) else {"allow": "nothing that can be read"}
+    # One that says too much accepts nothing.
+    kept = draw(st.sampled_from(RULES)), draw(st.sampled_from(RULES))
+    if not spec.keys().isdisjoint(kept):
+        spec = {key: value for key, value in spec.items() if key not in RULES or key in kept}
+    if draw(st.booleans()):
+        spec.pop("match", None)
     raw = {"metadata": {"name": name, "uid": f"uid-{name}", "generation": 1, "resourceVersion": "1"}, "spec": spec}
     return policy_from_object(raw)
 
 
 @st.composite
 def grants(draw: st.DrawFn) -> dict[str, Any]:
-    grant = a_grant(*(draw(INDICES)), can=draw(CAN))
+    grant = a_grant(*draw(NAMED), can=draw(st.one_of(st.just(["read"]), CAN)))
     for name, strategy in (("fields", FIELDS), ("where", WHERE)):
         if (value := draw(strategy)) is not None and "read" in grant["can"]:
             grant[name] = value
     if draw(st.integers(0, 9)) == 0:
         grant["privileges"] = ["read"]
+    elif grant["can"] == ["read"] and draw(st.integers(0, 9)) == 0:
+        grant["remoteClusters"] = draw(st.sampled_from([["eu-1"], ["us-1"]]))
     return grant
+
+
+BESIDE = optional(
+    mode=st.just("Observe"),
+    deletionPolicy=st.just("Disable"),
+    clusterCan=st.sampled_from([["monitor"], ["manage_ilm"]]),
+    kibana=st.just([{"spaces": ["default"], "base": "read"}]),
+    validFrom=st.just("2026-06-01T00:00:00Z"),
+    validUntil=st.sampled_from(["2026-06-01T08:00:00Z", "2026-06-02T00:00:00Z", "2027-06-02T00:00:00Z"]),
+    limits=optional(
+        requestsPerSecond=st.sampled_from([1, 10]),
+        maxBody=st.sampled_from(["1Ki", "1Mi", "1Gi"]),
+        apis=st.sampled_from([["Search"], ["Sql"], ["Search", "Sql"]]),
+    ).filter(bool),
+)
+CREDENTIALS = st.fixed_dictionaries(
+    {"store": st.sampled_from(["main", "other"]), "name": st.sampled_from(["orders-key", "shop-key", "bank-key"])},
+    optional={"rotateEvery": st.sampled_from(["72h", "720h"])},
+)
 
 
 @st.composite
 def accesses(draw: st.DrawFn) -> Access:
-    spec: dict[str, Any] = {"grants": draw(st.lists(grants(), min_size=1, max_size=3))}
+    spec: dict[str, Any] = {"grants": draw(st.lists(grants(), min_size=1, max_size=2))}
     if draw(st.booleans()):
         spec["subject"] = ORDERS
     if draw(st.integers(0, 3)) == 0:
-        spec |= KEY
+        spec |= {"auth": "ApiKey", "credential": draw(CREDENTIALS)}
+    spec |= draw(st.one_of(st.just({}), BESIDE))
+    if "credential" in spec:
+        spec.pop("limits", None)
     access = an_access(draw(st.sampled_from(["orders", "other", "new"])), **spec)
     if draw(st.booleans()):
         access = accounted(access, *draw(st.lists(st.sampled_from(ACCOUNTS), min_size=1, max_size=2, unique=True)))

@@ -59,16 +59,19 @@ def _both(one: frozenset[ApiGroup] | None, other: frozenset[ApiGroup] | None) ->
 def takes_part(access: Access) -> bool:
     """Return whether the limits of a SearchAccess apply to its caller: it has rights, or may have some left.
 
-    Not of one that is certainly refused, so that nobody limits a caller that he may give no rights; nor of one that is
-    being deleted, because its rights end. ``suspend`` and ``mode: Observe`` lift no limit, as rights stay with them.
+    Not of one that is certainly refused, so that nobody limits a caller that he may give no rights. One that is being
+    deleted keeps its limits as long as our finalizer says that its rights may not be gone yet. ``suspend`` and
+    ``mode: Observe`` lift no limit, as rights stay with them.
     """
     refused = access.admission is Admission.REFUSED or access.verdict.revokes
-    return not (refused or access.is_over or access.has_credential or access.deleted_at)
+    is_gone = bool(access.deleted_at) and not access.has_finalizer
+    return not (refused or access.is_over or access.has_credential or is_gone)
 
 
 def may_write(access: Access) -> bool:
-    """Return whether a SearchAccess may change documents; raw privileges may."""
-    return any(claim.privileges or not _WRITING.isdisjoint(claim.actions) for claim in access.claims)
+    """Return whether a SearchAccess may change documents; raw privileges may, and so may what cannot be read."""
+    writing = (claim.privileges or not _WRITING.isdisjoint(claim.actions) for claim in access.claims)
+    return access.is_unreadable or any(writing)
 
 
 def limits_of(members: Iterable[Access], default: CallerLimits, before: CallerLimits | None = None) -> CallerLimits:

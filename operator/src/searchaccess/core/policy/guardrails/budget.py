@@ -55,3 +55,12 @@ class Budget:
             self._whole.spend(steps)
         if self._left < 0:
             raise OutOfStepsError
+
+    def require(self) -> None:
+        """Do not begin what cannot be paid any more: each policy would begin one more comparison.
+
+        Raises:
+            OutOfStepsError: more steps were taken than there are.
+        """
+        if self.is_over or (self._whole is not None and self._whole.is_over):
+            raise OutOfStepsError

@@ -1,6 +1,7 @@
 """Whether a SearchAccess is as a policy requires, and within its limits."""
 
 from collections.abc import Iterable, Iterator, Sequence
+from functools import lru_cache
 from typing import Final
 
 from searchaccess.api.policies.rules import Limits, Requirements
@@ -12,12 +13,23 @@ from searchaccess.core.model.restrictions.fields import ALL, with_all_below
 from searchaccess.core.patterns.containment import contained, measured
 from searchaccess.core.patterns.meeting import meet
 from searchaccess.core.patterns.wildcards import matches
-from searchaccess.core.policy.guardrails.asked import Asked, Extent, Shown, Size, Terms, literal_prefix
+from searchaccess.core.policy.guardrails.asked import (
+    WHOLE_NAME,
+    Asked,
+    Extent,
+    Shown,
+    Size,
+    Terms,
+    literal_prefix,
+    size_of,
+)
 from searchaccess.core.policy.guardrails.budget import Budget, OutOfStepsError
 from searchaccess.core.policy.guardrails.callerlimits import unlimited
 from searchaccess.core.policy.guardrails.ends import too_late
 from searchaccess.core.policy.guardrails.subjects import placed
 
+_SIZES_KEPT: Final = 16
+"""Of the last SearchAccesses: each policy asks for them, and there may be thousands of patterns."""
 _STEPS_OF_FIELDS: Final = 500
 """Counted for each comparison of two lists of fields."""
 
@@ -84,6 +96,7 @@ def _hides_some(shown: Shown, budget: Budget) -> bool:
     """Return whether only some fields may be read; what takes too long to find out counts as all."""
     if shown.exclude or shown.include == (ALL,):
         return bool(shown.exclude)
+    budget.require()
     verdict, steps = measured(ALL, shown.include)
     budget.spend(steps)
     return not (verdict.contained or verdict.undecided)
@@ -99,6 +112,7 @@ def _visible(names: Sequence[FieldName], shown: Shown, budget: Budget) -> list[F
 
 def _is_excluded(name: FieldName, shown: Shown, budget: Budget) -> bool:
     for each in with_all_below([name]):
+        budget.require()
         verdict, steps = measured(each, shown.exclude)
         budget.spend(steps)
         if not verdict.contained:
@@ -128,21 +142,33 @@ def fits(limits: Limits, size: Size) -> bool:
     )
 
 
-def _size(limits: Limits, claims: Sequence[Claim]) -> Iterator[str]:
+def _size(limits: Limits, claims: tuple[Claim, ...]) -> Iterator[str]:
     """Yield what ``fits`` finds."""
-    number = len(claims)
-    if limits.grants is not None and number > limits.grants:
-        yield f"grants: {number} are more than {limits.grants}"
-    patterns = [(position, pattern) for position, claim in enumerate(claims) for pattern in claim.indices]
-    if limits.patterns is not None and len(patterns) > limits.patterns:
-        yield f"grants: {len(patterns)} index names and patterns are more than {limits.patterns}"
-    for position, pattern in patterns:
-        is_expression = pattern.startswith("/")
+    size = _size_of(claims)
+    if fits(limits, size):
+        return
+    if limits.grants is not None and size.grants > limits.grants:
+        yield f"grants: {size.grants} are more than {limits.grants}"
+    if limits.patterns is not None and size.patterns > limits.patterns:
+        yield f"grants: {size.patterns} index names and patterns are more than {limits.patterns}"
+    least = limits.literal_prefix or 0
+    for position, pattern, prefix in _prefixes(claims):
+        is_expression = pattern[0] == "/"
         if limits.regular_expressions is False and is_expression:
             yield f"grants[{position}]: {pattern}: regular expressions are not accepted: write names or wildcards"
-        least = limits.literal_prefix or 0
-        if (is_expression and least) or literal_prefix(pattern) < least:
+        if (is_expression and least) or prefix < least:
             yield f"grants[{position}]: {pattern}: write at least {least} characters before the first wildcard"
+
+
+@lru_cache(_SIZES_KEPT)
+def _size_of(claims: tuple[Claim, ...]) -> Size:
+    return size_of(claims, min([prefix for _, _, prefix in _prefixes(claims)], default=WHOLE_NAME))
+
+
+@lru_cache(_SIZES_KEPT)
+def _prefixes(claims: tuple[Claim, ...]) -> list[tuple[int, str, int]]:
+    """Return each pattern, with the number of its grant before it, and its ``literal_prefix`` after it."""
+    return [(at, pattern, literal_prefix(pattern)) for at, claim in enumerate(claims) for pattern in claim.indices]
 
 
 def exceeded_extent(limits: Limits, extent: Extent) -> Iterator[str]:

@@ -126,6 +126,7 @@ def _beyond(claim: Claim, place: str, bounds: Bounds, budget: Budget) -> Iterato
             yield f"{place}: {what} is not allowed on any index"
             continue
         for pattern in claim.indices:
+            budget.require()
             verdict, steps = measured(pattern, allowed)
             budget.spend(steps)
             if verdict.undecided:

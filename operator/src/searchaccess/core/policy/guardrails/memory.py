@@ -7,6 +7,7 @@ from searchaccess.core.policy.guardrails.aliases import Aliases
 from searchaccess.core.policy.guardrails.asked import Asked
 from searchaccess.core.policy.guardrails.budget import Budget
 from searchaccess.core.policy.guardrails.joint.panel import Panel
+from searchaccess.core.policy.guardrails.joint.remembered import weight_of
 from searchaccess.core.policy.guardrails.policy import Policy
 from searchaccess.core.policy.guardrails.ruling import Ruling, Said
 
@@ -27,11 +28,16 @@ class Memory:
         self._said: dict[Asked, dict[tuple[Ruling, bool], Said]] = {}
         """What single policies said, with whether it was known where aliases lead."""
         self._pairs = 0
-        """How many entries these are, each SearchAccess counted as one more."""
+        """How many entries these are; each SearchAccess counts as one more, a large one as many."""
         self.asked = 0
         """How often a single policy was asked about a SearchAccess."""
         self.effort = 0
         """Steps that this took."""
+
+    @property
+    def remembered(self) -> int:
+        """Of how many SearchAccesses it is known what single policies said."""
+        return len(self._said)
 
     def rulings_of(self, policies: Iterable[Policy]) -> tuple[Ruling, ...]:
         """Return all policies in their order; what was known of others is forgotten."""
@@ -63,7 +69,8 @@ class Memory:
             self._pairs = 0
         if asked not in self._said:
             self._said[asked] = {}
-            self._pairs += 1
+            named = [(claim.indices, claim.privileges) for claim in asked.claims]
+            self._pairs += weight_of((*named, asked.terms, asked.extent))
         return self._said[asked]
 
     def ask(self, ruling: Ruling, asked: Asked, aliases: Aliases | None, budget: Budget) -> Said:
