@@ -7,7 +7,6 @@ from typing import Final
 
 import structlog
 
-from searchaccess.api.conditions.events import EventReason
 from searchaccess.core.gateway.suspicion import Suspicion
 from searchaccess.core.gateway.users import Circumstances, NativeUser, UserPlan, plan_user, principal_of, user_of
 from searchaccess.core.model.canonical import stable_json
@@ -15,7 +14,7 @@ from searchaccess.core.model.intake.reading import texts
 from searchaccess.core.policy.decision import Do
 from searchaccess.core.rights.ownership import Operator, released_by_us
 from searchaccess.core.status.access import Failure
-from searchaccess.core.status.events import note
+from searchaccess.core.status.aspects.gateway import passwords_reset
 from searchaccess.engine.concurrency.chunks import in_chunks
 from searchaccess.engine.rights.apply import Applier
 from searchaccess.engine.rights.observe import Observed
@@ -281,11 +280,7 @@ class PrincipalUsers:
         suspected, self._is_first = not self._is_first, False
         self._suspicion.was_reset(self._context.clock.monotonic() if suspected else float("-inf"))
         if suspected and not self._context.dry_run:
-            text = (
-                "somebody else wrote security objects, and no change of a role, role mapping or user explains it: "
-                f"passwords may have been set. {count} users of principals got new hashes that nobody knows"
-            )
-            session.state.notes.append(note(EventReason.PASSWORDS_RESET, text))
+            session.state.notes.append(passwords_reset(count))
             log.warning("passwords reset", users=count)
 
     def wrote(self, roles: Iterable[str], mappings: Iterable[str]) -> None:

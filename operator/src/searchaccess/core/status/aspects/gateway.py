@@ -90,3 +90,16 @@ def gateway_notes(previous: SearchClusterStatus, status: SearchClusterStatus, fa
             continue
         notes += [note(reason, now.message) for reason in _EVENTS if reason == now.reason]
     return notes
+
+
+def passwords_reset(count: int) -> Note:
+    """Return the event about the passwords of callers' users, which somebody may have set.
+
+    Args:
+        count: of users with new hashes.
+    """
+    text = (
+        "somebody else wrote security objects, and no change of a role, role mapping or user explains it: passwords may "
+        f"have been set. {count} users of principals got new hashes that nobody knows"
+    )
+    return note(EventReason.PASSWORDS_RESET, text)
