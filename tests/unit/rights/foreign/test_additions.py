@@ -130,6 +130,6 @@ def test_two_grants_together_do_not_lift_what_each_restricts() -> None:
 
 
 def test_what_takes_too_long_counts_as_added() -> None:
-    names = [f"a?*{number}*b*c" for number in range(2000)]
+    names = [f"/a.*{number}.*b.*c/" for number in range(2000)]
     assert _added(_entry(*names[:20]), grants=[a_grant("a*b*c")]) == ""
-    assert _added(_entry(*names), grants=[a_grant("a*b*c")]).startswith("perhaps read on a?*")
+    assert _added(_entry(*names), grants=[a_grant("a*b*c")]).startswith("perhaps read on /a.*")

@@ -99,7 +99,7 @@ def passwords_reset(count: int) -> Note:
         count: of users with new hashes.
     """
     text = (
-        "somebody else wrote security objects, and no change of a role, role mapping or user explains it: passwords may "
-        f"have been set. {count} users of principals got new hashes that nobody knows"
+        "somebody else wrote security objects, and no change of a role, role mapping or user explains it: passwords "
+        f"may have been set. {count} users of principals got new hashes that nobody knows"
     )
     return note(EventReason.PASSWORDS_RESET, text)
