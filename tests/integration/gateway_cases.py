@@ -45,6 +45,10 @@ def reject_gateways(cases: Cases) -> None:
     for name in ("", "a/b", "A", "a.b", "-a"):
         cases.cluster(f"a gateway named {name!r}", _gateway(name=name), "write a DNS label")
         cases.cluster(f"a gateway in {name!r}", _gateway(namespace=name), "write a DNS label")
+    for text in ("59m", "8761h", "soon"):
+        rotation = _gateway(rotateEvery=text)
+        cases.cluster(f"a login rotated every {text}", rotation, "write a duration between 1h and 8760h, such as 720h")
+    cases.cluster("a long time between rotations", _gateway(rotateEvery="1h" * 11), "may not be more than 20")
     cases.cluster("another issuer without its keys", _gateway(issuer="https://a.example"), "set jwks.url")
     for number in (0, 101):
         cases.cluster(f"a gateway of {number} replicas", _gateway(replicas=number), "should be")
@@ -68,6 +72,6 @@ def accept_gateways(cases: Cases) -> None:
     people = {"audience": "/projects/1/locations/eu/services/a", "allowPeople": ["*@example.com", "a.b+c@d.example"]}
     whole = _gateway(
         issuer="https://a.example", jwks={"url": "https://a.example/keys", "ca": {"inline": CERTIFICATE}},
-        ca={"secretRef": KEY}, name="a" * 40, replicas=100, limits=limits, iap=people,
+        ca={"secretRef": KEY}, name="a" * 40, replicas=100, limits=limits, iap=people, rotateEvery="1h",
     )  # fmt: skip
     cases.cluster("a gateway with all that it can have", whole)
