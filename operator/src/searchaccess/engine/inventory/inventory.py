@@ -14,7 +14,6 @@ from searchaccess.core.clusters.cluster import Cluster
 from searchaccess.core.model.access import Access, Subject, identified
 from searchaccess.core.model.identity import Identity
 from searchaccess.core.model.intake.metadata import Metadata, metadata_of, version_of
-from searchaccess.core.model.labels import may_limit
 from searchaccess.core.model.watched import EVERYWHERE, Watched
 from searchaccess.engine.barrier import caught
 from searchaccess.engine.concurrency.chunks import in_chunks
@@ -293,7 +292,7 @@ class Inventory(Judged):
             self.former.requeue(uid)
             if known.access.credential:
                 self.contested.requeue(known.access.credential.name)
-            if not known.confirmed or may_limit(known.access):
+            if not known.confirmed or self._limited(known.access):
                 self.marks.mark_access(known.access)
 
     def see_cluster(self, raw: Mapping[str, Any]) -> None:

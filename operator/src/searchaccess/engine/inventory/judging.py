@@ -9,6 +9,7 @@ from searchaccess.core.clusters.cluster import Cluster
 from searchaccess.core.model.access import Access
 from searchaccess.core.model.admission import Admission
 from searchaccess.core.model.consent import NOT_NEEDED, Consent, ConsentState
+from searchaccess.core.model.labels import may_limit
 from searchaccess.core.policy.consent.decision import (
     Around,
     Demand,
@@ -108,6 +109,14 @@ class Judged(Declared):
                 for asking in self.of_cluster(name):
                     if asking.declared.adopt:
                         self.marks.mark_access(asking.declared)
+
+    def _limited(self, access: Access) -> bool:
+        """Return whether a SearchAccess that is gone may have limited its caller; if that is not known, it may have."""
+        try:
+            return may_limit(access)
+        except Exception as error:  # noqa: BLE001 - the barrier between this question and the removal
+            caught(self._meter, access.cluster, PLACE, error)
+            return True
 
     def _admitted(self, access: Access, *, read: bool = True) -> Access:
         admission = self.namespaces.admission(access.cluster, access.namespace, read=read)
