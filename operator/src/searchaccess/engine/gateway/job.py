@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from searchaccess.api.clusters.gateway import Gateway
+from searchaccess.core.gateway.login import LoginNames
 from searchaccess.core.gateway.objects import Holder, Place, Target
 from searchaccess.core.gateway.settings import CallerLimits
 from searchaccess.core.rights.diff import Difference
@@ -30,6 +31,11 @@ class Job:
     def place(self) -> Place:
         """Where the gateway is."""
         return Place(self.gateway.namespace, self.gateway.name)
+
+    @property
+    def login_names(self) -> LoginNames:
+        """Names of the role and the users of its login."""
+        return LoginNames(self.context.operator.instance, self.gateway.name)
 
     @property
     def holder(self) -> Holder:

@@ -139,7 +139,7 @@ class LoginKeeper:
     # Users and the Secret
 
     async def _observe(self, job: Job) -> _Seen:
-        names = LoginNames(job.context.operator.instance, job.gateway.name)
+        names = job.login_names
         users = await job.session.port.users_named(names.users)
         for name, raw in users.items():
             if not is_own(raw.get("metadata"), job.context.operator, job.holder):
@@ -167,7 +167,7 @@ class LoginKeeper:
         return (replace(step, keys=wrong),) if wrong else ()
 
     def _drift(self, job: Job, seen: _Seen) -> list[Difference]:
-        found = diff_users(LoginNames(job.context.operator.instance, job.gateway.name), seen.users)
+        found = diff_users(job.login_names, seen.users)
         target = str(job.place.login)
         if self._stored and seen.secret is None:
             found.append(Difference(target, "metadata.name", job.place.login.name, ""))
@@ -178,7 +178,7 @@ class LoginKeeper:
         return found
 
     async def _do(self, job: Job, step: Step, seen: _Seen) -> None:
-        names = LoginNames(job.context.operator.instance, job.gateway.name)
+        names = job.login_names
         try:
             match step:
                 case Issue():
@@ -202,7 +202,7 @@ class LoginKeeper:
 
     async def _issue(self, job: Job, step: Issue, seen: _Seen) -> None:
         """Create a user, then store its password. If the second fails, the next decision deletes the user."""
-        names = LoginNames(job.context.operator.instance, job.gateway.name)
+        names = job.login_names
         name, password = free_user(names, seen.keys, seen.secret), Sealed(secrets.token_urlsafe(_RANDOM))
         key = Key(
             name,

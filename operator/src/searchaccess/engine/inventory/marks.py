@@ -31,7 +31,7 @@ class Marks:
     Args:
         clusters: names of the SearchClusters that exist.
         unknown: set when something is marked on any other.
-        callers: is told which principals are marked.
+        callers: records which principals are marked.
     """
 
     def __init__(self, clusters: Container[str], unknown: asyncio.Event, callers: ChangedCallers) -> None:

@@ -85,7 +85,7 @@ def _http_options(common: Json) -> Json:
 
 
 def _tls(hosts: Iterable[Upstream], authorities: Json, *, verify: bool) -> Json:
-    """A certificate must have the name of one of the hosts: Envoy verifies no name unless it is told."""
+    """A certificate must have the name of one of the hosts: Envoy verifies no name by default."""
     names = sorted({one.host for one in hosts})
     validation = (
         {"trusted_ca": authorities, "match_typed_subject_alt_names": [_name(name) for name in names]}

@@ -11,7 +11,7 @@ class Index:
     """Uids of SearchAccesses by cluster and principal; an empty principal stands for unknown ones.
 
     Args:
-        callers: is told whose SearchAccesses are added and removed.
+        callers: records whose SearchAccesses are added and removed.
     """
 
     def __init__(self, callers: ChangedCallers) -> None:
