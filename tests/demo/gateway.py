@@ -41,7 +41,7 @@ BEHIND = (
             Call("GET", SEARCH, _EVERYTHING, orders),
             Call("DELETE", "/orders-2026-11/_doc/1007", "403 refused"),
             Call("GET", "/audit-payments/_search", "403 refused"),
-            Call("PUT", "/_security/user/_password", "403 refused", body=_PASSWORD, note="by the gateway"),
+            Call("PUT", "/_security/user/_password", "403 refused", body=_PASSWORD, note="by Envoy"),
         ),
     ),
     Caller(
@@ -136,7 +136,7 @@ def declare(stage: Stage) -> None:
         page.gap()
         page.say(f"{_READER}: {ready['reason']}", "yellow")
         page.say(ready["message"])
-        stage.checks.add_row(checks, request, "403 refused", orders(caller.get(SEARCH)), "nothing was written")
+        stage.checks.add_row(checks, request, "403 refused", orders(caller.get(SEARCH)), "not granted")
         page.show(checks)
         page.gap()
         page.say("Without its fields and where, the same SearchAccess needs no paid license:")

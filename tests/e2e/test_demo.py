@@ -16,6 +16,7 @@ import psutil
 import pytest
 
 from tests.demo.keeping import suggestions
+from tests.demo.screen import LEAST_WIDTH
 from tests.support.operatorprocess import ROOT
 
 pytestmark = pytest.mark.one_release
@@ -42,8 +43,8 @@ BEHIND_THE_GATEWAY = (
     r"GatewayInSync +True",
     r"GatewayVerified +True",
     r"orders-reader: LicenseInsufficient",
-    r"nothing was written +403 refused +403 refused +✓",
-    r"PUT /_security/user/_password  by the gateway +403 refused +403 refused +✓",
+    r"not granted +403 refused +403 refused +✓",
+    r"PUT /_security/user/_password  by Envoy +403 refused +403 refused +✓",
     r"\d+\s+requests answered, 0 failed ✓",
     r"audit-payments/_search  healed +403 refused +403 refused +✓",
     r"a login with that password  reset +401 unauthenticated +401 unauthenticated +✓",
@@ -57,7 +58,9 @@ class Demo:
 
     def __init__(self, folder: Path, **environment: str) -> None:
         paths = os.pathsep.join([str(ROOT), str(ROOT / "operator" / "src")])
-        self.environment = os.environ | {"PYTHONPATH": paths, "PYTHONUNBUFFERED": "1", **environment}
+        # The narrowest, where a line that is too long shows as two.
+        shown = {"PYTHONPATH": paths, "PYTHONUNBUFFERED": "1", "COLUMNS": str(LEAST_WIDTH)}
+        self.environment = os.environ | shown | environment
         self.folder = folder
         self.output = ""
         self.process = subprocess.Popen(
