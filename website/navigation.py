@@ -29,7 +29,7 @@ def navigation(contents: str, place: Callable[[str], str]) -> list[Item]:
     for line in contents.splitlines():
         if heading := _HEADING.match(line):
             within: list[Item] = []
-            if len(heading[1]) == 2:
+            if heading[1] == "##":
                 root.append({heading[2]: within})
                 section = subsection = within
             else:

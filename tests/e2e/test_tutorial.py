@@ -65,7 +65,7 @@ def run(found: list[Block], folder: Path, environment: dict[str, str]) -> list[s
         f"{block.text}\necho {shlex.quote(MARK.format(number))}\n" for number, block in enumerate(found)
     )
     done = subprocess.run(
-        ["bash", "-c", script],
+        ["/bin/bash", "-c", script],
         cwd=folder,
         env=environment,
         stdout=subprocess.PIPE,

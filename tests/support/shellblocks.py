@@ -2,11 +2,12 @@
 
 import re
 from dataclasses import dataclass
+from textwrap import dedent
 from typing import Final
 
-SHELLS: Final = ("sh", "console")
 _BLOCK: Final = re.compile(
-    r"(?:^<!-- not run: (?P<why>[^\n]+) -->\n)?^```(?P<language>\w+)\n(?P<text>.*?)^```$", re.DOTALL | re.MULTILINE
+    r"(?:^ *<!-- not run: (?P<why>[^\n]+) -->\n)?^ *```(?P<language>\w+)\n(?P<text>.*?)^ *```$",
+    re.DOTALL | re.MULTILINE,
 )
 
 
@@ -36,9 +37,9 @@ def blocks(page: str) -> list[Block]:
     found: list[Block] = []
     for match in _BLOCK.finditer(page):
         if match["language"] == "sh":
-            found.append(Block(match["text"].strip(), "", match["why"] or ""))
+            found.append(Block(dedent(match["text"]).strip(), "", match["why"] or ""))
         elif match["language"] == "console":
-            found.append(Block(*_session(match["text"]), match["why"] or ""))
+            found.append(Block(*_session(dedent(match["text"])), match["why"] or ""))
         elif match["language"] == "text" and found and not found[-1].output:
             found[-1] = Block(found[-1].text, match["text"].strip(), found[-1].not_run)
     return found
