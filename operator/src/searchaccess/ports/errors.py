@@ -22,6 +22,7 @@ ExternalError
  ├── LoginCannotIssue          the operator's login cannot create keys
  ├── NothingIsWritten          a dry run was about to write: an internal error
  ├── BadManifest               a file has no manifests that can be read
+ ├── InvalidLog                a log file cannot be read
  ├── NoSuchCluster             a requested SearchCluster does not exist
  ├── NotStarted                it was stopped, refused, or out of time, before it could start
  └── CannotListen              the address for probes and metrics is in use, or not of this machine
@@ -156,6 +157,10 @@ class NothingIsWritten(ExternalError):
 
 class BadManifest(ExternalError):
     """A file has no manifests that can be read."""
+
+
+class InvalidLog(ExternalError):
+    """A log file cannot be read."""
 
 
 class NoSuchCluster(ExternalError):

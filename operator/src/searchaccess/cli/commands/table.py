@@ -34,6 +34,7 @@ class Entry:
 _ENTRIES: Final = (
     Entry("run", "run", "Run the operator.", Section.OPERATE),
     Entry("reconcile", "reconcile", "Reconcile once, or for a while, and report.", Section.OPERATE),
+    Entry("audit", "audit", "Report who did what on which index, from which revision.", Section.INSPECT),
     Entry("crds", "crds", "Print or apply the CustomResourceDefinitions.", Section.OPERATE),
     Entry("mapping", "mapping", "Print the role mapping of a SearchCluster.", Section.GENERATE),
     Entry("login", "login", "Print the role for a login to Elasticsearch.", Section.GENERATE),
@@ -42,6 +43,9 @@ _ENTRIES: Final = (
         "generate_admission_policy",
         "Print ValidatingAdmissionPolicies.",
         Section.GENERATE,
+    ),
+    Entry(
+        "audit-filter", "audit_filter", "Print a filter that keeps Elasticsearch's audit log small.", Section.GENERATE
     ),
     Entry("gateway", "gateway", "Work with the gateway of a SearchCluster.", Section.GENERATE),
     Entry("completion", "completion", "Print the script that completes commands in a shell.", Section.GENERATE),

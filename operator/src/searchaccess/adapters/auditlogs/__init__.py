@@ -1,0 +1,1 @@
+"""Reads logs of requests from where they are kept."""

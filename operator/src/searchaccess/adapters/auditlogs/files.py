@@ -1,0 +1,182 @@
+"""Reads logs from files of JSON, one object a line: of Elasticsearch, the gateway, and exports of Cloud Logging."""
+
+import gzip
+import json
+import re
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, Any, BinaryIO, Final, TypeVar, cast
+
+import msgspec
+
+from searchaccess.core.answers.audit.events import AuditEvent, GatewayEvent, from_document
+from searchaccess.core.answers.audit.tally import MOST_TRACES, Tally
+from searchaccess.ports.errors import InvalidLog
+
+Event = TypeVar("Event")
+_LONGEST: Final = 1 << 20
+"""Bytes of a line; a longer one is skipped."""
+_EVERY: Final = 4096
+"""Lines between two reports of progress."""
+_TRACE: Final = re.compile(r"projects/[^/]+/traces/([0-9a-f]{32})")
+Progress = Callable[[int, int], None]
+"""Takes the bytes that were read, and those that there are."""
+
+
+def find(given: Iterable[Path]) -> list[Path]:
+    """Find the files of a log.
+
+    Args:
+        given: files, and folders, whose files with ``.json``, ``.jsonl``, ``.ndjson`` or ``.log`` in their names are
+            taken, also rotated and compressed ones (``audit.json.1``, ``audit-2026-11-29.json.gz``).
+
+    Returns:
+        The files, sorted.
+
+    Raises:
+        InvalidLog: a file does not exist, or a folder has none.
+    """
+    found: list[Path] = []
+    for path in given:
+        if path.is_dir():
+            names = [file for file in sorted(path.iterdir()) if file.is_file() and _is_log(file.name)]
+            if not names:
+                raise InvalidLog(f"{path} has no log files: write a file, or a folder with *.json, *.log or *.json.gz")
+            found += names
+        elif path.exists():
+            found.append(path)
+        else:
+            raise InvalidLog(f"{path} does not exist")
+    return found
+
+
+def _is_log(name: str) -> bool:
+    return bool(re.search(r"\.(json|jsonl|ndjson|log)([.-]|$)", name))
+
+
+def read_audit(files: Iterable[Path], tally: Tally, progress: Progress) -> None:
+    """Count the events of Elasticsearch's audit log.
+
+    Args:
+        files: as ``find`` returns them.
+        tally: counts them; lines that are no events are counted there, too.
+        progress: is called now and then.
+
+    Raises:
+        InvalidLog: a file cannot be read.
+    """
+    decoder = msgspec.json.Decoder(AuditEvent)
+    add, decode = tally.add, decoder.decode
+    for line in _lines(list(files), tally, progress):
+        try:
+            event = decode(line)
+        except msgspec.DecodeError:
+            other = _document(line)
+            if other is None:
+                tally.unread += 1
+                continue
+            event = from_document(other)
+        if not event.kind:
+            # A shipper nests the fields, or puts the line into another document.
+            event = from_document(_document(line) or {})
+        add(event)
+
+
+def _document(line: bytes) -> dict[str, Any] | None:
+    try:
+        read = json.loads(line)
+    except (ValueError, RecursionError):
+        return None
+    if not isinstance(read, dict):
+        return None
+    inner = read.get("jsonPayload", read.get("_source", read))
+    return inner if isinstance(inner, dict) else None
+
+
+def read_gateway(files: Iterable[Path], tally: Tally, progress: Progress) -> None:
+    """Count the requests of the gateway's log; lines of Envoy itself are skipped.
+
+    Args:
+        files: as ``find`` returns them.
+        tally: counts them.
+        progress: is called now and then.
+
+    Raises:
+        InvalidLog: a file cannot be read.
+    """
+    decoder = msgspec.json.Decoder(GatewayEvent)
+    for line in _lines(list(files), tally, progress):
+        if not line.startswith(b"{"):
+            continue
+        try:
+            tally.add_request(decoder.decode(line))
+        except (msgspec.DecodeError, ValueError):
+            tally.unread += 1
+
+
+def read_requests(files: Iterable[Path], tally: Tally, progress: Progress) -> int:
+    """Read which revision handled each trace, from Cloud Run's request log.
+
+    Args:
+        files: JSON of Cloud Logging's LogEntry, one a line
+            (https://cloud.google.com/logging/docs/reference/v2/rest/v2/LogEntry).
+        tally: gets the revisions.
+        progress: is called now and then.
+
+    Returns:
+        How many traces are known; beyond 500,000 no more are kept.
+
+    Raises:
+        InvalidLog: a file cannot be read.
+    """
+    for line in _lines(list(files), tally, progress):
+        try:
+            entry = json.loads(line)
+            trace = _TRACE.fullmatch(entry["trace"])
+            labels = entry["resource"]["labels"]
+            found = labels["service_name"], labels["revision_name"]
+        except (ValueError, KeyError, TypeError, RecursionError):
+            continue
+        if trace and len(tally.revisions) < MOST_TRACES:
+            tally.revisions[trace[1]] = found
+    return len(tally.revisions)
+
+
+def _lines(files: list[Path], tally: Tally, progress: Progress) -> Iterator[bytes]:
+    total, done = sum(_size(file) for file in files), 0
+    for file in files:
+        try:
+            with file.open("rb") as raw, _unpacked(file, raw) as lines:
+                number = 0
+                while line := lines.readline(_LONGEST):
+                    if len(line) == _LONGEST and not line.endswith(b"\n"):
+                        tally.unread += 1
+                        while (rest := lines.readline(_LONGEST)) and not rest.endswith(b"\n"):
+                            pass
+                        continue
+                    number += 1
+                    if number % _EVERY == 0:
+                        progress(done + raw.tell(), total)
+                    if not line.isspace():
+                        yield line
+        except (OSError, EOFError) as error:
+            raise InvalidLog(f"{file} cannot be read: {getattr(error, 'strerror', '') or 'it is cut off'}") from None
+        done += _size(file)
+        progress(done, total)
+
+
+@contextmanager
+def _unpacked(file: Path, raw: BinaryIO) -> Iterator[IO[bytes]]:
+    if file.suffix == ".gz":
+        with gzip.GzipFile(fileobj=raw) as unpacked:
+            yield cast("IO[bytes]", unpacked)
+    else:
+        yield raw
+
+
+def _size(file: Path) -> int:
+    try:
+        return file.stat().st_size
+    except OSError:
+        return 0

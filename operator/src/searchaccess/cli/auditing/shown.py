@@ -1,0 +1,53 @@
+"""The audit report as tables."""
+
+from typing import TYPE_CHECKING, Final
+
+from searchaccess.cli.printing import table
+from searchaccess.core.answers.audit.report import MEANINGS, Oddity, Report, Row
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+_STYLES: Final = {Oddity.UNEXPLAINED: "red", Oddity.BEYOND: "red", Oddity.NOT_SERVING: "yellow"}
+_HEADS: Final = ("CALLER", "ACTION", "INDEX", "REVISION", "ALLOWED", "DENIED", "FIRST", "LAST")
+
+
+def tables(report: Report) -> "list[RenderableType]":
+    """Return what people see: one table for each finding, then all that is explained."""
+    parts: list[RenderableType] = []
+    for finding in Oddity:
+        found = [row for row in report.rows if row.oddities and row.oddities[0] is finding]
+        if found:
+            parts += [f"{finding}: {MEANINGS[finding]}", _table(found, _STYLES.get(finding)), ""]
+    explained = [row for row in report.rows if not row.oddities]
+    if explained:
+        parts += ["As declared:", _table(explained, None), ""]
+    return [*parts, summary(report)]
+
+
+def summary(report: Report) -> str:
+    """Return one line about the whole, and what it cannot say."""
+    findings = ", ".join(f"{number} {name}" for name, number in report.counts.items()) or "no findings"
+    text = f"{report.events:,} requests in {len(report.rows):,} rows; {findings}."
+    if report.unread:
+        text += f" {report.unread:,} lines are no events."
+    if report.merged:
+        text += " There are too many combinations: some revisions and indices are not told apart (…)."
+    if any(row.revision and not row.proven for row in report.rows):
+        text += " ~ the caller claims this revision in X-Opaque-Id; --request-log proves it."
+    return text
+
+
+def _table(rows: list[Row], style: str | None) -> "RenderableType":
+    return table(_HEADS, [_cells(row) for row in rows], [style] * len(rows))
+
+
+def _cells(row: Row) -> tuple[str, ...]:
+    caller = ", ".join(row.accesses) + ("~" if row.claimed_access else "") or row.principal or "unknown"
+    if row.key:
+        caller += f" (key {row.key})"
+    elif row.accesses and row.principal:
+        caller += f" ({row.principal.removesuffix('.iam.gserviceaccount.com')})"
+    revision = row.revision + ("" if row.proven or not row.revision else "~")
+    times = (at.strftime("%Y-%m-%d %H:%M") for at in (row.first, row.last))
+    return (caller, row.kind, row.index or "-", revision or "-", str(row.allowed), str(row.denied), *times)

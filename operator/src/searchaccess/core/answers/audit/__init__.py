@@ -1,0 +1,1 @@
+"""Who used which index, from which revision: audit events, counted and explained by what is declared."""

@@ -1,0 +1,191 @@
+"""Counts events: one entry for each combination of who, what, where and how, however many events there are."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Final, TypeAlias
+
+from searchaccess.core.answers.audit.events import DENIED, GRANTED, NO_IDENTITY, AuditEvent, GatewayEvent, instant
+from searchaccess.core.answers.audit.naming import kind_of, of_request, revision_of
+
+MOST_ENTRIES: Final = 50_000
+"""Beyond it, revisions and then indices are no longer told apart, so that memory stays bounded."""
+MOST_TRACES: Final = 500_000
+ELSEWHERE: Final = "…"
+"""Stands for indices and revisions that are not told apart."""
+_HOUR: Final = 13
+_REFUSED: Final = frozenset({401, 403, 413, 429})
+
+
+_Key: TypeAlias = tuple[str, str, str, str, tuple[str, ...], str, str, bool, bool, str]
+"""The fields of ``Use``, with all indices of an event."""
+
+
+@dataclass(frozen=True, slots=True)
+class Use:
+    """Who did what where.
+
+    Attributes:
+        user: the principal; empty: the caller is unknown.
+        key_id: of the API key; empty: none.
+        key_name: of the API key.
+        kind: of the action, as ``naming`` has it.
+        index: one name; empty: the request names none.
+        service: the Cloud Run workload.
+        revision: its revision or execution; empty: the request names none.
+        proven: the revision is from Cloud Run's own request log, by the trace; otherwise the caller claims it.
+        allowed: Elasticsearch allowed it.
+        through: ``elasticsearch`` or ``gateway``: whose log it is from.
+    """
+
+    user: str
+    key_id: str
+    key_name: str
+    kind: str
+    index: str
+    service: str
+    revision: str
+    proven: bool
+    allowed: bool
+    through: str
+
+
+@dataclass(slots=True)
+class Count:
+    """How often, and when."""
+
+    number: int
+    first: datetime
+    last: datetime
+
+    def add(self, other: "Count") -> None:
+        """Add another count of the same."""
+        self.number += other.number
+        self.first, self.last = min(self.first, other.first), max(self.last, other.last)
+
+
+@dataclass(slots=True)
+class Tally:
+    """Counts of events.
+
+    Attributes:
+        since: events before it are left out.
+        until: events from it on are left out; None: none.
+        revisions: service and revision by trace id, from Cloud Run's request logs.
+    """
+
+    since: datetime
+    until: datetime | None = None
+    revisions: dict[str, tuple[str, str]] = field(default_factory=dict)
+    events: int = 0
+    unread: int = 0
+    """Lines that are no events, or have no time."""
+    merged: bool = False
+    """There were too many combinations: some are not told apart."""
+    hours: dict[tuple[str, bool], int] = field(default_factory=dict)
+    """How many were allowed and refused, by hour of the log's own time."""
+    _entries: dict[_Key, Count] = field(default_factory=dict)
+    _names: dict[str, tuple[str, str]] = field(default_factory=dict)
+    _kinds: dict[str, str] = field(default_factory=dict)
+
+    def add(self, event: AuditEvent) -> None:
+        """Count an event of Elasticsearch's audit log."""
+        allowed = event.kind == GRANTED
+        if not allowed and event.kind != DENIED and event.kind not in NO_IDENTITY:
+            return
+        kind = self._kinds.get(event.action)
+        if kind is None:
+            kind = self._kinds[event.action] = kind_of(event.action) if event.action else "unknown"
+        if not kind:
+            return
+        self._count(
+            event.written, event.user, event.key_id, event.key_name, kind, event.indices, event.opaque, event.trace,
+            allowed, "elasticsearch",
+        )  # fmt: skip
+
+    def add_request(self, event: GatewayEvent) -> None:
+        """Count a request of the gateway's log."""
+        kind, names = of_request(event.method or "", event.path or "/")
+        status = event.status if isinstance(event.status, int) else int(event.status or 0)
+        trace = (event.traceparent or "")[3:35]
+        self._count(
+            event.time, event.principal or "", "", "", kind, names, event.opaque_id or "", trace,
+            status not in _REFUSED, "gateway",
+        )  # fmt: skip
+
+    def _count(
+        self,
+        written: str,
+        user: str,
+        key_id: str,
+        key_name: str,
+        kind: str,
+        indices: tuple[str, ...],
+        opaque: str,
+        trace: str,
+        allowed: bool,  # noqa: FBT001 - named arguments cost time with each event
+        through: str,
+    ) -> None:
+        at = instant(written)
+        if at is None:
+            self.unread += 1
+            return
+        if at < self.since or (self.until and at >= self.until):
+            return
+        self.events += 1
+        hour = (written[:_HOUR], allowed)
+        self.hours[hour] = self.hours.get(hour, 0) + 1
+        found = self.revisions.get(trace) if trace else None
+        service, revision = found or self._claimed(opaque)
+        key = (user, key_id, key_name, kind, indices, service, revision, found is not None, allowed, through)
+        entry = self._entries.get(key)
+        if entry is None and len(self._entries) >= MOST_ENTRIES:
+            self.merged = True
+            key = (user, key_id, key_name, kind, indices, "", ELSEWHERE, False, allowed, through)
+            if key not in self._entries and len(self._entries) >= 2 * MOST_ENTRIES:
+                key = (user, "", "", kind, (ELSEWHERE,), "", ELSEWHERE, False, allowed, through)
+            entry = self._entries.get(key)
+            if entry is None and len(self._entries) >= 3 * MOST_ENTRIES:
+                key = (ELSEWHERE, "", "", kind, (ELSEWHERE,), "", ELSEWHERE, False, allowed, through)
+                entry = self._entries.get(key)
+        if entry is None:
+            self._entries[key] = Count(1, at, at)
+            return
+        entry.number += 1
+        if at > entry.last:
+            entry.last = at
+        elif at < entry.first:
+            entry.first = at
+
+    def _claimed(self, opaque: str) -> tuple[str, str]:
+        if not opaque:
+            return "", ""
+        found = self._names.get(opaque)
+        if found is None:
+            found = revision_of(opaque)
+            # Some callers send another id with each request: only revisions are worth remembering.
+            if found[1] and len(self._names) < MOST_ENTRIES:
+                self._names[opaque] = found
+        return found
+
+    def uses(self) -> Iterator[tuple[Use, Count]]:
+        """Give each use with its count, one for each index; the same use may come several times."""
+        for key, count in self._entries.items():
+            user, key_id, key_name, kind, indices, service, revision, proven, allowed, through = key
+            for index in indices or ("",):
+                use = Use(user, key_id, key_name, kind, index, service, revision, proven, allowed, through)
+                yield use, count
+
+    def total(self) -> dict[Use, Count]:
+        """Return the count of each use."""
+        found: dict[Use, Count] = {}
+        for use, count in self.uses():
+            if use in found:
+                found[use].add(count)
+            else:
+                found[use] = Count(count.number, count.first, count.last)
+        return found
+
+
+ALWAYS: Final = datetime.min.replace(tzinfo=UTC)
+"""Before all events."""

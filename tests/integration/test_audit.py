@@ -1,0 +1,161 @@
+"""`searchaccess audit` on the log of a real Elasticsearch: who did what, and how small the log can be."""
+
+import json
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+import yaml
+
+from tests.stack.elasticsearch import ExternalElasticsearch, LocalElasticsearch
+from tests.unit.cli.program import searchaccess
+
+pytestmark = [
+    pytest.mark.elasticsearch,
+    pytest.mark.usefixtures("built_elasticsearch"),
+    pytest.mark.skipif(ExternalElasticsearch.is_configured(), reason="an audit log needs a server of our own"),
+]
+EMAIL = "shop-web@acme-shop.iam.gserviceaccount.com"
+REVISION = "shop-web/shop-web-00007-abc"
+ACCESS = {
+    "apiVersion": "searchaccess.dev/v1alpha1",
+    "kind": "SearchAccess",
+    "metadata": {"namespace": "shop", "name": "web"},
+    "spec": {
+        "cluster": "prod",
+        "subject": {"serviceAccount": EMAIL},
+        "grants": [{"indices": ["orders-*"], "can": ["read", "write"]}],
+    },
+}
+PATIENCE = 60.0
+_SHARDS = "orders-many-shards"
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[LocalElasticsearch]:
+    with LocalElasticsearch(audit=True) as started:
+        with started.client() as admin:
+            for index in ("orders-1", "orders-2", "customers"):
+                admin.put(f"/{index}/_doc/1?refresh", json={"region": "eu"}).raise_for_status()
+            settings = {"index": {"number_of_shards": 8, "number_of_replicas": 0}}
+            admin.put(f"/{_SHARDS}", json={"settings": settings}).raise_for_status()
+            indices = [
+                {"names": ["orders-*"], "privileges": ["read", "index", "create"]},
+                {"names": ["customers"], "privileges": ["read"]},
+            ]
+            admin.put("/_security/role/web", json={"indices": indices}).raise_for_status()
+            mapping = {"enabled": True, "roles": ["web"], "rules": {"field": {"username": EMAIL}}}
+            admin.put("/_security/role_mapping/web", json=mapping).raise_for_status()
+        yield started
+
+
+@pytest.fixture
+def caller(server: LocalElasticsearch) -> Iterator[httpx.Client]:
+    with server.client_as(server.issuer.mint(EMAIL)) as client:
+        client.headers["X-Opaque-Id"] = REVISION
+        yield client
+
+
+def rows(server: LocalElasticsearch, folder: Path, *options: str, until: Callable[[list[Any]], bool]) -> list[Any]:
+    """Read the report again until the log, which is written behind, has what is expected."""
+    (folder / "access.yaml").write_text(yaml.safe_dump(ACCESS))
+    deadline = time.monotonic() + PATIENCE
+    while True:
+        arguments = ("audit", "-f", str(folder / "access.yaml"), *options, "-o", "json", str(server.audit_file))
+        found = json.loads(searchaccess(folder, *arguments, check=0).stdout)["rows"]
+        if until(found) or time.monotonic() > deadline:
+            return list(found)
+        time.sleep(0.2)
+
+
+def bulk(caller: httpx.Client, number: int, index: str = "orders-1") -> None:
+    lines = "".join(f'{{"index":{{"_index":"{index}"}}}}\n{{"number":{item}}}\n' for item in range(number))
+    answer = caller.post("/_bulk", content=lines, headers={"Content-Type": "application/x-ndjson"})
+    assert answer.raise_for_status().json()["errors"] is False
+
+
+def test_it_says_who_did_what_from_which_revision(
+    server: LocalElasticsearch, caller: httpx.Client, tmp_path: Path
+) -> None:
+    assert caller.get("/orders-*/_search").status_code == 200
+    assert caller.get("/orders-2/_doc/1").status_code == 200
+    assert caller.delete("/orders-2/_doc/1").status_code == 403
+    bulk(caller, 3)
+    assert caller.get("/customers/_search").status_code == 200
+    with server.client_as("no.token.here") as stranger:
+        assert stranger.get("/orders-1/_search").status_code == 401
+
+    expected = {
+        ("read", "orders-1", 1, 0, ()),
+        ("read", "orders-2", 2, 0, ()),
+        ("read", _SHARDS, 1, 0, ()),
+        ("delete", "orders-2", 0, 1, ()),
+        ("write", "orders-1", 1, 0, ()),
+        ("bulk", None, 1, 0, ()),
+        ("read", "customers", 1, 0, ("BeyondDeclared",)),
+    }
+
+    def mine(found: list[Any]) -> set[tuple[Any, ...]]:
+        return {
+            (row["action"], row["index"], row["allowed"], row["denied"], tuple(row["findings"]))
+            for row in found
+            if row["searchAccesses"] == ["shop/web"] and row["action"] in ("read", "write", "bulk", "delete")
+        }
+
+    found = rows(server, tmp_path, until=lambda now: mine(now) == expected and _unknown(now) > 0)
+    assert mine(found) == expected
+    assert {row["revision"] for row in found if row["searchAccesses"]} == {"shop-web-00007-abc"}
+    assert not any(row["revisionProven"] for row in found)
+    assert _unknown(found) == 1
+    # Whoever nobody declared comes first: here the administrator, who made the indices.
+    assert (found[0]["principal"], found[0]["findings"]) == ("elastic", ["Unexplained"])
+
+
+def _unknown(found: list[Any]) -> int:
+    return sum(row["denied"] for row in found if row["findings"] == ["NoIdentity"])
+
+
+FILTERS = {"indices": 0.6, "principals": 0.1}
+"""What may remain of the bytes of a load of bulk requests."""
+
+
+@pytest.mark.parametrize(("keep", "share"), FILTERS.items())
+def test_a_filter_keeps_the_log_small_and_the_last_use_right(
+    server: LocalElasticsearch, caller: httpx.Client, tmp_path: Path, keep: str, share: float
+) -> None:
+    def bytes_of_a_load(marker: str) -> int:
+        before = server.audit_file.stat().st_size
+        for _ in range(20):
+            bulk(caller, 100, _SHARDS)
+        caller.get("/orders-2/_doc/1", headers={"X-Opaque-Id": f"{marker}/{marker}-1"})
+        rows(server, tmp_path, "--service", marker, until=bool)
+        return server.audit_file.stat().st_size - before
+
+    everything = bytes_of_a_load(f"whole-{keep}")
+    body = json.loads(searchaccess(tmp_path, "audit-filter", "--keep", keep, "-o", "json", check=0).stdout)
+    printed = yaml.safe_load(searchaccess(tmp_path, "audit-filter", "--keep", keep, check=0).stdout)
+    assert printed == body["persistent"]
+    with server.client() as admin:
+        admin.put("/_cluster/settings", json=body).raise_for_status()
+    try:
+        filtered = bytes_of_a_load(f"filtered-{keep}")
+        assert filtered < everything * share, (filtered, everything)
+
+        since = time.strftime("%Y-%m-%dT%H:%M:%S+00:00", time.gmtime())
+        bulk(caller, 5, _SHARDS)
+        assert caller.get("/orders-1/_search").status_code == 200
+        assert caller.delete("/orders-2/_doc/1").status_code == 403
+        wanted: set[tuple[Any, ...]] = {("read", "orders-1", True), ("delete", "orders-2", False)}
+        wanted |= {("write", _SHARDS, True)} if keep == "indices" else {("bulk", None, True)}
+
+        def seen(found: list[Any]) -> set[tuple[Any, ...]]:
+            return {(row["action"], row["index"], row["allowed"] > 0) for row in found}
+
+        found = rows(server, tmp_path, "--since", since, "--service", EMAIL, until=lambda now: seen(now) >= wanted)
+        assert seen(found) >= wanted
+    finally:
+        with server.client() as admin:
+            admin.put("/_cluster/settings", json={"persistent": dict.fromkeys(body["persistent"])}).raise_for_status()

@@ -1,0 +1,344 @@
+"""Audit events are counted by who, what, where and how, and explained by what is declared."""
+
+import gzip
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from jsonschema import Draft202012Validator
+from ocsf_json_schema import OcsfJsonSchemaEmbedded, get_ocsf_schema
+
+from searchaccess.adapters.auditlogs.files import find, read_audit, read_requests
+from searchaccess.cli.auditing.page import page
+from searchaccess.core.answers.audit import tally as tallies
+from searchaccess.core.answers.audit.known import Known, KnownAccess, known_access, logins_of
+from searchaccess.core.answers.audit.naming import access_of_key, kind_of, of_request, revision_of
+from searchaccess.core.answers.audit.ocsf import events
+from searchaccess.core.answers.audit.report import Oddity, Wanted, report
+from searchaccess.core.answers.audit.tally import ALWAYS, ELSEWHERE, Tally
+from searchaccess.ports.errors import InvalidLog
+from tests.unit.answers.audit.lines import (
+    REVISION,
+    SEARCH,
+    TRACE,
+    WEB,
+    counted,
+    known,
+    line,
+    reported,
+    request,
+    through_gateway,
+    written,
+)
+
+KINDS = {
+    "indices:data/read/search": "read",
+    "indices:data/read/get": "read",
+    "indices:data/read/search[phase/query]": "",
+    "indices:data/write/bulk": "bulk",
+    "indices:data/write/bulk[s]": "",
+    "indices:data/write/bulk[s][r]": "",
+    "indices:data/write/index:op_type/index": "write",
+    "indices:data/write/index:op_type/create": "append",
+    "indices:data/write/update": "write",
+    "indices:data/write/delete": "delete",
+    "indices:data/write/delete/byquery": "delete",
+    "indices:admin/mapping/auto_put": "create",
+    "indices:admin/auto_create": "create",
+    "indices:admin/mappings/get": "metadata",
+    "indices:admin/delete": "manage",
+    "indices:monitor/stats": "monitor",
+    "cluster:monitor/health": "cluster",
+}
+
+
+class TestNames:
+    @pytest.mark.parametrize(("action", "kind"), KINDS.items())
+    def test_an_action_has_the_kind_of_the_grant_that_allows_it(self, action: str, kind: str) -> None:
+        assert kind_of(action) == kind
+
+    @pytest.mark.parametrize(
+        ("opaque", "names"),
+        [
+            ("web/web-00001-abc", ("web", "web-00001-abc")),
+            ("web/web-00001-abc/0", ("web", "web-00001-abc")),
+            ("web/other-00001", ("", "")),
+            ("web", ("", "")),
+            ("web/", ("", "")),
+            ("Web/Web-1", ("", "")),
+            ("web/web-1\nnext", ("", "")),
+            (f"{'a' * 64}/{'a' * 64}-1", ("", "")),
+        ],
+    )
+    def test_a_revision_is_only_what_has_its_form(self, opaque: str, names: tuple[str, str]) -> None:
+        assert revision_of(opaque) == names
+
+    def test_a_key_names_its_access(self) -> None:
+        assert access_of_key("searchaccess.default.shop/web.3") == ("shop", "web")
+        assert access_of_key("searchaccess.default.shop/../web.3") == ("", "")
+        assert access_of_key("mine") == ("", "")
+
+    @pytest.mark.parametrize(
+        ("method", "path", "found"),
+        [
+            ("GET", "/orders-1,orders-2/_search", ("read", ("orders-1", "orders-2"))),
+            ("POST", "/_msearch", ("read", ())),
+            ("GET", "/orders-1/_doc/1", ("read", ("orders-1",))),
+            ("PUT", "/orders-1/_doc/1", ("write", ("orders-1",))),
+            ("DELETE", "/orders-1/_doc/1", ("delete", ("orders-1",))),
+            ("POST", "/_bulk", ("write", ())),
+            ("DELETE", "/orders-1", ("manage", ("orders-1",))),
+            ("GET", "/_cluster/health", ("cluster", ())),
+        ],
+    )
+    def test_a_request_to_the_gateway_names_its_indices(self, method: str, path: str, found: tuple[Any, ...]) -> None:
+        assert of_request(method, path) == found
+
+
+class TestReading:
+    def test_what_is_the_same_is_one_row(self, tmp_path: Path) -> None:
+        later = line(timestamp="2026-11-29T23:06:57,525+0000")
+        refused = line(event__action="access_denied")
+        [row] = reported(tmp_path, later, line(), refused).rows
+        assert (row.allowed, row.denied) == (2, 1)
+        assert row.first == datetime(2026, 11, 29, 23, 5, 57, 525000, UTC)
+        assert row.last == datetime(2026, 11, 29, 23, 6, 57, 525000, UTC)
+        assert (row.accesses, row.principal, row.kind, row.index) == (("shop/web",), WEB, "read", "orders-1")
+        assert (row.service, row.revision, row.proven, row.oddities) == ("web", "web-00001-abc", False, ())
+
+    def test_times_of_other_zones_are_the_same_time(self, tmp_path: Path) -> None:
+        [row] = reported(tmp_path, line(), line(timestamp="2026-11-30T00:05:57,526+0100")).rows
+        assert (row.last - row.first).total_seconds() == pytest.approx(0.001)
+
+    def test_each_index_of_a_request_is_a_row(self, tmp_path: Path) -> None:
+        rows = reported(tmp_path, line(indices=["orders-1", "orders-2"])).rows
+        assert [row.index for row in rows] == ["orders-1", "orders-2"]
+
+    def test_rotated_and_compressed_files_of_a_folder_are_read(self, tmp_path: Path) -> None:
+        written(tmp_path, line())
+        (tmp_path / "audit-2026-11-28.json.gz").write_bytes(gzip.compress(json.dumps(line()).encode()))
+        (tmp_path / "audit.json.1").write_text(json.dumps(line()))
+        (tmp_path / "notes.txt").write_text("nothing")
+        tally, seen = Tally(ALWAYS), []
+        files = find([tmp_path])
+        read_audit(files, tally, lambda done, total: seen.append((done, total)))
+        assert (len(files), tally.events, tally.unread) == (3, 3, 0)
+        assert seen[-1][0] == seen[-1][1] > 0
+
+    @pytest.mark.parametrize(
+        "given",
+        [
+            {"@timestamp": "2026-11-29T23:05:57.525Z", "event": {"action": "access_granted"}, "user": {"name": WEB},
+             "elasticsearch": {"audit": {"action": SEARCH, "indices": ["orders-1"], "opaque_id": REVISION}}},
+            {"jsonPayload": line(), "timestamp": "2026-11-29T23:06:00Z", "trace": "projects/p/traces/1"},
+            {"_source": line()},
+        ],
+        ids=["nested by Filebeat", "Cloud Logging", "a hit of a search"],
+    )  # fmt: skip
+    def test_what_a_shipper_made_of_it_is_the_same(self, tmp_path: Path, given: dict[str, Any]) -> None:
+        [row] = reported(tmp_path, given).rows
+        assert (row.principal, row.kind, row.index, row.revision) == (WEB, "read", "orders-1", "web-00001-abc")
+
+    def test_lines_that_are_no_events_are_counted_and_others_read(self, tmp_path: Path) -> None:
+        deep = "[" * 100_000 + "]" * 100_000
+        tally = counted(
+            tmp_path, "no JSON", "[]", '"text"', deep, "x" * 3_000_000, {"timestamp": 5}, line(timestamp="yesterday"),
+            line(indices="orders-1"), line(),
+        )  # fmt: skip
+        assert (tally.events, tally.unread) == (2, 6)
+
+    def test_events_of_other_kinds_are_left_out(self, tmp_path: Path) -> None:
+        put = {"type": "audit", "event.action": "put_role", "put": {"role": {"name": "r"}}, "timestamp": "x"}
+        tally = counted(tmp_path, put, line(event__action="run_as_granted"), line())
+        assert (tally.events, tally.unread) == (1, 0)
+
+    def test_only_the_period_counts(self, tmp_path: Path) -> None:
+        tally = Tally(datetime(2026, 11, 29, 12, tzinfo=UTC), datetime(2026, 11, 29, 13, tzinfo=UTC))
+        hours = ("11:59:59,999", "12:00:00,000", "12:59:59,999", "13:00:00,000")
+        counted(tmp_path, *(line(timestamp=f"2026-11-29T{hour}+0000") for hour in hours), tally=tally)
+        assert tally.events == 2
+
+    def test_a_trace_in_cloud_runs_own_log_proves_the_revision(self, tmp_path: Path) -> None:
+        labels = {"service_name": "web", "revision_name": "web-00002-xyz"}
+        entries = [
+            {"trace": f"projects/acme-shop/traces/{TRACE}", "resource": {"labels": labels}},
+            {"trace": "projects/acme-shop/traces/short", "resource": {"labels": labels}},
+            {"no": "trace"},
+        ]
+        tally = Tally(ALWAYS)
+        assert read_requests([written(tmp_path, *entries, name="run.json")], tally, lambda _done, _total: None) == 1
+        [row] = report(counted(tmp_path, line(), tally=tally), known(), Wanted()).rows
+        assert (row.revision, row.proven) == ("web-00002-xyz", True)
+
+    @pytest.mark.parametrize("name", ["gone.json", "empty"])
+    def test_a_log_that_is_not_there_is_said(self, tmp_path: Path, name: str) -> None:
+        (tmp_path / "empty").mkdir()
+        with pytest.raises(InvalidLog, match=name):
+            find([tmp_path / name])
+
+    def test_a_file_that_is_cut_off_is_said(self, tmp_path: Path) -> None:
+        file = tmp_path / "audit.json.gz"
+        file.write_bytes(gzip.compress(json.dumps(line()).encode())[:-9])
+        with pytest.raises(InvalidLog, match=r"audit\.json\.gz cannot be read"):
+            read_audit([file], Tally(ALWAYS), lambda _done, _total: None)
+
+    def test_memory_is_bounded_whatever_callers_send(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(tallies, "MOST_ENTRIES", 10)
+        others = (
+            line(user__name=f"user-{number}", indices=[f"i-{number}"], opaque_id=f"a/a-{number}")
+            for number in range(100)
+        )
+        report_ = reported(tmp_path, *(line(opaque_id=f"web/web-{number}") for number in range(50)), *others)
+        assert report_.merged
+        assert len(report_.rows) <= 40
+        assert sum(row.allowed for row in report_.rows) == 150
+        assert any(row.principal == ELSEWHERE for row in report_.rows)
+
+
+class TestGateway:
+    def test_its_log_is_read_beside_envoys_own_lines(self, tmp_path: Path) -> None:
+        lines = ["[2026-11-29 23:05:57][1][info] starting", request(), request(status=403), request(status=404)]
+        [row] = through_gateway(tmp_path, *lines).rows
+        assert (row.accesses, row.index, row.allowed, row.denied, row.through) == (
+            ("shop/web",), "orders-1", 2, 1, "gateway",
+        )  # fmt: skip
+
+    def test_a_caller_without_a_token_has_no_identity(self, tmp_path: Path) -> None:
+        [row] = through_gateway(tmp_path, request(principal=None, status=401)).rows
+        assert row.oddities == (Oddity.NO_IDENTITY,)
+
+
+class TestFindings:
+    @pytest.mark.parametrize(
+        ("changed", "oddities"),
+        [
+            ({}, ()),
+            ({"user__name": "ada"}, (Oddity.UNEXPLAINED,)),
+            ({"indices": ["customers"]}, (Oddity.BEYOND,)),
+            ({"indices": ["customers"], "event__action": "access_denied"}, ()),
+            ({"indices": ["customers"], "action": "indices:admin/get"}, ()),
+            ({"opaque_id": "web/web-00009-old"}, (Oddity.NOT_SERVING,)),
+            ({"opaque_id": "", "indices": []}, ()),
+            ({"user__name": "", "event__action": "authentication_failed"}, (Oddity.NO_IDENTITY,)),
+        ],
+    )
+    def test_what_no_declaration_explains_is_named(
+        self, tmp_path: Path, changed: dict[str, Any], oddities: tuple[Oddity, ...]
+    ) -> None:
+        [row] = reported(tmp_path, line(**changed)).rows
+        assert row.oddities == oddities
+
+    def test_they_come_first(self, tmp_path: Path) -> None:
+        rows = reported(tmp_path, line(), line(opaque_id="web/web-9"), line(user__name="zoe"), line(indices=["x"])).rows
+        assert [row.oddities[:1] for row in rows] == [
+            (Oddity.UNEXPLAINED,),
+            (Oddity.BEYOND,),
+            (Oddity.NOT_SERVING,),
+            (),
+        ]
+
+    def test_a_key_is_explained_by_its_id_and_by_its_name_only_as_a_claim(self, tmp_path: Path) -> None:
+        uses = [
+            line(user__name="operator", apikey__id="k1", apikey__name="any"),
+            line(user__name="operator", apikey__id="k0", apikey__name="searchaccess.default.shop/web.1"),
+            line(user__name="operator", apikey__id="k9", apikey__name="mine"),
+        ]
+        declared = Known(known(key_id="k1").accesses, frozenset({"operator"}))
+        rows = {row.key: row for row in reported(tmp_path, *uses, declared=declared).rows}
+        assert (rows["any"].accesses, rows["any"].claimed_access) == (("shop/web",), False)
+        old = rows["searchaccess.default.shop/web.1"]
+        assert (old.accesses, old.claimed_access) == (("shop/web",), True)
+        assert rows["mine"].oddities == (Oddity.UNEXPLAINED,)
+
+    def test_the_operators_own_requests_are_left_out(self, tmp_path: Path) -> None:
+        clusters: list[dict[str, Any]] = [
+            {"status": {"login": {"user": "searchaccess-operator"}}},
+            {"status": {}},
+            {"status": {"login": 5}},
+        ]
+        declared = Known((), logins_of(clusters))
+        assert reported(tmp_path, line(user__name="searchaccess-operator"), declared=declared).rows == ()
+
+    @pytest.mark.parametrize(
+        ("wanted", "number"),
+        [
+            (Wanted(index="orders-*"), 2),
+            (Wanted(index="customers"), 1),
+            (Wanted(service="web"), 3),
+            (Wanted(service="shop/web"), 3),
+            (Wanted(service=WEB), 3),
+            (Wanted(service="other"), 0),
+            (Wanted(denied=True), 1),
+            (Wanted(findings=True), 1),
+        ],
+    )
+    def test_only_what_is_wanted_is_reported(self, tmp_path: Path, wanted: Wanted, number: int) -> None:
+        uses = [line(), line(indices=["orders-2"], event__action="access_denied"), line(indices=["customers"])]
+        assert len(reported(tmp_path, *uses, wanted=wanted).rows) == number
+
+
+class TestKnown:
+    def test_a_search_access_is_read_with_what_its_status_says(self) -> None:
+        raw = {
+            "metadata": {"namespace": "shop", "name": "web"},
+            "spec": {
+                "cluster": "prod",
+                "subject": {"cloudRunService": {"project": "p", "location": "l", "name": "web"}},
+                "grants": [{"indices": ["orders-*"]}, {"indices": ["log"]}],
+            },
+            "status": {
+                "identity": {
+                    "principal": WEB,
+                    "latestReadyRevision": "web-2",
+                    "revisions": [{"name": "web-1"}],
+                    "outgoing": [{"serviceAccount": "old@p.iam.gserviceaccount.com"}],
+                },
+                "credential": {"keyId": "k1", "username": "u1"},
+            },
+        }
+        assert known_access(raw) == KnownAccess(
+            namespace="shop",
+            name="web",
+            cluster="prod",
+            principals=frozenset({WEB, "old@p.iam.gserviceaccount.com"}),
+            key_id="k1",
+            user="u1",
+            patterns=("orders-*", "log"),
+            workload="web",
+            revisions=frozenset({"web-1", "web-2"}),
+        )
+
+    @pytest.mark.parametrize("raw", [{}, {"spec": 5, "status": []}, {"spec": {"grants": [5], "subject": "x"}}])
+    def test_one_that_cannot_be_read_explains_nothing(self, raw: dict[str, Any]) -> None:
+        assert known_access(raw).principals == frozenset()
+
+
+class TestFormats:
+    def test_events_are_valid_by_the_schema_of_ocsf(self, tmp_path: Path) -> None:
+        schema = OcsfJsonSchemaEmbedded(get_ocsf_schema("1.5.0")).get_class_schema("datastore_activity", [])
+        validator = Draft202012Validator(schema)
+        uses = [line(action=action) for action in KINDS]
+        uses += [line(event__action="access_denied"), line(user__name="", event__action="authentication_failed")]
+        uses += [line(indices=[], opaque_id=""), line(apikey__id="k", apikey__name="n"), line(indices=["customers"])]
+        made = list(events(reported(tmp_path, *uses), "1.0.0"))
+        assert [error.message for event in made for error in validator.iter_errors(event)] == []
+        assert len(made) > len(set(KINDS.values()))
+        broken = made[0] | {"class_uid": "x"}
+        assert list(validator.iter_errors(broken))
+
+    def test_refused_requests_are_events_of_their_own(self, tmp_path: Path) -> None:
+        made = list(events(reported(tmp_path, line(), line(event__action="access_denied"), line()), "1.0.0"))
+        assert [(event["status_id"], event["count"]) for event in made] == [(1, 2), (2, 1)]
+
+    def test_names_in_the_page_are_text_and_nothing_is_loaded(self, tmp_path: Path) -> None:
+        evil = '<script src="https://evil.example.com/x.js"></script>'
+        shown = page(reported(tmp_path, line(user__name=evil, indices=[evil])), evil)
+        assert evil not in shown
+        assert shown.count("&lt;script") == 4
+        assert "default-src 'none'" in shown
+        assert "<rect" in shown
+
+    def test_an_empty_report_is_a_page_too(self, tmp_path: Path) -> None:
+        assert "<svg" not in page(reported(tmp_path), "Nothing")
