@@ -1,15 +1,21 @@
 """`searchaccess audit` on the log of a real Elasticsearch: who did what, and how small the log can be."""
 
 import json
+import secrets
 import time
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import httpx
 import pytest
 import yaml
 
+from searchaccess.api.searchaccess import SearchAccessSpec
+from searchaccess.core.model.access import build_share
+from searchaccess.core.model.canonical import RoleBody
 from tests.stack.elasticsearch import ExternalElasticsearch, LocalElasticsearch
 from tests.unit.cli.program import searchaccess
 
@@ -159,3 +165,101 @@ def test_a_filter_keeps_the_log_small_and_the_last_use_right(
     finally:
         with server.client() as admin:
             admin.put("/_cluster/settings", json={"persistent": dict.fromkeys(body["persistent"])}).raise_for_status()
+
+
+# Recommendations
+
+WORLDS = 12
+INDICES = ("stock-1", "stock-2", "depot-1", "depot-2")
+_LINES = {"Content-Type": "application/x-ndjson"}
+REQUESTS: dict[str, Callable[[httpx.Client, str], httpx.Response]] = {
+    "search": lambda client, index: client.get(f"/{index}/_search"),
+    "get": lambda client, index: client.get(f"/{index}/_doc/1"),
+    "mapping": lambda client, index: client.get(f"/{index}/_mapping"),
+    "stats": lambda client, index: client.get(f"/{index}/_stats"),
+    "index": lambda client, index: client.put(f"/{index}/_doc/1", json={"region": "eu"}),
+    "create": lambda client, index: client.post(f"/{index}/_doc", json={"region": "eu"}),
+    "update": lambda client, index: client.post(f"/{index}/_update/1", json={"doc": {"region": "eu"}}),
+    "delete": lambda client, index: client.delete(f"/{index}/_doc/none"),
+    "bulk": lambda client, index: _bulk_of(client, index, "index"),
+    "bulk create": lambda client, index: _bulk_of(client, index, "create"),
+    "refresh": lambda client, index: client.post(f"/{index}/_refresh"),
+    "search of several": lambda client, index: client.get(f"/{index},{INDICES[0]}/_search"),
+    "search of all": lambda client, index: client.get(f"/{index[:-1]}*/_search"),
+    "many searches": lambda client, index: client.post(
+        "/_msearch", content=f'{{"index":"{index}"}}\n{{"size":0}}\n', headers=_LINES
+    ),
+    "scroll": lambda client, index: client.get(f"/{index}/_search?scroll=1m"),
+    "count": lambda client, index: client.get(f"/{index}/_count"),
+}
+
+
+def _bulk_of(client: httpx.Client, index: str, operation: str) -> httpx.Response:
+    content = f'{{"{operation}":{{"_index":"{index}"}}}}\n{{"region":"eu"}}\n'
+    return client.post("/_bulk", content=content, headers=_LINES)
+
+
+def _passed(answer: httpx.Response) -> bool:
+    """Whether Elasticsearch allowed it; 404 is an answer, too."""
+    refused = answer.status_code in (401, 403) or '"security_exception"' in answer.text
+    assert refused or answer.status_code in (200, 201, 404), answer.text
+    return not refused
+
+
+def _role(spec: dict[str, Any]) -> dict[str, Any]:
+    return RoleBody(entries=build_share(SearchAccessSpec.model_validate(spec)).entries).to_json()
+
+
+def _world(random: Random, number: int) -> dict[str, Any]:
+    patterns = [*INDICES, "stock-*", "depot-*", "*-1"]
+    actions = ["read", "write", "append", "delete", "monitor", "manage"]
+    grants = [
+        {"indices": random.sample(patterns, random.randint(1, 3)), "can": random.sample(actions, random.randint(1, 4))}
+        for _ in range(random.randint(1, 3))
+    ]
+    spec = {"cluster": "prod", "subject": {"serviceAccount": _email(number)}, "grants": grants}
+    metadata = {"namespace": "shop", "name": f"world-{number}"}
+    return {"apiVersion": "searchaccess.dev/v1alpha1", "kind": "SearchAccess", "metadata": metadata, "spec": spec}
+
+
+def _email(number: int) -> str:
+    return f"world-{number}@acme-shop.iam.gserviceaccount.com"
+
+
+def test_what_was_allowed_is_still_allowed_with_what_is_recommended(server: LocalElasticsearch, tmp_path: Path) -> None:
+    random = Random(20)  # noqa: S311 - the same each time
+    worlds = [_world(random, number) for number in range(WORLDS)]
+    used: list[list[tuple[str, str]]] = []
+    with server.client() as admin, ExitStack() as stack:
+        for index in INDICES:
+            admin.put(f"/{index}/_doc/1?refresh", json={"region": "eu"}).raise_for_status()
+        callers = [
+            stack.enter_context(server.client_as(server.issuer.mint(_email(number)))) for number in range(WORLDS)
+        ]
+        for number, world in enumerate(worlds):
+            admin.put(f"/_security/role/world-{number}", json=_role(world["spec"])).raise_for_status()
+            mapping = {"enabled": True, "roles": [f"world-{number}"], "rules": {"field": {"username": _email(number)}}}
+            admin.put(f"/_security/role_mapping/world-{number}", json=mapping).raise_for_status()
+        for caller in callers:
+            tried = [(random.choice(list(REQUESTS)), random.choice(INDICES)) for _ in range(12)]
+            used.append([(request, index) for request, index in tried if _passed(REQUESTS[request](caller, index))])
+        marker = f"end-{secrets.token_hex(4)}"
+        callers[0].get("/", headers={"X-Opaque-Id": f"{marker}/{marker}-1"})
+        rows(server, tmp_path, "--service", marker, until=bool)
+
+        (tmp_path / "worlds.yaml").write_text(yaml.safe_dump_all(worlds))
+        arguments = ("recommend", "-f", str(tmp_path / "worlds.yaml"), "-o", "json", str(server.audit_file))
+        advice = json.loads(searchaccess(tmp_path, *arguments, check=0).stdout)["searchAccesses"]
+        found = {item["searchAccess"]: item for item in advice}
+        narrower = 0
+        for number, caller in enumerate(callers):
+            item = found[f"shop/world-{number}"]
+            narrower += bool(item["unused"])
+            if item["spec"] is None:
+                assert item["unused"] == [] or used[number] == []
+                continue
+            admin.put(f"/_security/role/world-{number}", json=_role(item["spec"])).raise_for_status()
+            again = [use for use in used[number] if not _passed(REQUESTS[use[0]](caller, use[1]))]
+            assert again == [], (worlds[number]["spec"], item)
+    assert narrower > WORLDS / 2
+    assert sum(map(len, used)) > 3 * WORLDS

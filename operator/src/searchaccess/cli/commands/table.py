@@ -35,6 +35,7 @@ _ENTRIES: Final = (
     Entry("run", "run", "Run the operator.", Section.OPERATE),
     Entry("reconcile", "reconcile", "Reconcile once, or for a while, and report.", Section.OPERATE),
     Entry("audit", "audit", "Report who did what on which index, from which revision.", Section.INSPECT),
+    Entry("recommend", "recommend", "Recommend narrower SearchAccesses, from what was used.", Section.INSPECT),
     Entry("crds", "crds", "Print or apply the CustomResourceDefinitions.", Section.OPERATE),
     Entry("mapping", "mapping", "Print the role mapping of a SearchCluster.", Section.GENERATE),
     Entry("login", "login", "Print the role for a login to Elasticsearch.", Section.GENERATE),

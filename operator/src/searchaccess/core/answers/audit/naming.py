@@ -6,7 +6,7 @@ from typing import Final
 from searchaccess.api.vocabulary.apigroups import ApiGroup
 from searchaccess.core.gateway.apis import groups_of
 
-READ, METADATA, WRITE, APPEND, DELETE, BULK, CREATE, MONITOR, MANAGE, CLUSTER = (
+READ, METADATA, WRITE, APPEND, DELETE, BULK, CREATE, MONITOR, MANAGE, CLUSTER, OTHER = (
     "read",
     "metadata",
     "write",
@@ -17,9 +17,11 @@ READ, METADATA, WRITE, APPEND, DELETE, BULK, CREATE, MONITOR, MANAGE, CLUSTER = 
     "monitor",
     "manage",
     "cluster",
+    "other",
 )
 """Kinds of actions. Most are named as the actions of grants that allow them; ``read`` and ``monitor`` also allow
-``metadata``. ``bulk`` is a whole bulk request; what it writes into each index has events of its own."""
+``metadata``. ``bulk`` is a whole bulk request; what it writes into each index has events of its own. ``other`` is a
+request to the gateway whose action its path does not tell."""
 
 _PARTS: Final = "indices:data/read/*[*"
 IGNORED_FOR_INDICES: Final = ("indices:data/write/bulk*", _PARTS)
@@ -50,6 +52,7 @@ _KINDS: Final = (
     ("indices:admin/", MANAGE),
     ("indices:", MANAGE),
 )
+_SEARCHING: Final = frozenset({ApiGroup.SEARCH, ApiGroup.STATEFUL, ApiGroup.SQL})
 _REVISION: Final = re.compile(r"([a-z](?:[a-z0-9-]{0,61}[a-z0-9])?)/([a-z](?:[a-z0-9-]{0,61}[a-z0-9])?)(?:/.*)?")
 _OUR_KEY: Final = re.compile(r"searchaccess\.[a-z0-9-]+\.([a-z0-9-]{1,63})/([a-z0-9.-]{1,253})\.(\d{1,9})")
 
@@ -114,9 +117,21 @@ def of_request(method: str, path: str) -> tuple[str, tuple[str, ...]]:
     names = tuple(filter(None, first.split(","))) if first and not first.startswith("_") else ()
     reads = method in ("GET", "HEAD")
     if ApiGroup.DOCUMENTS in groups:
-        return (READ if reads else DELETE if method == "DELETE" else WRITE), names
-    if ApiGroup.SEARCH in groups:
+        return _of_document(method, path), names
+    if groups & _SEARCHING:
         return READ, names
     if ApiGroup.BULK in groups:
-        return WRITE, names
-    return (METADATA if reads and names else MANAGE if names else CLUSTER), names
+        return BULK, names
+    if ApiGroup.INDICES in groups and names:
+        return (METADATA if reads else MANAGE), names
+    if groups == {ApiGroup.CLUSTER} and reads and not names:
+        return CLUSTER, names
+    return OTHER, names
+
+
+def _of_document(method: str, path: str) -> str:
+    if method in ("GET", "HEAD") or path.endswith("/_mget") or "/_termvectors" in path:
+        return READ
+    if method == "DELETE":
+        return DELETE
+    return APPEND if "/_create/" in path else WRITE

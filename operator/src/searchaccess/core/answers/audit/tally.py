@@ -11,6 +11,8 @@ from searchaccess.core.answers.audit.naming import kind_of, of_request, revision
 MOST_ENTRIES: Final = 50_000
 """Beyond it, revisions and then indices are no longer told apart, so that memory stays bounded."""
 MOST_TRACES: Final = 500_000
+ELASTICSEARCH, GATEWAY = "elasticsearch", "gateway"
+"""Whose log an event is from."""
 ELSEWHERE: Final = "…"
 """Stands for indices and revisions that are not told apart."""
 _HOUR: Final = 13
@@ -100,7 +102,7 @@ class Tally:
             return
         self._count(
             event.written, event.user, event.key_id, event.key_name, kind, event.indices, event.opaque, event.trace,
-            allowed, "elasticsearch",
+            allowed, ELASTICSEARCH,
         )  # fmt: skip
 
     def add_request(self, event: GatewayEvent) -> None:
@@ -110,7 +112,7 @@ class Tally:
         trace = (event.traceparent or "")[3:35]
         self._count(
             event.time, event.principal or "", "", "", kind, names, event.opaque_id or "", trace,
-            status not in _REFUSED, "gateway",
+            status not in _REFUSED, GATEWAY,
         )  # fmt: skip
 
     def _count(

@@ -1,0 +1,154 @@
+"""Options about logs, and how they are read."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from searchaccess.cli.connecting import Kubernetes
+from searchaccess.cli.manifests import read
+from searchaccess.cli.merging import taking
+from searchaccess.cli.reading import duration
+
+if TYPE_CHECKING:
+    from searchaccess.core.answers.audit.tally import Tally
+
+Logs = Annotated[
+    list[Path] | None,
+    typer.Argument(
+        metavar="[LOG]...",
+        help="Audit logs of Elasticsearch (JSON, one event a line), also rotated and compressed (.gz), or folders.",
+    ),
+]
+GatewayLogs = Annotated[
+    list[Path] | None,
+    typer.Option("--gateway-log", metavar="FILE|FOLDER", help="Log of the gateway's pods. May be repeated."),
+]
+RequestLogs = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "--request-log",
+        metavar="FILE|FOLDER",
+        help="Cloud Run's request log, as Cloud Logging exports it (LogEntry, one a line): proves by the trace which"
+        " revision sent a request. May be repeated.",
+    ),
+]
+Since = Annotated[
+    str, typer.Option(metavar="DURATION|TIME", help="Only events since then, such as 24h or 2026-11-01T00:00:00Z.")
+]
+Until = Annotated[str, typer.Option(metavar="TIME", help="Only events before then.")]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LogOptions:
+    """Which logs, and which time; its fields are what the command line shows."""
+
+    log: Logs = None
+    gateway_log: GatewayLogs = None
+    request_log: RequestLogs = None
+    since: Since = ""
+    until: Until = ""
+
+    def tally(self) -> "Tally":
+        """Check the options, and return what counts the events of that time.
+
+        Raises:
+            typer.BadParameter: an option has no valid value.
+        """
+        from searchaccess.core.answers.audit.tally import Tally
+
+        if not self.log and not self.gateway_log:
+            raise typer.BadParameter("give an audit log, or --gateway-log", param_hint="LOG")
+        return Tally(_since(self.since), _time(self.until, "--until") if self.until else None)
+
+    def count(self, tally: "Tally") -> None:
+        """Read the logs.
+
+        Raises:
+            typer.Exit: one cannot be read; the error was printed.
+        """
+        from searchaccess.adapters.auditlogs.files import find, read_audit, read_gateway, read_requests
+        from searchaccess.core.answers.exits import Exit
+        from searchaccess.ports.errors import InvalidLog
+
+        try:
+            with _progress() as shown:
+                read_requests(find(self.request_log or []), tally, shown("request log"))
+                read_audit(find(self.log or []), tally, shown("audit log"))
+                read_gateway(find(self.gateway_log or []), tally, shown("gateway log"))
+        except InvalidLog as error:
+            typer.echo(f"searchaccess: {error.message}", err=True)
+            raise typer.Exit(int(Exit.FAILED)) from None
+
+
+def takes_logs(command: Callable[..., None]) -> Callable[..., None]:
+    """Add the options of ``LogOptions`` to a command, which gets them as its argument ``logs``."""
+    return taking(LogOptions, "logs")(command)
+
+
+async def declared(kubernetes: Kubernetes, files: list[Path]) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """Read all SearchAccesses and SearchClusters.
+
+    Args:
+        kubernetes: the API server.
+        files: manifests to read in its place; empty: none.
+
+    Raises:
+        ExternalError: they may not be listed.
+    """
+    if files:
+        manifests = read(files, kubernetes.namespace)
+        return (
+            [raw for raw in manifests if raw["kind"] == "SearchAccess"],
+            [raw for raw in manifests if raw["kind"] == "SearchCluster"],
+        )
+    from searchaccess.ports.kubernetes import Plural
+
+    async with kubernetes.open() as live:
+        # All namespaces: another one's SearchAccess may explain a principal, too.
+        return await live.list_raw(Plural.ACCESSES), await live.list_raw(Plural.CLUSTERS)
+
+
+@contextmanager
+def _progress() -> Iterator[Callable[[str], Callable[[int, int], None]]]:
+    """Show bytes that were read, on a terminal; yield what starts a bar with a name."""
+    import sys
+
+    if not sys.stderr.isatty():
+        yield lambda _name: lambda _done, _total: None
+        return
+    from rich.progress import Progress
+
+    from searchaccess.cli.printing import console
+
+    with Progress(console=console(err=True), transient=True) as bars:
+
+        def started(name: str) -> Callable[[int, int], None]:
+            task = bars.add_task(name, total=None)
+            return lambda done, total: bars.update(task, completed=done, total=total)
+
+        yield started
+
+
+def _since(text: str) -> datetime:
+    from searchaccess.core.answers.audit.tally import ALWAYS
+
+    if not text:
+        return ALWAYS
+    if text[:1].isdigit() and "-" not in text:
+        return datetime.now(UTC) - timedelta(seconds=duration(text, "--since"))
+    return _time(text, "--since")
+
+
+def _time(text: str, option: str) -> datetime:
+    from searchaccess.core.answers.audit.events import instant
+
+    read_at = instant(text)
+    if read_at is None:
+        what = "write a duration, such as 24h, or a time with its zone, such as 2026-11-01T00:00:00Z"
+        raise typer.BadParameter(what, param_hint=option)
+    return read_at

@@ -1,0 +1,104 @@
+"""``searchaccess recommend``."""
+
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Final
+
+import typer
+
+from searchaccess.cli.auditing.logs import LogOptions, declared, takes_logs
+from searchaccess.cli.common import configure_logging, run_to_end
+from searchaccess.cli.connecting import Kubernetes, takes_kubernetes
+from searchaccess.cli.helptexts import EXIT_CODES, block
+from searchaccess.cli.manifests import Filenames
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+    from searchaccess.core.answers.recommend.advice import Advice, Window
+
+_SHORT: Final = 14.0
+"""Days; what is used once a month does not show in less."""
+
+
+class AdviceFormat(StrEnum):
+    """How the advice is printed."""
+
+    TABLE = "table"
+    JSON = "json"
+    YAML = "yaml"
+
+
+EPILOG: Final = "\n\n".join(
+    (
+        EXIT_CODES,
+        block(
+            "Examples",
+            "# What nobody used in the last month:",
+            "searchaccess recommend --since 30d /var/log/elasticsearch/*_audit.json.gz",
+            "# For one SearchAccess, from files:",
+            "searchaccess recommend -f manifests/ --access shop/orders-reader audit.json",
+        ),
+    )
+)
+
+
+@takes_kubernetes
+@takes_logs
+def command(
+    *,
+    filename: Annotated[list[Path] | None, Filenames] = None,
+    access: Annotated[
+        list[str] | None, typer.Option(metavar="NAMESPACE/NAME", help="Only this SearchAccess. May be repeated.")
+    ] = None,
+    exit_code: Annotated[
+        bool, typer.Option("--exit-code", help="Exit with 2 if something is not needed; otherwise with 0.")
+    ] = False,
+    output: Annotated[AdviceFormat, typer.Option("--output", "-o", help="Format of the advice.")] = AdviceFormat.TABLE,
+    logs: LogOptions,
+    kubernetes: Kubernetes,
+) -> None:
+    """Recommend narrower SearchAccesses: what of each was not used in the time that the logs cover.
+
+    Shows the change of each spec as a diff, with the evidence. It never takes away what was used: where it is not
+    certain which grant a request needed, all of them stay. Logs do not show which fields and documents were read.
+    """
+    from searchaccess.cli.printing import Format, emit
+    from searchaccess.core.answers.exits import Exit
+    from searchaccess.core.answers.recommend.advice import advise, window_of
+
+    configure_logging(as_json=False, verbose=False)
+    tally = logs.tally()
+    accesses, _ = run_to_end(lambda _: declared(kubernetes, filename or []))
+    logs.count(tally)
+    found = [item for item in advise(accesses, tally) if not access or item.path in access]
+    window = window_of(tally)
+    data = {
+        "from": window.first.isoformat() if window.first else None,
+        "to": window.last.isoformat() if window.last else None,
+        "searchAccesses": [item.data() for item in found],
+    }
+    emit(Format(output), data, lambda: _shown(found, window))
+    unneeded = any(item.removals or item.after is None for item in found)
+    raise typer.Exit(int(Exit.PENDING if exit_code and unneeded else Exit.IN_SYNC))
+
+
+def _shown(found: "list[Advice]", window: "Window") -> "list[RenderableType]":
+    parts: list[RenderableType] = []
+    for item in found:
+        used = f"{item.requests:,} requests, the last {item.last:%Y-%m-%d %H:%M}" if item.last else "no requests"
+        parts.append(f"{item.path}: {used}")
+        parts += [f"  {removal.path} {removal.what}: {removal.why}" for removal in item.removals]
+        parts += [f"  {note}" for note in item.notes]
+        if not item.removals and item.after is not None:
+            parts.append("  all of it was used")
+        if item.diff:
+            parts.append(item.diff.rstrip())
+        parts.append("")
+    if window.first and window.last:
+        parts.append(f"The logs cover {window.days:.1f} days, until {window.last:%Y-%m-%d %H:%M}.")
+        if window.days < _SHORT:
+            parts.append(f"What is used less often than every {window.days:.1f} days does not show in them.")
+    else:
+        parts.append("The logs have no events of this time.")
+    return parts

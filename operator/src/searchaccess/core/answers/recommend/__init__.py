@@ -1,0 +1,1 @@
+"""The least privilege that what was used needs."""

@@ -1,0 +1,133 @@
+"""What to change in a SearchAccess, with the evidence: valid, and never narrower than what was used."""
+
+import difflib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import yaml
+
+from searchaccess.core.answers.audit.known import Known, known_access
+from searchaccess.core.answers.audit.tally import Tally
+from searchaccess.core.answers.recommend.narrow import Narrowed, Removal, Used, narrow
+from searchaccess.core.model.access import access_from_object
+
+_SERVER: Mapping[str, Any] = {"uid": "uid", "generation": 1}
+"""What only the API server adds, and the model expects."""
+
+
+@dataclass(frozen=True, slots=True)
+class Advice:
+    """What to change in one SearchAccess.
+
+    Attributes:
+        path: ``namespace/name``.
+        before: its spec.
+        after: what is enough; None: it was not used at all, or nothing is certain.
+        removals: what is not needed.
+        notes: what could not be judged.
+        requests: number of allowed requests that were seen.
+        last: the last of them.
+    """
+
+    path: str
+    before: Mapping[str, Any]
+    after: Mapping[str, Any] | None
+    removals: tuple[Removal, ...]
+    notes: tuple[str, ...]
+    requests: int
+    last: datetime | None
+
+    @property
+    def diff(self) -> str:
+        """The change of the spec as a unified diff; empty: there is none."""
+        if self.after is None:
+            return ""
+        before, after = _lines(self.before), _lines(self.after)
+        return "".join(difflib.unified_diff(before, after, f"{self.path} (declared)", f"{self.path} (enough)"))
+
+    def data(self) -> dict[str, Any]:
+        """Return it as plain data: the documented shape of JSON and YAML."""
+        return {
+            "searchAccess": self.path,
+            "requests": self.requests,
+            "lastUsed": self.last.isoformat(timespec="seconds") if self.last else None,
+            "unused": [{"path": item.path, "value": item.what, "reason": item.why} for item in self.removals],
+            "notes": list(self.notes),
+            "spec": dict(self.after) if self.after is not None and self.removals else None,
+        }
+
+
+def _lines(spec: Mapping[str, Any]) -> list[str]:
+    text = yaml.safe_dump({"spec": dict(spec)}, sort_keys=False, allow_unicode=True, width=120)
+    return text.splitlines(keepends=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """The time that the logs cover: from the first event to the last, of anybody."""
+
+    first: datetime | None = None
+    last: datetime | None = None
+
+    @property
+    def days(self) -> float:
+        """Its length."""
+        return (self.last - self.first).total_seconds() / 86_400 if self.first and self.last else 0.0
+
+
+def window_of(tally: Tally) -> Window:
+    """Return the time that events cover."""
+    counts = [count for _, count in tally.uses()]
+    return Window(
+        min((count.first for count in counts), default=None), max((count.last for count in counts), default=None)
+    )
+
+
+def advise(accesses: Sequence[Mapping[str, Any]], tally: Tally) -> list[Advice]:
+    """Advise on SearchAccesses.
+
+    Args:
+        accesses: all SearchAccesses, as the API server has them or from files.
+        tally: the counted events.
+
+    Returns:
+        One advice for each that can be read, sorted by its path.
+    """
+    known = Known([known_access(raw) for raw in accesses])
+    used: dict[str, list[Used]] = {}
+    for use, count in tally.total().items():
+        if use.allowed:
+            for access in known.explain(use.user, use.key_id, use.key_name).accesses:
+                found = Used(use.kind, use.index, count.number, count.last, use.through)
+                used.setdefault(access.path, []).append(found)
+    made = [_advice(raw, used.get(known_access(raw).path, [])) for raw in accesses if not _problem(raw)]
+    return sorted(made, key=lambda item: item.path)
+
+
+def _advice(raw: Mapping[str, Any], used: Iterable[Used]) -> Advice:
+    uses = list(used)
+    spec = raw["spec"]
+    found = _valid(raw, narrow(spec, uses)) or _valid(raw, narrow(spec, uses, splitting=False))
+    if found is None:
+        found = Narrowed(spec, notes=("what would be enough cannot be declared: nothing is recommended",))
+    return Advice(
+        known_access(raw).path,
+        spec,
+        found.spec,
+        found.removals,
+        found.notes,
+        sum(use.number for use in uses),
+        max((use.last for use in uses), default=None),
+    )
+
+
+def _valid(raw: Mapping[str, Any], narrowed: Narrowed) -> Narrowed | None:
+    if narrowed.spec is None:
+        return narrowed
+    return None if _problem({**raw, "spec": narrowed.spec}) else narrowed
+
+
+def _problem(raw: Mapping[str, Any]) -> str:
+    return access_from_object({**raw, "metadata": {**_SERVER, **raw["metadata"]}}).invalid

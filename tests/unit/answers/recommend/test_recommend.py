@@ -1,0 +1,205 @@
+"""A recommendation is narrower, valid, and never takes away what was used."""
+
+from datetime import UTC, datetime
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from searchaccess.core.answers.audit.tally import ALWAYS, ELASTICSEARCH, GATEWAY, Tally
+from searchaccess.core.answers.recommend.advice import advise, window_of
+from searchaccess.core.answers.recommend.narrow import Used, narrow
+from searchaccess.core.model.access import access_from_object
+from tests.support.effort import examples
+from tests.unit.answers.audit.lines import WEB, counted, line
+
+AT = datetime(2026, 11, 29, 12, tzinfo=UTC)
+SUBJECT = {"serviceAccount": WEB}
+
+
+def spec(*grants: dict[str, Any], **more: Any) -> dict[str, Any]:
+    return {"cluster": "prod", "subject": SUBJECT, "grants": list(grants)} | more
+
+
+def used(kind: str, index: str = "", through: str = ELASTICSEARCH) -> Used:
+    return Used(kind, index, 1, AT, through)
+
+
+ORDERS = {"indices": ["orders-*", "log"], "can": ["read", "write", "delete"], "where": {"term": {"region": "eu"}}}
+
+
+class TestNarrowing:
+    def test_actions_that_no_request_needed_go(self) -> None:
+        narrowed = narrow(spec(ORDERS), [used("read", "orders-1"), used("read", "log")])
+        assert narrowed.spec == spec(ORDERS | {"can": ["read"]})
+        assert [(item.path, item.what) for item in narrowed.removals] == [
+            ("spec.grants[0].can[1]", "write"),
+            ("spec.grants[0].can[2]", "delete"),
+        ]
+
+    def test_patterns_that_match_no_index_that_was_used_go(self) -> None:
+        narrowed = narrow(spec(ORDERS | {"can": ["read"]}), [used("read", "orders-1")])
+        assert narrowed.spec == spec(ORDERS | {"can": ["read"], "indices": ["orders-*"]})
+
+    def test_a_grant_is_split_where_its_indices_need_different_actions(self) -> None:
+        narrowed = narrow(spec(ORDERS), [used("read", "orders-1"), used("write", "log")])
+        assert narrowed.spec == spec(
+            ORDERS | {"indices": ["orders-*"], "can": ["read"]}, ORDERS | {"indices": ["log"], "can": ["write"]}
+        )
+        whole = narrow(spec(ORDERS), [used("read", "orders-1"), used("write", "log")], splitting=False)
+        assert whole.spec == spec(ORDERS | {"can": ["read", "write"]})
+
+    def test_a_grant_that_was_not_used_goes(self) -> None:
+        other = {"indices": ["customers"], "can": ["read"]}
+        narrowed = narrow(spec(ORDERS, other), [used("read", "customers")])
+        assert narrowed.spec == spec(other)
+
+    def test_what_is_used_as_declared_stays_as_it_is(self) -> None:
+        uses = [used(kind, index) for kind in ("read", "write", "delete") for index in ("orders-1", "log")]
+        narrowed = narrow(spec(ORDERS), uses)
+        assert (narrowed.spec, narrowed.removals) == (spec(ORDERS), ())
+
+    def test_cluster_rights_go_if_no_request_was_for_the_cluster(self) -> None:
+        declared = spec({"indices": ["log"], "can": ["read"]}, clusterCan=["monitor"])
+        narrowed = narrow(declared, [used("read", "log")])
+        assert narrowed.spec is not None
+        assert "clusterCan" not in narrowed.spec
+        assert narrow(declared, [used("read", "log"), used("cluster")]).spec == declared
+
+    @pytest.mark.parametrize("uses", [[], [used("cluster")]])
+    def test_without_any_use_nothing_would_remain(self, uses: list[Used]) -> None:
+        narrowed = narrow(spec(ORDERS), uses)
+        assert narrowed.spec is None
+        assert "suspend it" in narrowed.notes[-1]
+
+
+class TestCaution:
+    @pytest.mark.parametrize(
+        ("use", "kept"),
+        [
+            (used("read"), ["read"]),
+            (used("write", "an-alias"), ["write"]),
+            (used("other"), ["read", "write", "delete"]),
+            (used("manage", "orders-1"), ["read", "write", "delete"]),
+            (used("bulk"), ["write", "delete"]),
+            (used("bulk", "orders-1", GATEWAY), ["read", "write", "delete"]),
+        ],
+        ids=["no index", "an alias", "unknown action", "nothing allows it", "a filtered bulk request", "a bulk path"],
+    )
+    def test_what_may_need_a_grant_keeps_it(self, use: Used, kept: list[str]) -> None:
+        declared = spec(ORDERS | {"indices": ["orders-*"]})
+        narrowed = narrow(declared, [use])
+        assert narrowed.spec is not None
+        assert narrowed.spec["grants"][0]["can"] == kept
+
+    def test_a_bulk_request_whose_items_were_logged_needs_nothing_more(self) -> None:
+        narrowed = narrow(spec(ORDERS), [used("bulk"), used("write", "orders-1")])
+        assert narrowed.spec == spec(ORDERS | {"indices": ["orders-*"], "can": ["write"]})
+
+    def test_raw_privileges_stay_where_an_index_was_used(self) -> None:
+        raw = {"indices": ["orders-*", "log"], "can": ["read"], "privileges": ["maintenance"]}
+        narrowed = narrow(spec(raw), [used("read", "log")])
+        assert narrowed.spec == spec(raw | {"indices": ["log"]})
+        assert "raw privileges" in narrowed.notes[0]
+
+    def test_metadata_need_the_narrowest_action_that_shows_them(self) -> None:
+        grant = {"indices": ["log"], "can": ["read", "monitor", "write"]}
+        narrowed = narrow(spec(grant), [used("metadata", "log"), used("monitor", "log")])
+        assert narrowed.spec == spec(grant | {"can": ["monitor"]})
+
+    def test_what_is_used_on_other_clusters_stays(self) -> None:
+        remote = {"remoteClusters": ["eu"], "indices": ["orders-*"], "can": ["read"]}
+        narrowed = narrow(spec(remote, ORDERS), [used("read", "log")])
+        assert narrowed.spec is not None
+        assert narrowed.spec["grants"][0] == remote
+
+
+ALLOWS = {
+    "read": {"read", "metadata"},
+    "append": {"append"},
+    "write": {"write", "append"},
+    "create": {"create"},
+    "delete": {"delete"},
+    "monitor": {"monitor", "metadata"},
+    "manage": {"manage", "monitor", "metadata", "create"},
+}
+"""Which kinds of use an action allows: written down independently."""
+PATTERNS = st.sampled_from(["a*", "ab*", "*b", "abc", "b", "a?c", "*"])
+NAMES = st.sampled_from(["a", "ab", "abc", "b", "axb", "zzz", ""])
+GRANTS = st.fixed_dictionaries(
+    {
+        "indices": st.lists(PATTERNS, min_size=1, max_size=3, unique=True),
+        "can": st.lists(st.sampled_from(sorted(ALLOWS)), min_size=1, max_size=4, unique=True),
+    }
+)
+KINDS = st.sampled_from(["read", "metadata", "append", "write", "create", "delete", "monitor", "manage"])
+
+
+def allows(declared: dict[str, Any], kind: str, index: str) -> bool:
+    return any(
+        kind in ALLOWS[action] and any(fnmatchcase(index, pattern) for pattern in grant["indices"])
+        for grant in declared.get("grants", ())
+        for action in grant.get("can", ())
+    )
+
+
+@settings(max_examples=examples(300))
+@given(grants=st.lists(GRANTS, min_size=1, max_size=4), uses=st.lists(st.tuples(KINDS, NAMES), max_size=6))
+def test_it_still_allows_each_use_and_is_valid(grants: list[dict[str, Any]], uses: list[tuple[str, str]]) -> None:
+    declared = spec(*grants)
+    were_allowed = [(kind, index) for kind, index in uses if index and allows(declared, kind, index)]
+    narrowed = narrow(declared, [used(kind, index) for kind, index in uses])
+    if narrowed.spec is None:
+        assert were_allowed == []
+        return
+    assert [use for use in were_allowed if not allows(dict(narrowed.spec), *use)] == []
+    raw = {"metadata": {"namespace": "shop", "name": "web", "uid": "u", "generation": 1}, "spec": narrowed.spec}
+    assert access_from_object(raw).invalid == ""
+    # Nothing is added.
+    everything = [(kind, index) for kind in ALLOWS for index in ("a", "ab", "abc", "b", "axb", "zzz")]
+    assert [use for use in everything if allows(dict(narrowed.spec), *use) and not allows(declared, *use)] == []
+
+
+RAW = {"metadata": {"namespace": "shop", "name": "web"}, "spec": spec(ORDERS)}
+
+
+class TestAdvice:
+    def test_it_shows_the_change_and_the_evidence(self, tmp_path: Path) -> None:
+        [advice] = advise([RAW], counted(tmp_path, line(), line(timestamp="2026-11-29T23:06:57,525+0000")))
+        assert (advice.path, advice.requests) == ("shop/web", 2)
+        assert "-    - delete" in advice.diff
+        assert "+    - orders-*" not in advice.diff
+        data = advice.data()
+        assert data["lastUsed"] == "2026-11-29T23:06:57+00:00"
+        assert {item["value"] for item in data["unused"]} == {"log", "write", "delete"}
+
+    def test_refused_requests_are_no_use(self, tmp_path: Path) -> None:
+        [advice] = advise([RAW], counted(tmp_path, line(event__action="access_denied")))
+        assert (advice.after, advice.requests, advice.diff) == (None, 0, "")
+
+    def test_one_that_is_invalid_gets_no_advice(self, tmp_path: Path) -> None:
+        broken = {"metadata": {"namespace": "shop", "name": "broken"}, "spec": {"grants": 5}}
+        assert [item.path for item in advise([broken, RAW], counted(tmp_path, line()))] == ["shop/web"]
+
+    def test_a_use_counts_for_each_access_of_the_principal(self, tmp_path: Path) -> None:
+        other = {"metadata": {"namespace": "reports", "name": "web"}, "spec": spec(ORDERS)}
+        found = advise([RAW, other], counted(tmp_path, line()))
+        assert [(item.path, item.requests) for item in found] == [("reports/web", 1), ("shop/web", 1)]
+
+    def test_what_would_be_invalid_is_not_split(self, tmp_path: Path) -> None:
+        many = [f"index-{number}" for number in range(60)]
+        grants = [{"indices": many[start : start + 2], "can": ["read", "write"]} for start in range(0, 60, 2)]
+        raw = {"metadata": {"namespace": "shop", "name": "web"}, "spec": spec(*grants)}
+        events = [line(indices=[name]) for name in many[::2]]
+        events += [line(indices=[name], action="indices:data/write/index:op_type/index") for name in many[1::2]]
+        [advice] = advise([raw], counted(tmp_path, *events))
+        assert advice.after == raw["spec"]
+        assert advice.removals == ()
+
+    def test_the_window_is_that_of_all_events(self, tmp_path: Path) -> None:
+        window = window_of(counted(tmp_path, line(), line(user__name="x", timestamp="2026-11-30T23:05:57,525+0000")))
+        assert window.days == 1.0
+        assert window_of(Tally(ALWAYS)).days == 0.0
