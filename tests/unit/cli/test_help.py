@@ -134,7 +134,7 @@ def test_all_three_names_are_the_same_program(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("words", "says"),
     [
-        (["rec"], ["reconcile\tReconcile once, or for a while, and report.", ":4"]),
+        (["reconc"], ["reconcile\tReconcile once, or for a while, and report.", ":4"]),
         (["reconcile", "--nam"], ["--namespace", ":4"]),
         (["reconcile", "-o", "j"], ["json", ":4"]),
         (["reconcile", "-f", ""], [":0"]),
