@@ -250,6 +250,11 @@ def _merged(there: dict[str, Any], given: dict[str, Any]) -> dict[str, Any]:
     }
 
 
+def as_created(manifests: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return objects as the API server would create them; of several with one name the last."""
+    return [_born(key, raw) for key, raw in {_key(raw): raw for raw in manifests}.items()]
+
+
 def _differ(one: Any, other: Any) -> bool:
     try:
         return bool(one != other)
