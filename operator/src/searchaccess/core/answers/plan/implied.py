@@ -44,7 +44,8 @@ def implies(given: str, wanted: str) -> bool:
     if delegation.implies(given, wanted) or wanted in _ON_INDICES.get(given, ()):
         return True
     are_actions = given.startswith(_ACTION) and wanted.startswith(_ACTION)
-    return are_actions and contained(wanted, (given,)).contained
+    # To Elasticsearch an action is a prefix: indices:data/read/search is also indices:data/read/search[phase].
+    return are_actions and contained(f"{wanted}*", (f"{given}*",)).contained
 
 
 def implies_on_cluster(given: str, wanted: str) -> bool:
