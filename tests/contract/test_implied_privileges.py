@@ -51,7 +51,9 @@ def test_on_indices(admin: httpx.Client) -> None:
         assert ours <= said, f"{given} would give less than a plan counts"
         # A name and an action are not compared, and a failure store is not its data stream: these count as new.
         if given not in OF_FAILURES:
-            assert {name for name in said - ours if not name.startswith("indices:") and name not in OF_FAILURES} == set()
+            assert {
+                name for name in said - ours if not name.startswith("indices:") and name not in OF_FAILURES
+            } == set()
 
 
 def test_on_the_cluster(admin: httpx.Client) -> None:

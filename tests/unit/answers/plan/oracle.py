@@ -60,9 +60,7 @@ def points(entries: Iterable[Entry]) -> Iterator[Point]:
 def widens(after: Iterable[Entry], before: Iterable[Entry]) -> bool:
     """Return whether some entries allow anything on some index that others do not."""
     after, before = tuple(after), tuple(before)
-    return any(
-        not _where(after, point).issubset(_where(before, point)) for point in points((*after, *before))
-    )
+    return any(not _where(after, point).issubset(_where(before, point)) for point in points((*after, *before)))
 
 
 def _where(entries: tuple[Entry, ...], point: Point) -> DFA:

@@ -107,7 +107,9 @@ CHANGES = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("after", "before", "kind", "says"), [each[1:] for each in CHANGES], ids=[c[0] for c in CHANGES])
+@pytest.mark.parametrize(
+    ("after", "before", "kind", "says"), [each[1:] for each in CHANGES], ids=[c[0] for c in CHANGES]
+)
 def test_a_change_is_named(after: Entry, before: Entry, kind: Kind, says: str) -> None:
     change = change_of(Caller("prod", "orders"), a_role(before), a_role(after), ("shop/orders",), Effort())
     assert change is not None
@@ -144,7 +146,9 @@ def test_two_grants_together_cover_one() -> None:
 
 def test_privileges_on_the_cluster_are_compared_with_what_they_include() -> None:
     assert gains(a_role(cluster=("monitor_ml",)), a_role(cluster=("monitor",))) == ()
-    assert [in_words(each) for each in gains(a_role(cluster=("monitor",)), a_role())] == ["monitor on the whole cluster"]
+    assert [in_words(each) for each in gains(a_role(cluster=("monitor",)), a_role())] == [
+        "monitor on the whole cluster"
+    ]
     assert implies_on_cluster("all", "read_ilm")
 
 

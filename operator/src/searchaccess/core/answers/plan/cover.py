@@ -81,9 +81,7 @@ def gains(after: RoleBody, before: RoleBody, effort: Effort | None = None) -> tu
     """
     effort = effort or Effort()
     found = list(chain.from_iterable(_of_entry(entry, before.entries, effort) for entry in after.entries))
-    lacking = [
-        name for name in after.cluster if not any(implies_on_cluster(given, name) for given in before.cluster)
-    ]
+    lacking = [name for name in after.cluster if not any(implies_on_cluster(given, name) for given in before.cluster)]
     if lacking:
         found.append(Gain("", tuple(lacking), more="cluster"))
     if after.other and after.other != before.other:
@@ -171,9 +169,7 @@ def _outside(pattern: str, entries: Sequence[Entry], effort: Effort) -> tuple[st
     return verdict.example if partly else "", not verdict.undecided
 
 
-def _fields_outside(
-    pattern: str, entry: Entry, seeing: Sequence[Entry], effort: Effort
-) -> tuple[str, bool] | None:
+def _fields_outside(pattern: str, entry: Entry, seeing: Sequence[Entry], effort: Effort) -> tuple[str, bool] | None:
     """Return an index of which fields are new, and whether it is certain; None: there is none."""
     wanted = fields_of(entry)
     wide = [each for each in seeing if allows_fields(fields_of(each), wanted).yes]

@@ -12,7 +12,7 @@ from typing import Any, Final
 _KEPT: Final = 1 << 12
 _DEPTH: Final = 40
 """Queries within each other that are compared: a valid one has fewer."""
-_EVERYTHING: Final = {"match_all": {}}
+_EVERYTHING: Final[dict[str, Any]] = {"match_all": {}}
 _CONJUNCTIONS: Final = ("must", "filter")
 
 

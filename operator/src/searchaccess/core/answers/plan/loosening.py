@@ -21,8 +21,11 @@ def loosened_in(before: Access, after: Access) -> tuple[Loosened, ...]:
         before: as it was.
         after: as it would be.
     """
-    return tuple([*_state(before, after), *_times(before.time_box, after.time_box), *_credential(before, after)]) + (
-        _limits(before.limits, after.limits)
+    return (
+        *_state(before, after),
+        *_times(before.time_box, after.time_box),
+        *_credential(before, after),
+        *_limits(before.limits, after.limits),
     )
 
 
@@ -77,10 +80,9 @@ def _credential(before: Access, after: Access) -> Iterator[Loosened]:
         yield Loosened("spec.credential", f"{was.store}/{was.name}", f"{now.store}/{now.name}", why)
 
 
-def _limits(before: DeclaredLimits, after: DeclaredLimits) -> tuple[Loosened, ...]:
-    if is_within(after, before):
-        return ()
-    return (Loosened("spec.limits", _shown(before), _shown(after), "the caller may send more"),)
+def _limits(before: DeclaredLimits, after: DeclaredLimits) -> Iterator[Loosened]:
+    if not is_within(after, before):
+        yield Loosened("spec.limits", _shown(before), _shown(after), "the caller may send more")
 
 
 def _shown(limits: DeclaredLimits) -> str:

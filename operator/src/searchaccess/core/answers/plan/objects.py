@@ -43,9 +43,14 @@ def _access(ref: str, was: Stated | None, now: Stated, after: Declared) -> Objec
     known = set(was.access.verdict.outcomes) if was and change is Object.SAME else set[PolicyOutcome]()
     verdicts = tuple(each for each in said if each not in known)
     problem = f"{decision.reason}: {decision.message}" if decision.reason else ""
-    is_new = change is not Object.SAME or former is None or (former.reason, former.message) != (
-        decision.reason,
-        decision.message,
+    is_new = (
+        change is not Object.SAME
+        or former is None
+        or (former.reason, former.message)
+        != (
+            decision.reason,
+            decision.message,
+        )
     )
     if change is Object.SAME and not is_new and not verdicts:
         return None
@@ -69,7 +74,7 @@ def _says_the_same(was: Stated, now: Stated) -> bool:
 
 def _note(now: Stated, after: Declared) -> str:
     access, notes = now.access, list[str]()
-    if access.cluster and access.cluster not in after.clusters:
+    if access.cluster and access.cluster not in {*after.clusters, *after.others}:
         notes.append(f"SearchCluster {access.cluster} is not in the files: what it allows is not known")
     if now.effect is Effect.HELD:
         notes.append("rights that it has in Elasticsearch stay as they are")

@@ -110,6 +110,7 @@ class Declared:
         clusters: specs of SearchClusters by name, as they are written.
         approvals: specs of SearchAccessApprovals by ``namespace/name``.
         invalid_clusters: by name, why a SearchCluster cannot be read.
+        others: SearchClusters that are known although they are not in the files.
     """
 
     accesses: Mapping[str, Stated] = field(default_factory=dict)
@@ -117,3 +118,4 @@ class Declared:
     clusters: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     approvals: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     invalid_clusters: Mapping[str, str] = field(default_factory=dict)
+    others: frozenset[str] = frozenset()

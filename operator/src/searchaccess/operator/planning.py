@@ -1,0 +1,111 @@
+"""Plans: what manifests would change, by a dry run of the loop, or from files alone."""
+
+import asyncio
+from collections.abc import Collection, Sequence
+from pathlib import Path
+from typing import Any
+
+from searchaccess.adapters.gitfiles import files_at
+from searchaccess.core.answers.plan.files import plan_between
+from searchaccess.core.answers.plan.live import plan_of_run
+from searchaccess.core.answers.plan.model import Plan
+from searchaccess.core.answers.plan.stated import Declared, Stated
+from searchaccess.core.clusters.cluster import cluster_from_object
+from searchaccess.core.model.intake.metadata import metadata_of, part
+from searchaccess.core.policy.guardrails.policy import policy_from_object
+from searchaccess.engine.inventory.inventory import Inventory
+from searchaccess.engine.inventory.preview import open_gate
+from searchaccess.operator.app import Options, Wired
+from searchaccess.operator.declaring import declared_by, stated_in
+from searchaccess.operator.observing import MANIFEST_FILES, ObservedKubernetes, manifests_in, placed, read_manifests
+from searchaccess.operator.once import reconcile_and_look
+from searchaccess.ports.errors import BadManifest
+from searchaccess.ports.meter import Meter
+
+
+def plan_against_revision(paths: Sequence[Path], revision: str, namespace: str = "") -> Plan:
+    """Return what files change since a revision of their git repository: no server is asked.
+
+    Args:
+        paths: files and folders of the working tree. What was deleted since the revision counts as removed.
+        revision: what they are compared with, such as ``origin/main``.
+        namespace: for SearchAccesses without one; empty: ``default``.
+
+    Raises:
+        BadManifest: a file cannot be read, or there is no such revision.
+    """
+    before = [raw for path in paths for raw in _manifests_at(path, revision, namespace)]
+    after = read_manifests([path for path in paths if path.exists()], namespace)
+    return plan_between(declared_by(before), declared_by(after), revision)
+
+
+def _manifests_at(path: Path, revision: str, namespace: str) -> list[dict[str, Any]]:
+    texts = []
+    for name, content in files_at(path, revision, MANIFEST_FILES).items():
+        try:
+            texts.append((f"{name} at {revision}", content.decode()))
+        except UnicodeDecodeError:
+            raise BadManifest(f"{name} at {revision}: it cannot be read as YAML (UnicodeDecodeError)") from None
+    return manifests_in(texts, namespace, told=False)
+
+
+async def plan_live(options: Options, stop: asyncio.Event, *, only: Collection[str] = (), within: float) -> Plan:
+    """Return what files would change in Elasticsearch now, by a dry run of the loop.
+
+    Args:
+        options: how to run; with ``observe`` and the manifests.
+        stop: set to end it early.
+        only: the SearchClusters to look at; empty: all.
+        within: seconds after which it ends.
+
+    Raises:
+        ExternalError: it cannot run.
+    """
+
+    def look(process: Wired) -> tuple[Declared, Declared]:
+        manifests = placed(options.manifests, process.login.namespace)
+        kubernetes = process.context.kubernetes
+        there = kubernetes.replaced if isinstance(kubernetes, ObservedKubernetes) else []
+        return _stored(process.context.inventory, there), _proposed(process.context.inventory, manifests)
+
+    summary, (before, after) = await reconcile_and_look(options, stop, look, only=only, within=within)
+    return plan_of_run(summary, before, after)
+
+
+def _proposed(inventory: Inventory, manifests: Sequence[dict[str, Any]]) -> Declared:
+    """Return what files declare, with what the loop knows of it."""
+    by_ref = {record.access.ref: record.access for record in inventory.accesses.values()}
+    accesses = dict[str, Stated]()
+    for raw in _of_kind("SearchAccess", manifests):
+        access = by_ref.get(_ref(raw))
+        if access is not None:
+            accesses[access.ref] = Stated(access, open_gate(inventory, access.cluster), part(raw, "spec"))
+    return _with_rest(accesses, manifests, frozenset(inventory.clusters))
+
+
+def _stored(inventory: Inventory, objects: Sequence[dict[str, Any]]) -> Declared:
+    """Return what the API server declares of that which files replace."""
+    meter = Meter()
+    accesses = {_ref(raw): stated_in(inventory, raw, meter) for raw in _of_kind("SearchAccess", objects)}
+    return _with_rest(accesses, objects, frozenset(inventory.clusters))
+
+
+def _with_rest(accesses: dict[str, Stated], objects: Sequence[dict[str, Any]], known: frozenset[str]) -> Declared:
+    clusters = list(_of_kind("SearchCluster", objects))
+    return Declared(
+        accesses,
+        {metadata_of(raw).name: policy_from_object(raw) for raw in _of_kind("SearchAccessPolicy", objects)},
+        {metadata_of(raw).name: part(raw, "spec") for raw in clusters},
+        {_ref(raw): part(raw, "spec") for raw in _of_kind("SearchAccessApproval", objects)},
+        {metadata_of(raw).name: cluster_from_object(raw).invalid for raw in clusters},
+        known,
+    )
+
+
+def _of_kind(kind: str, objects: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    return [raw for raw in objects if raw["kind"] == kind]
+
+
+def _ref(raw: dict[str, Any]) -> str:
+    meta = metadata_of(raw)
+    return f"{meta.namespace}/{meta.name}"
