@@ -7,18 +7,21 @@ from typing import Any
 
 from searchaccess.adapters.gitfiles import files_at
 from searchaccess.core.answers.plan.files import plan_between
-from searchaccess.core.answers.plan.live import plan_of_run
+from searchaccess.core.answers.plan.live import Found, plan_of_run, plan_with_roles
 from searchaccess.core.answers.plan.model import Plan
 from searchaccess.core.answers.plan.stated import Declared, Stated
 from searchaccess.core.clusters.cluster import cluster_from_object
+from searchaccess.core.model.canonical import role_from_json
 from searchaccess.core.model.intake.metadata import metadata_of, part
 from searchaccess.core.policy.guardrails.policy import policy_from_object
+from searchaccess.core.rights.ownership import Role
 from searchaccess.engine.inventory.inventory import Inventory
 from searchaccess.engine.inventory.preview import open_gate
 from searchaccess.operator.app import Options, Wired
 from searchaccess.operator.declaring import declared_by, stated_in
 from searchaccess.operator.observing import MANIFEST_FILES, ObservedKubernetes, manifests_in, placed, read_manifests
 from searchaccess.operator.once import reconcile_and_look
+from searchaccess.operator.reading import Live
 from searchaccess.ports.errors import BadManifest
 from searchaccess.ports.meter import Meter
 
@@ -35,7 +38,7 @@ def plan_against_revision(paths: Sequence[Path], revision: str, namespace: str =
         BadManifest: a file cannot be read, or there is no such revision.
     """
     before = [raw for path in paths for raw in _manifests_at(path, revision, namespace)]
-    after = read_manifests([path for path in paths if path.exists()], namespace)
+    after = read_manifests(paths, namespace)
     return plan_between(declared_by(before), declared_by(after), revision)
 
 
@@ -102,6 +105,11 @@ def _with_rest(accesses: dict[str, Stated], objects: Sequence[dict[str, Any]], k
     )
 
 
+def role_from(name: str, raw: dict[str, Any]) -> Role:
+    """Return a role as the role API gives it."""
+    return Role(name, role_from_json(raw), dict(part(raw, "metadata")))
+
+
 def _of_kind(kind: str, objects: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     return [raw for raw in objects if raw["kind"] == kind]
 
@@ -109,3 +117,23 @@ def _of_kind(kind: str, objects: Sequence[dict[str, Any]]) -> list[dict[str, Any
 def _ref(raw: dict[str, Any]) -> str:
     meta = metadata_of(raw)
     return f"{meta.namespace}/{meta.name}"
+
+
+async def plan_with_elasticsearch(live: Live, manifests: Sequence[dict[str, Any]], cluster: str, instance: str) -> Plan:
+    """Return what files would change in the roles of one cluster, without Kubernetes.
+
+    Args:
+        live: the cluster.
+        manifests: what the files have; SearchClusters and policies among them count.
+        cluster: the SearchCluster that the SearchAccesses name.
+        instance: name of the installation whose roles are compared.
+
+    Raises:
+        ExternalError: its roles cannot be read.
+    """
+    declared = declared_by(manifests)
+    client = await live.elasticsearch(cluster)
+    found = Found()
+    roles = await client.roles(None)
+    found.add(cluster, instance, (role_from(name, raw) for name, raw in roles.items()))
+    return plan_with_roles(declared, found, {cluster})
