@@ -12,7 +12,7 @@ from typing import Any, Final
 import structlog
 import yaml
 
-from searchaccess.adapters.yamlfiles import UNREADABLE, line_of
+from searchaccess.adapters.yamlfiles import UNREADABLE, PlainLoader, line_of
 from searchaccess.api.constants import API_VERSION, GROUP
 from searchaccess.api.credentials import SECRET_PATTERN
 from searchaccess.api.vouching import AdmissionObject
@@ -98,16 +98,6 @@ def _files(paths: Iterable[Path]) -> Iterator[Path]:
             yield path
 
 
-class _Loader(yaml.SafeLoader):
-    """Reads YAML as kubectl does, which converts it to JSON: a time is a string."""
-
-
-_Loader.yaml_implicit_resolvers = {
-    first: [(tag, pattern) for tag, pattern in known if tag != "tag:yaml.org,2002:timestamp"]
-    for first, known in yaml.SafeLoader.yaml_implicit_resolvers.items()
-}
-
-
 def _text_of(file: Path, name: str) -> str:
     try:
         return sys.stdin.buffer.read().decode() if file == STANDARD_INPUT else file.read_text(encoding="utf-8")
@@ -117,7 +107,7 @@ def _text_of(file: Path, name: str) -> str:
 
 def _documents(text: str, name: str) -> Iterator[dict[str, Any]]:
     try:
-        documents = list(yaml.load_all(text, Loader=_Loader))
+        documents = list(yaml.load_all(text, Loader=PlainLoader))
     except RecursionError:
         raise BadManifest(f"{name}: it is nested too deep to be read") from None
     except UNREADABLE as error:

@@ -99,7 +99,7 @@ def command(
     Elasticsearch is asked: SearchClusters and policies count as far as they are in the files.
     """
     if against != _LIVE:
-        _expect_alone(filename, bool(elasticsearch_login or elasticsearch or trust_files), cluster)
+        _expect_alone(filename, bool(elasticsearch or trust_files), cluster)
         plan = _against(filename, against, namespace, common)
     elif elasticsearch:
         if trust_files:
@@ -119,7 +119,7 @@ def _expect_alone(files: list[Path], has_server: bool, cluster: str) -> None:  #
     if STANDARD_INPUT in files:
         raise typer.BadParameter("standard input has no revisions: name files or folders", param_hint="--filename")
     if has_server:
-        text = "excludes --elasticsearch, --elasticsearch-login and --trust-files: no server is asked"
+        text = "excludes --elasticsearch and --trust-files: no server is asked"
         raise typer.BadParameter(text, param_hint="--against")
     if cluster:
         raise typer.BadParameter("requires --against live: all files are compared", param_hint="--cluster")
