@@ -37,6 +37,8 @@ def _objects(text: str) -> Iterator[tuple[dict[str, Any], yaml.Node, Path]]:
     try:
         while loader.check_node():
             node = loader.get_node()
+            if node is None:
+                continue
             document = loader.construct_document(node)
             if not isinstance(document, dict):
                 continue
