@@ -132,7 +132,7 @@ LOOSENED: list[tuple[str, dict[str, Any], dict[str, Any], list[str]]] = [
     ("an earlier end", {"validUntil": "2027-06-01T00:00:00Z"}, {"validUntil": "2027-05-01T00:00:00Z"}, []),
     ("an end", {}, {"validUntil": "2027-05-01T00:00:00Z"}, []),
     ("an earlier begin", {"validFrom": "2027-06-01T00:00:00Z"}, {"validFrom": "2027-05-01T00:00:00Z"}, ["spec.validFrom"]),
-    ("no windows", {"schedule": {"timeZone": "UTC", "windows": [{"start": "0 8 * * *", "duration": "8h"}]}}, {},
+    ("no windows", {"schedule": {"cron": "0 8 * * *", "timeZone": "UTC", "duration": "8h"}}, {},
      ["spec.schedule"]),
     ("orphan", {}, {"deletionPolicy": "Orphan"}, ["spec.deletionPolicy"]),
     ("enforce", {"mode": "Observe"}, {"mode": "Enforce"}, ["spec.mode"]),
