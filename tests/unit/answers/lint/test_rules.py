@@ -170,9 +170,7 @@ def test_what_is_no_object_of_ours_is_invalid(tmp_path: Path, broken: dict[str, 
 
 def test_items_of_a_list_and_json_have_positions(tmp_path: Path) -> None:
     file = tmp_path / "list.json"
-    file.write_text(
-        '{"apiVersion": "v1", "kind": "List", "items": [\n' + json.dumps(one_grant("*")) + "]}"
-    )
+    file.write_text('{"apiVersion": "v1", "kind": "List", "items": [\n' + json.dumps(one_grant("*")) + "]}")
     found = [each for each in lint_files([file], NOW) if each.rule.id == "SA010"]
     assert [each.position.line for each in found] == [2]
     assert found[0].position.column > 1
