@@ -1,6 +1,7 @@
 """Files as they were at a revision, from a repository made for the test."""
 
 import os
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import pytest
 from searchaccess.adapters.gitfiles import files_at
 from searchaccess.ports.errors import BadManifest
 
+GIT = shutil.which("git") or "git"
 ENDINGS = (".yaml", ".yml")
 
 
@@ -21,7 +23,7 @@ class Repository:
         name = ("-c", "user.name=test", "-c", "user.email=test@example.com", "-c", "commit.gpgsign=false")
         kept = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
         done = subprocess.run(
-            ["git", "-C", str(self.root), *name, *arguments], check=True, capture_output=True, text=True, env=kept
+            [GIT, "-C", str(self.root), *name, *arguments], check=True, capture_output=True, text=True, env=kept
         )
         return done.stdout.strip()
 

@@ -1,10 +1,12 @@
 """Reads what files declare as the loop does, without Kubernetes, Google or Elasticsearch."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from searchaccess.adapters.clock import SystemClock
-from searchaccess.core.answers.plan.stated import Declared, Stated
+from searchaccess.api.searchaccess import SearchAccessSpec
+from searchaccess.api.searchcluster import SearchClusterSpec
+from searchaccess.core.answers.plan.stated import Declared, Stated, with_defaults
 from searchaccess.core.model.intake.metadata import metadata_of, part
 from searchaccess.engine.inventory.inventory import Inventory
 from searchaccess.engine.inventory.preview import open_gate, preview
@@ -44,7 +46,7 @@ def declared_by(
     return Declared(
         accesses={_ref(raw): stated_in(inventory, raw, meter) for raw in by_kind.get("SearchAccess", ())},
         policies={policy.name: policy for policy in inventory.policies.known()},
-        clusters=_specs(by_kind.get("SearchCluster", ())),
+        clusters=cluster_specs(by_kind.get("SearchCluster", ())),
         approvals={_ref(raw): part(raw, "spec") for raw in by_kind.get("SearchAccessApproval", ())},
         invalid_clusters={name: record.cluster.invalid for name, record in inventory.clusters.items()},
     )
@@ -53,11 +55,12 @@ def declared_by(
 def stated_in(inventory: Inventory, raw: Mapping[str, Any], meter: Meter) -> Stated:
     """Return a SearchAccess as the loop would judge it by an inventory."""
     access = preview(inventory, raw, meter)
-    return Stated(access, open_gate(inventory, access.cluster), part(raw, "spec"))
+    return Stated(access, open_gate(inventory, access.cluster), with_defaults(SearchAccessSpec, part(raw, "spec")))
 
 
-def _specs(clusters: Sequence[Mapping[str, Any]]) -> dict[str, Mapping[str, Any]]:
-    return {metadata_of(raw).name: part(raw, "spec") for raw in clusters}
+def cluster_specs(clusters: Iterable[Mapping[str, Any]]) -> dict[str, Mapping[str, Any]]:
+    """Return the specs of SearchClusters by name, with defaults."""
+    return {metadata_of(raw).name: with_defaults(SearchClusterSpec, part(raw, "spec")) for raw in clusters}
 
 
 def _ref(raw: Mapping[str, Any]) -> str:

@@ -6,10 +6,11 @@ from pathlib import Path
 from typing import Any
 
 from searchaccess.adapters.gitfiles import files_at
+from searchaccess.api.searchaccess import SearchAccessSpec
 from searchaccess.core.answers.plan.files import plan_between
 from searchaccess.core.answers.plan.live import Found, plan_of_run, plan_with_roles
 from searchaccess.core.answers.plan.model import Plan
-from searchaccess.core.answers.plan.stated import Declared, Stated
+from searchaccess.core.answers.plan.stated import Declared, Stated, with_defaults
 from searchaccess.core.clusters.cluster import cluster_from_object
 from searchaccess.core.model.canonical import role_from_json
 from searchaccess.core.model.intake.metadata import metadata_of, part
@@ -18,7 +19,7 @@ from searchaccess.core.rights.ownership import Role
 from searchaccess.engine.inventory.inventory import Inventory
 from searchaccess.engine.inventory.preview import open_gate
 from searchaccess.operator.app import Options, Wired
-from searchaccess.operator.declaring import declared_by, stated_in
+from searchaccess.operator.declaring import cluster_specs, declared_by, stated_in
 from searchaccess.operator.observing import MANIFEST_FILES, ObservedKubernetes, manifests_in, placed, read_manifests
 from searchaccess.operator.once import reconcile_and_look
 from searchaccess.operator.reading import Live
@@ -82,7 +83,9 @@ def _proposed(inventory: Inventory, manifests: Sequence[dict[str, Any]]) -> Decl
     for raw in _of_kind("SearchAccess", manifests):
         access = by_ref.get(_ref(raw))
         if access is not None:
-            accesses[access.ref] = Stated(access, open_gate(inventory, access.cluster), part(raw, "spec"))
+            accesses[access.ref] = Stated(
+                access, open_gate(inventory, access.cluster), with_defaults(SearchAccessSpec, part(raw, "spec"))
+            )
     return _with_rest(accesses, manifests, frozenset(inventory.clusters))
 
 
@@ -98,7 +101,7 @@ def _with_rest(accesses: dict[str, Stated], objects: Sequence[dict[str, Any]], k
     return Declared(
         accesses,
         {metadata_of(raw).name: policy_from_object(raw) for raw in _of_kind("SearchAccessPolicy", objects)},
-        {metadata_of(raw).name: part(raw, "spec") for raw in clusters},
+        cluster_specs(clusters),
         {_ref(raw): part(raw, "spec") for raw in _of_kind("SearchAccessApproval", objects)},
         {metadata_of(raw).name: cluster_from_object(raw).invalid for raw in clusters},
         known,

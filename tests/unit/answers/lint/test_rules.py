@@ -43,7 +43,9 @@ CASES: dict[str, tuple[list[Any], list[Any], str]] = {
     # What it finds, what it does not, and the line that it points to.
     "SA001": (["kind: [\n# searchaccess.dev"], ["kind: [\n# a template {{ of }} something else"], ""),
     "SA002": ([one_grant("Orders")], [one_grant("orders")], "- indices:"),
-    "SA003": ([an_access(), an_access()], [an_access(), an_access(namespace="other"), a_policy("orders")], "name: orders"),
+    "SA003": (
+        [an_access(), an_access()], [an_access(), an_access(namespace="other"), a_policy("orders")], "name: orders",
+    ),
     "SA004": ([one_grant("secret-1"), DENIES], [one_grant("orders-1"), DENIES], "- indices:"),
     "SA005": (
         [one_grant("x-1"), a_policy(mode="Audit", allow=[{"indices": ["y"], "can": ["read"]}])],
@@ -52,7 +54,8 @@ CASES: dict[str, tuple[list[Any], list[Any], str]] = {
     ),
     "SA006": ([an_access(), a_cluster("dev")], [an_access()], "cluster: prod"),
     "SA007": (
-        [an_access(**KEY), a_cluster()], [an_access(**KEY), a_cluster(secretStores=[{"name": "main", "kubernetes": {}}])],
+        [an_access(**KEY), a_cluster()],
+        [an_access(**KEY), a_cluster(secretStores=[{"name": "main", "kubernetes": {}}])],
         "store: main",
     ),
     "SA008": (
@@ -79,7 +82,9 @@ CASES: dict[str, tuple[list[Any], list[Any], str]] = {
         "can:",
     ),
     "SA017": (
-        [an_access(labels=AGENT)], [an_access(labels=AGENT, validUntil="2027-02-01T00:00:00Z"), an_access("b")], "spec:",
+        [an_access(labels=AGENT)],
+        [an_access(labels=AGENT, validUntil="2027-02-01T00:00:00Z"), an_access("b")],
+        "spec:",
     ),
     "SA018": ([an_access(labels=AGENT)], [an_access(labels=AGENT, grants=[LIMITED]), an_access("b")], "can:"),
     "SA019": (

@@ -141,7 +141,7 @@ def loosened_cluster(before: Mapping[str, Any], after: Mapping[str, Any]) -> tup
     """Return what a SearchCluster restricts less, or what of it must be looked at.
 
     Args:
-        before: its spec, as Kubernetes gives it.
+        before: its spec, with defaults.
         after: the same.
     """
     return tuple(_of_cluster(before, after))

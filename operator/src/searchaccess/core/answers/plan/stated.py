@@ -5,10 +5,12 @@ from dataclasses import dataclass, field, replace
 from enum import Enum, auto
 from typing import Any, Final
 
+from searchaccess.api.base import ApiModel
 from searchaccess.api.conditions.reasons import Reason
 from searchaccess.core.answers.plan.roles import Caller
 from searchaccess.core.model.access import Access, Share
 from searchaccess.core.model.consent import NOT_NEEDED
+from searchaccess.core.model.intake.validation import validated
 from searchaccess.core.model.timeboxes.timebox import ALWAYS, Term
 from searchaccess.core.model.workload import Workload
 from searchaccess.core.policy.decision import OPEN, AccessDecision, Do, Gate, decide
@@ -41,6 +43,17 @@ class Effect(Enum):
     """It has none."""
 
 
+def with_defaults(model: type[ApiModel], spec: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return a spec with all defaults, as the API server stores it, so that two of them can be compared.
+
+    Args:
+        model: of the spec.
+        spec: as it is written; one that is invalid stays so.
+    """
+    valid, _ = validated(model, spec)
+    return spec if valid is None else valid.model_dump(mode="json", by_alias=True, exclude_none=True)
+
+
 @dataclass(frozen=True, slots=True)
 class Stated:
     """A SearchAccess in the files.
@@ -48,7 +61,7 @@ class Stated:
     Args:
         access: with what namespaces and policies say of it.
         gate: what the spec of its SearchCluster allows.
-        spec: its spec, as it is written.
+        spec: its spec with defaults; as it is written if it is invalid.
     """
 
     access: Access
@@ -107,7 +120,7 @@ class Declared:
     Args:
         accesses: by ``namespace/name``.
         policies: by name.
-        clusters: specs of SearchClusters by name, as they are written.
+        clusters: specs of SearchClusters by name, with defaults; as they are written if they are invalid.
         approvals: specs of SearchAccessApprovals by ``namespace/name``.
         invalid_clusters: by name, why a SearchCluster cannot be read.
         others: SearchClusters that are known although they are not in the files.
