@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import ExitStack
+from typing import Any
 
 import httpx
 import pytest
@@ -31,7 +32,7 @@ def admin(elasticsearch_server: ElasticsearchServer) -> Iterator[httpx.Client]:
         yield client
 
 
-def has(admin: httpx.Client, role: dict[str, object], asked: dict[str, object]) -> dict[str, object]:
+def has(admin: httpx.Client, role: dict[str, Any], asked: dict[str, Any]) -> dict[str, Any]:
     """Give what a caller with a role has of what is asked."""
     admin.put(f"/_security/role/{NAME}", json=role).raise_for_status()
     as_caller = {"es-security-runas-user": NAME}
@@ -46,7 +47,7 @@ def test_on_indices(admin: httpx.Client) -> None:
     for given in [*known, *CONFINED_WRITE]:
         role = {"indices": [{"names": ["x-*"], "privileges": [given]}]}
         answer = has(admin, role, {"index": [{"names": ["x-1"], "privileges": wanted}]})
-        said = {name for name, yes in answer["index"]["x-1"].items() if yes}  # type: ignore[index]
+        said = {name for name, yes in answer["index"]["x-1"].items() if yes}
         ours = {name for name in wanted if implies(given, name)} - ({AUTO_PUT} if given in ADDS_FIELDS else set())
         assert ours <= said, f"{given} would give less than a plan counts"
         # A name and an action are not compared, and a failure store is not its data stream: these count as new.
@@ -61,5 +62,5 @@ def test_on_the_cluster(admin: httpx.Client) -> None:
     known = sorted(set(builtin) & set(DECLARABLE_ON_CLUSTER))
     for given in known:
         answer = has(admin, {"cluster": [given]}, {"cluster": known})
-        said = {name for name, yes in answer["cluster"].items() if yes}  # type: ignore[attr-defined]
+        said = {name for name, yes in answer["cluster"].items() if yes}
         assert {name for name in known if implies_on_cluster(given, name)} == said, given

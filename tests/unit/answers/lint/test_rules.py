@@ -18,7 +18,7 @@ from tests.unit.builders import a_grant
 
 NOW = datetime(2027, 1, 1, 10, tzinfo=UTC)
 AGENT = {"searchaccess.dev/workload": "ai-agent"}
-KEY = {"auth": "ApiKey", "credential": {"store": "main", "name": "orders"}}
+KEY: dict[str, Any] = {"auth": "ApiKey", "credential": {"store": "main", "name": "orders"}}
 LIMITED = a_grant("orders-*", where={"term": {"region": "eu"}})
 
 

@@ -1,6 +1,7 @@
 """What is newly allowed, and what is no longer."""
 
 import json
+from typing import Any
 
 import pytest
 from hypothesis import event, given, settings
@@ -22,7 +23,7 @@ _QUERIES = ["", canonical_json({"term": {"region": "eu"}}), canonical_json({"ter
 _FAMILIES = families(24)
 
 
-def an_entry(*names: str, can: tuple[str, ...] = ("read",), query: str = "", **more: tuple[str, ...]) -> Entry:
+def an_entry(*names: str, can: tuple[str, ...] = ("read",), query: str = "", **more: Any) -> Entry:
     return Entry(tuple(sorted(names)), tuple(sorted(can)), query=query, **more)
 
 

@@ -20,6 +20,13 @@ def test_equal_files_change_nothing() -> None:
     assert (plan.roles, plan.objects, plan.code, plan.widens) == ((), (), Exit.IN_SYNC, False)
 
 
+def test_a_default_that_is_written_down_changes_nothing() -> None:
+    """The API server stores defaults, files rarely have them."""
+    written = an_access(mode="Enforce", suspend=False, deletionPolicy="Delete", auth="IdentityToken", clusterCan=[])
+    before = [an_access(), a_cluster()]
+    assert planned(before, [written, a_cluster(drift={"probeEvery": "2s"})]).objects == ()
+
+
 def test_the_order_of_files_and_lists_changes_nothing_for_callers() -> None:
     before = [an_access(grants=[a_grant("a", "b"), a_grant("c", can=["read", "write"])]), an_access("other")]
     after = [an_access("other"), an_access(grants=[a_grant("c", can=["write", "read"]), a_grant("b", "a")])]
@@ -71,7 +78,7 @@ def test_a_workload_stands_for_its_account() -> None:
 
 
 def test_an_api_key_is_a_caller_of_its_own() -> None:
-    key = {"auth": "ApiKey", "credential": {"store": "main", "name": "orders"}}
+    key: dict[str, Any] = {"auth": "ApiKey", "credential": {"store": "main", "name": "orders"}}
     plan = planned([an_access(grants=[READ], **key)], [an_access(grants=[WRITE], **key)])
     assert [(role.caller, role.kind) for role in plan.roles] == [("credential shop/orders", Kind.WIDENED)]
 
@@ -199,7 +206,8 @@ POLICIES: list[tuple[str, dict[str, Any], dict[str, Any], list[str]]] = [
     ("fewer subjects", {"subjects": [{"projects": ["a"]}, {"projects": ["b"]}]}, {"subjects": [{"projects": ["b"]}]},
      []),
     ("fewer places", {"allow": ALLOW}, {"allow": ALLOW, "match": {"clusters": ["prod"]}}, ["spec.match.clusters"]),
-    ("more places", {"allow": ALLOW, "match": {"clusters": ["prod"]}}, {"allow": ALLOW, "match": {"clusters": ["dev", "prod"]}}, []),
+    ("more places", {"allow": ALLOW, "match": {"clusters": ["prod"]}},
+     {"allow": ALLOW, "match": {"clusters": ["dev", "prod"]}}, []),
     ("everywhere", {"allow": ALLOW, "match": {"clusters": ["prod"]}}, {"allow": ALLOW}, []),
 ]  # fmt: skip
 
