@@ -17,7 +17,7 @@ from searchaccess.core.model.canonical import Entry, RoleBody
 from searchaccess.core.model.restrictions.union import Fields, allows_fields, fields_of
 from searchaccess.core.patterns.containment import measured
 from searchaccess.core.patterns.expressions import Expression, complement, intersection, union
-from searchaccess.core.patterns.meeting import can_meet, expression_of, has_names
+from searchaccess.core.patterns.meeting import STEPS, can_meet, expression_of, has_names
 
 MOST_STEPS: Final = 2_000_000
 """That the comparison of all roles of one plan takes: some seconds. Then everything counts as new."""
@@ -175,6 +175,7 @@ def _fields_outside(pattern: str, entry: Entry, seeing: Sequence[Entry], effort:
     wide = [each for each in seeing if allows_fields(fields_of(each), wanted).yes]
     if (alone := _outside(pattern, wide, effort)) is None:
         return None
+    effort.steps -= STEPS * len(seeing)
     lists = tuple(dict.fromkeys(fields_of(each) for each in seeing))
     if len(lists) > _MOST_FIELD_LISTS:
         return alone[0], False

@@ -131,11 +131,11 @@ def plan_with_roles(declared: Declared, found: Found, clusters: Collection[str])
     for ref, stated in wanted.items():
         if stated.effect is Effect.GRANTED and not stated.access.has_credential:
             after.add(_caller(stated, found.callers.get(ref)), ref, stated.share)
-    problems = (
-        replace(each, change=Object.SAME, note=_note(declared.accesses.get(each.name)))
+    said = (
+        replace(each, change=Object.SAME, note=_note(declared.accesses.get(each.name), clusters))
         for each in changes_between(Declared(), declared)
-        if each.problem or each.verdicts
     )
+    problems = [each for each in said if each.problem or each.verdicts or each.note]
     return Plan("elasticsearch", compare(found.rights, after), sorted_objects(problems))
 
 
@@ -144,5 +144,10 @@ def _caller(stated: Stated, known: Caller | None) -> Caller:
     return known if known and isinstance(stated.access.subject, Workload) else stated.caller
 
 
-def _note(stated: Stated | None) -> str:
-    return "its credential was not compared" if stated and stated.access.has_credential else ""
+def _note(stated: Stated | None, clusters: Collection[str]) -> str:
+    """Return why the rights of a SearchAccess were not compared; empty: they were."""
+    if stated is None:
+        return ""
+    if stated.access.cluster not in clusters:
+        return f"its rights were not compared: it names SearchCluster {stated.access.cluster}"
+    return "its credential was not compared: only the operator knows it" if stated.access.has_credential else ""
