@@ -17,7 +17,7 @@ from tests.unit.builders import a_grant
 from tests.unit.cli.program import environment
 
 ROOT = Path(__file__).parents[3]
-GITHUB: dict[str, Any] = yaml.safe_load((ROOT / "examples" / "ci" / "github" / "access.yml").read_text())
+GITHUB: dict[Any, Any] = yaml.safe_load((ROOT / "examples" / "ci" / "github" / "access.yml").read_text())
 GITLAB: dict[str, Any] = yaml.safe_load((ROOT / "examples" / "ci" / "gitlab" / "access.gitlab-ci.yml").read_text())
 STEPS: dict[str, dict[str, Any]] = {
     step.get("name") or step.get("uses") or step["run"]: step for step in GITHUB["jobs"]["review"]["steps"]
@@ -94,6 +94,7 @@ def test_actions_are_pinned_and_rights_are_few() -> None:
         "contents": "read", "pull-requests": "write", "security-events": "write"
     }  # fmt: skip
     # Not pull_request_target: a job with rights never reads files of strangers.
+    # YAML reads `on` as true.
     assert set(GITHUB[True]) == {"pull_request"}
     with_secrets = [name for name, step in STEPS.items() if "GH_TOKEN" in step.get("env", {})]
     for name in with_secrets:

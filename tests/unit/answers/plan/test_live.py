@@ -74,7 +74,7 @@ def test_roles_of_other_installations_are_left_out() -> None:
 
 
 def test_what_was_not_compared_is_named() -> None:
-    key = {"auth": "ApiKey", "credential": {"store": "main", "name": "orders"}}
+    key: dict[str, Any] = {"auth": "ApiKey", "credential": {"store": "main", "name": "orders"}}
     plan = compared([an_access("key", **key), an_access("elsewhere", cluster="dev")])
     assert {each.name: each.note.partition(":")[0] for each in plan.objects} == {
         "shop/key": "its credential was not compared", "shop/elsewhere": "its rights were not compared"
@@ -111,8 +111,7 @@ def test_what_failed_makes_a_plan_incomplete_only_where_it_matters() -> None:
     declared = declared_by([an_access("orders")], clock=Stopped())
     lines = (a_line("shop/orders"), a_line("shop/other", "Rejected"))
     assert plan_of_run(Summary(lines, changes=()), declared, declared).code is Exit.IN_SYNC
-    lines = (a_line("shop/orders", "Rejected"),)
-    plan = plan_of_run(Summary(lines, changes=()), declared, declared)
+    plan = plan_of_run(Summary((a_line("shop/orders", "Rejected"),), changes=()), declared, declared)
     assert (plan.code, plan.objects[0].problem) == (Exit.FAILED, "Rejected: why")
     unreachable = Summary((a_line("prod", "Unreachable", "SearchCluster"),), changes=())
     assert plan_of_run(unreachable, declared, declared).code is Exit.FAILED
