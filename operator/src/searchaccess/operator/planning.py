@@ -1,13 +1,10 @@
-"""Plans: what manifests would change, by a dry run of the loop, or from files alone."""
+"""Plans: what manifests would change now, by a dry run of the loop, or by the roles of one cluster."""
 
 import asyncio
 from collections.abc import Collection, Sequence
-from pathlib import Path
 from typing import Any
 
-from searchaccess.adapters.gitfiles import files_at
 from searchaccess.api.searchaccess import SearchAccessSpec
-from searchaccess.core.answers.plan.files import plan_between
 from searchaccess.core.answers.plan.live import Found, plan_of_run, plan_with_roles
 from searchaccess.core.answers.plan.model import Plan
 from searchaccess.core.answers.plan.stated import Declared, Stated, with_defaults
@@ -20,37 +17,10 @@ from searchaccess.engine.inventory.inventory import Inventory
 from searchaccess.engine.inventory.preview import open_gate
 from searchaccess.operator.app import Options, Wired
 from searchaccess.operator.declaring import cluster_specs, declared_by, stated_in
-from searchaccess.operator.observing import MANIFEST_FILES, ObservedKubernetes, manifests_in, placed, read_manifests
+from searchaccess.operator.observing import ObservedKubernetes, placed
 from searchaccess.operator.once import reconcile_and_look
 from searchaccess.operator.reading import Live
-from searchaccess.ports.errors import BadManifest
 from searchaccess.ports.meter import Meter
-
-
-def plan_against_revision(paths: Sequence[Path], revision: str, namespace: str = "") -> Plan:
-    """Return what files change since a revision of their git repository: no server is asked.
-
-    Args:
-        paths: files and folders of the working tree. What was deleted since the revision counts as removed.
-        revision: what they are compared with, such as ``origin/main``.
-        namespace: for SearchAccesses without one; empty: ``default``.
-
-    Raises:
-        BadManifest: a file cannot be read, or there is no such revision.
-    """
-    before = [raw for path in paths for raw in _manifests_at(path, revision, namespace)]
-    after = read_manifests(paths, namespace)
-    return plan_between(declared_by(before), declared_by(after), revision)
-
-
-def _manifests_at(path: Path, revision: str, namespace: str) -> list[dict[str, Any]]:
-    texts = []
-    for name, content in files_at(path, revision, MANIFEST_FILES).items():
-        try:
-            texts.append((f"{name} at {revision}", content.decode()))
-        except UnicodeDecodeError:
-            raise BadManifest(f"{name} at {revision}: it cannot be read as YAML (UnicodeDecodeError)") from None
-    return manifests_in(texts, namespace, told=False)
 
 
 async def plan_live(options: Options, stop: asyncio.Event, *, only: Collection[str] = (), within: float) -> Plan:

@@ -126,7 +126,7 @@ def _expect_alone(files: list[Path], has_server: bool, cluster: str) -> None:  #
 
 
 def _against(files: list[Path], revision: str, namespace: str, common: Common) -> "Plan":
-    from searchaccess.operator.planning import plan_against_revision
+    from searchaccess.operator.revisions import plan_against_revision
     from searchaccess.ports.errors import BadManifest
 
     common.begin()
