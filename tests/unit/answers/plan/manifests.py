@@ -7,7 +7,7 @@ from searchaccess.api.constants import API_VERSION
 from searchaccess.core.answers.plan.files import plan_between
 from searchaccess.core.answers.plan.model import ObjectChange, Plan
 from searchaccess.operator.declaring import declared_by
-from tests.unit.builders import a_grant, a_search_access
+from tests.unit.builders import a_search_access
 
 NOW = "2027-01-01T10:00:00Z"
 
@@ -61,6 +61,3 @@ def planned(before: list[Any], after: list[Any]) -> Plan:
 def manifest(plan: Plan, name: str) -> ObjectChange:
     (found,) = [each for each in plan.objects if each.name == name]
     return found
-
-
-__all__ = ["a_grant"]

@@ -7,13 +7,13 @@ import pytest
 from hypothesis import event, given, settings
 from hypothesis import strategies as st
 
-from searchaccess.core.answers.plan.cover import Effort, gains
+from searchaccess.core.answers.plan.cover import Effort, _Known, gains
 from searchaccess.core.answers.plan.documents import shows_all_of
 from searchaccess.core.answers.plan.implied import implies, implies_on_cluster
 from searchaccess.core.answers.plan.model import Kind, in_words
 from searchaccess.core.answers.plan.roles import Caller, change_of
 from searchaccess.core.model.canonical import Entry, RoleBody, canonical_json
-from tests.support.effort import examples
+from tests.support.effort import examples, many
 from tests.support.families import families
 from tests.unit.answers.plan.oracle import CLOSURE, widens
 
@@ -214,3 +214,13 @@ def test_what_is_no_json_is_only_within_itself() -> None:
     assert shows_all_of("{{x}}", "{{x}}")
     assert not shows_all_of("{{x}}", json.dumps({"term": {"a": 1}}))
     assert not shows_all_of("{{x}}", "")
+
+
+def test_only_entries_near_a_pattern_are_compared_with_it() -> None:
+    entries = [an_entry(f"t{number}-*", f"x{number}-*") for number in range(many(2_000))]
+    known = _Known([*entries, an_entry("t1-a", "other"), an_entry("/.*z/")])
+    assert sorted(name for entry in known.near("t1-*") for name in entry.indices) == ["/.*z/", "t1-*", "t1-a"]
+    changed = a_role(*(an_entry(*entry.names, can=("delete", "read")) for entry in entries))
+    effort = Effort()
+    assert len(gains(changed, a_role(*entries), effort)) == 2 * len(entries)
+    assert effort.steps > 0

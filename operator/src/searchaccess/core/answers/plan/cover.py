@@ -6,7 +6,7 @@ new unless the entries before cover all of it, several of them together if need 
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import chain, combinations
 from typing import Final
@@ -17,7 +17,7 @@ from searchaccess.core.model.canonical import Entry, RoleBody
 from searchaccess.core.model.restrictions.union import Fields, allows_fields, fields_of
 from searchaccess.core.patterns.containment import measured
 from searchaccess.core.patterns.expressions import Expression, complement, intersection, union
-from searchaccess.core.patterns.meeting import STEPS, can_meet, expression_of, has_names
+from searchaccess.core.patterns.meeting import STEPS, Prefixes, can_meet, expression_of, has_names
 
 MOST_STEPS: Final = 2_000_000
 """That the comparison of all roles of one plan takes: some seconds. Then everything counts as new."""
@@ -80,7 +80,8 @@ def gains(after: RoleBody, before: RoleBody, effort: Effort | None = None) -> tu
         effort: how much may be compared.
     """
     effort = effort or Effort()
-    found = list(chain.from_iterable(_of_entry(entry, before.entries, effort) for entry in after.entries))
+    known = _Known(before.entries)
+    found = list(chain.from_iterable(_of_entry(entry, known, effort) for entry in after.entries))
     lacking = [name for name in after.cluster if not any(implies_on_cluster(given, name) for given in before.cluster)]
     if lacking:
         found.append(Gain("", tuple(lacking), more="cluster"))
@@ -89,12 +90,38 @@ def gains(after: RoleBody, before: RoleBody, effort: Effort | None = None) -> tu
     return tuple(dict.fromkeys(found))
 
 
-def _of_entry(entry: Entry, before: Sequence[Entry], effort: Effort) -> Iterator[Gain]:
+class _Known:
+    """Entries by their index patterns: a caller may have thousands, of which few are near another pattern.
+
+    Args:
+        entries: what was allowed before.
+    """
+
+    def __init__(self, entries: Sequence[Entry]) -> None:
+        self.applications = [entry for entry in entries if entry.application]
+        self._prefixes = Prefixes()
+        self._having: dict[str, list[Entry]] = {}
+        for entry in entries:
+            for name in () if entry.application else entry.indices:
+                if name not in self._having:
+                    self._prefixes.add(name)
+                self._having.setdefault(name, []).append(entry)
+
+    def near(self, pattern: str) -> list[Entry]:
+        """Return the entries with the names that can match what a pattern matches, each with no other names."""
+        names = dict[Entry, list[str]]()
+        for name in self._prefixes.near(pattern):
+            for entry in self._having[name]:
+                names.setdefault(entry, []).append(name)
+        return [replace(entry, names=tuple(found)) for entry, found in names.items()]
+
+
+def _of_entry(entry: Entry, before: _Known, effort: Effort) -> Iterator[Gain]:
     if entry.application:
-        yield from _of_application(entry, before)
+        yield from _of_application(entry, before.applications)
         return
-    beside = [each for each in before if _is_comparable(entry, each)]
     for pattern in entry.indices:
+        beside = [each for each in before.near(pattern) if _is_comparable(entry, each)]
         by_reason = dict[tuple[str, str, bool], list[str]]()
         for privilege in entry.privileges:
             if privilege != "none" and (new := _new(entry, pattern, privilege, beside, effort)):
