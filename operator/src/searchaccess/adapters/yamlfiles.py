@@ -1,4 +1,4 @@
-"""What can be wrong with a file of YAML."""
+"""How files of YAML are read, and what can be wrong with them."""
 
 from typing import Final
 
@@ -16,6 +16,16 @@ UNREADABLE: Final = (
     ValueError,
 )
 """All that reading one may raise."""
+
+
+class PlainLoader(yaml.SafeLoader):
+    """Reads YAML as kubectl does, which converts it to JSON: a time is a string."""
+
+
+PlainLoader.yaml_implicit_resolvers = {
+    first: [(tag, pattern) for tag, pattern in known if tag != "tag:yaml.org,2002:timestamp"]
+    for first, known in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
 
 
 def line_of(error: BaseException) -> str:

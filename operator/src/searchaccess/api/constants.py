@@ -27,6 +27,9 @@ ANNOTATION_REQUESTED_BY: Final = f"{GROUP}/requested-by"
 ANNOTATION_BREAK_GLASS: Final = f"{GROUP}/break-glass"
 """On a SearchAccess: why it needs its rights before anybody can approve them."""
 
+ANNOTATION_LINT_IGNORE: Final = f"{GROUP}/lint-ignore"
+"""On any object: rules of ``searchaccess lint`` that do not apply to it, such as ``SA010, SA013``."""
+
 LABEL_WORKLOAD: Final = f"{GROUP}/workload"
 """On a SearchAccess: what kind of workload it is for."""
 

@@ -27,6 +27,7 @@ from searchaccess.cli.pages.argo import argo_files
 from searchaccess.cli.pages.chart import CHART, chart_page
 from searchaccess.cli.pages.cli import cli_page
 from searchaccess.cli.pages.dashboard import dashboard, gateway_dashboard
+from searchaccess.cli.pages.lint import lint_page
 from searchaccess.cli.pages.markdown import COMMAND, as_code, page, table
 from searchaccess.core.gateway.render import render_bootstrap, render_certificate
 from searchaccess.core.gateway.render.paths import IN_THE_CHART
@@ -285,6 +286,7 @@ _PAGES: Final[dict[str, Callable[[], str]]] = {
     "docs/api.md": api_page,
     "docs/metrics.md": metrics_page,
     "docs/cli.md": cli_page,
+    "docs/lint.md": lint_page,
 }
 
 

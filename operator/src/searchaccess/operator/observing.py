@@ -12,7 +12,7 @@ from typing import Any, Final
 import structlog
 import yaml
 
-from searchaccess.adapters.yamlfiles import UNREADABLE, line_of
+from searchaccess.adapters.yamlfiles import UNREADABLE, PlainLoader, line_of
 from searchaccess.api.constants import API_VERSION, GROUP
 from searchaccess.api.credentials import SECRET_PATTERN
 from searchaccess.api.vouching import AdmissionObject
@@ -37,7 +37,7 @@ _LONGEST_PREFIX: Final = 248
 """Characters of ``generateName``; five more follow."""
 _NEVER_GIVEN: Final = frozenset({"deletionTimestamp", "deletionGracePeriodSeconds"})
 """Fields that the API server ignores when an object is created."""
-_FILES: Final = frozenset({".yaml", ".yml", ".json"})
+MANIFEST_FILES: Final = (".yaml", ".yml", ".json")
 
 log = structlog.get_logger(__name__)
 
@@ -52,16 +52,30 @@ def read_manifests(paths: Collection[Path], namespace: str = "") -> list[dict[st
     Raises:
         BadManifest: a file is invalid, or has a SearchAccess of another namespace; the message names it.
     """
+    files = ((file, "standard input" if file == STANDARD_INPUT else str(file)) for file in _files(paths))
+    return manifests_in(((name, _text_of(file, name)) for file, name in files), namespace, told=bool(paths))
+
+
+def manifests_in(texts: Iterable[tuple[str, str]], namespace: str = "", *, told: bool = True) -> list[dict[str, Any]]:
+    """Read our objects in the contents of files.
+
+    Args:
+        texts: names of files, and what they contain.
+        namespace: for SearchAccesses without one; empty: these stay unchanged.
+        told: whether it is logged how many were found.
+
+    Raises:
+        BadManifest: a file is invalid, or has a SearchAccess of another namespace; the message names it.
+    """
     found, others = list[dict[str, Any]](), 0
-    for file in _files(paths):
-        name = "standard input" if file == STANDARD_INPUT else str(file)
-        for raw in _documents(file, name):
+    for name, text in texts:
+        for raw in _documents(text, name):
             version = raw.get("apiVersion")
             if not isinstance(version, str) or version.partition("/")[0] != GROUP:
                 others += 1
                 continue
             found.append(_checked(name, _named(raw, len(found)), namespace))
-    if paths:
+    if told:
         log.info("read manifests", ours=len(found), others=others)
     return placed(found, namespace) if namespace else found
 
@@ -79,25 +93,21 @@ def placed(manifests: Iterable[dict[str, Any]], namespace: str) -> list[dict[str
 def _files(paths: Iterable[Path]) -> Iterator[Path]:
     for path in paths:
         if path != STANDARD_INPUT and path.is_dir():
-            yield from sorted(item for item in path.rglob("*") if item.suffix in _FILES and item.is_file())
+            yield from sorted(item for item in path.rglob("*") if item.suffix in MANIFEST_FILES and item.is_file())
         else:
             yield path
 
 
-class _Loader(yaml.SafeLoader):
-    """Reads YAML as kubectl does, which converts it to JSON: a time is a string."""
-
-
-_Loader.yaml_implicit_resolvers = {
-    first: [(tag, pattern) for tag, pattern in known if tag != "tag:yaml.org,2002:timestamp"]
-    for first, known in yaml.SafeLoader.yaml_implicit_resolvers.items()
-}
-
-
-def _documents(file: Path, name: str) -> Iterator[dict[str, Any]]:
+def _text_of(file: Path, name: str) -> str:
     try:
-        text = sys.stdin.buffer.read().decode() if file == STANDARD_INPUT else file.read_text(encoding="utf-8")
-        documents = list(yaml.load_all(text, Loader=_Loader))
+        return sys.stdin.buffer.read().decode() if file == STANDARD_INPUT else file.read_text(encoding="utf-8")
+    except UNREADABLE as error:
+        raise BadManifest(f"{name}: it cannot be read as YAML ({type(error).__name__})") from None
+
+
+def _documents(text: str, name: str) -> Iterator[dict[str, Any]]:
+    try:
+        documents = list(yaml.load_all(text, Loader=PlainLoader))
     except RecursionError:
         raise BadManifest(f"{name}: it is nested too deep to be read") from None
     except UNREADABLE as error:
@@ -177,6 +187,12 @@ class ObservedKubernetes:
         self._manifests = {_key(raw): raw for raw in manifests}
         self._there: dict[Plural, set[Key]] = {}
         """Keys in the pages of the current list so far."""
+        self._replaced: dict[Key, dict[str, Any]] = {}
+
+    @property
+    def replaced(self) -> list[dict[str, Any]]:
+        """The objects of the API server that manifests replace, as they were last listed."""
+        return list(self._replaced.values())
 
     async def controller_id(self) -> str:
         """Return the identity of this Kubernetes cluster."""
@@ -204,7 +220,10 @@ class ObservedKubernetes:
             meta = metadata_of(raw)
             key = plural, meta.namespace, meta.name
             there.add(key)
-            merged = _merged(raw, self._manifests[key]) if key in self._manifests else raw
+            merged = raw
+            if key in self._manifests:
+                merged = _merged(raw, self._manifests[key])
+                self._replaced[key] = raw
             items.append(self._logins.put_into(merged, raw) if plural is Plural.CLUSTERS else merged)
         if not page.following:
             new = [_born(key, raw) for key, raw in self._manifests.items() if key[0] is plural and key not in there]
@@ -248,6 +267,11 @@ def _merged(there: dict[str, Any], given: dict[str, Any]) -> dict[str, Any]:
         "spec": given.get("spec"),
         "metadata": {**metadata, "annotations": annotations, "labels": labels, "generation": generation},
     }
+
+
+def as_created(manifests: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return objects as the API server would create them; of several with one name the last."""
+    return [_born(key, raw) for key, raw in {_key(raw): raw for raw in manifests}.items()]
 
 
 def _differ(one: Any, other: Any) -> bool:

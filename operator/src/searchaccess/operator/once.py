@@ -1,8 +1,8 @@
 """Runs that end: after one full reconcile, or after some time."""
 
 import asyncio
-from collections.abc import Collection, Coroutine
-from typing import Any, Final
+from collections.abc import Callable, Collection, Coroutine
+from typing import Any, Final, TypeVar
 
 from searchaccess.core.answers.audits import audits_of
 from searchaccess.core.answers.summary import Summary, line_of, sorted_lines
@@ -14,6 +14,8 @@ from searchaccess.ports.errors import NoSuchCluster, NotStarted, WaitingError
 QUIET: Final = 0.5
 """Seconds without work after which a run is complete."""
 POLL_EVERY: Final = 0.05
+
+T = TypeVar("T")
 
 
 async def reconcile_once(
@@ -31,11 +33,32 @@ async def reconcile_once(
         NoSuchCluster: one of them does not exist.
         ExternalError: it cannot run.
     """
+    summary, _ = await reconcile_and_look(options, stop, lambda _: None, only=only, within=within)
+    return summary
+
+
+async def reconcile_and_look(
+    options: Options, stop: asyncio.Event, look: Callable[[Wired], T], *, only: Collection[str] = (), within: float
+) -> tuple[Summary, T]:
+    """Reconcile everything once as ``reconcile_once`` does, and return what somebody wants to know afterwards, too.
+
+    Args:
+        options: how to run.
+        stop: set to end it early.
+        look: reads what the operator knows at the end, before its connections are closed.
+        only: the SearchClusters to reconcile; empty: all.
+        within: seconds after which it ends, even if not everything was reconciled.
+
+    Raises:
+        NoSuchCluster: one of them does not exist.
+        ExternalError: it cannot run.
+    """
     end = asyncio.get_running_loop().time() + within
     async with wired(options, stop, only, within) as process:
         summary = await _reconcile(process, process.run(stop), _settled(process, only, within, end), stop, only)
+        seen = look(process)
     proposed = {raw["metadata"]["name"] for raw in options.manifests if raw["kind"] == "SearchCluster"}
-    return summary.of_namespace(options.namespace, proposed) if options.namespace else summary
+    return (summary.of_namespace(options.namespace, proposed) if options.namespace else summary), seen
 
 
 async def reconcile_for(options: Options, stop: asyncio.Event, seconds: float) -> Summary:

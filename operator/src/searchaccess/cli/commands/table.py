@@ -32,6 +32,8 @@ class Entry:
 
 
 _ENTRIES: Final = (
+    Entry("lint", "lint", "Find what is wrong or questionable in manifests.", Section.CHANGE),
+    Entry("plan", "plan", "Show what manifests would open and close.", Section.CHANGE),
     Entry("run", "run", "Run the operator.", Section.OPERATE),
     Entry("reconcile", "reconcile", "Reconcile once, or for a while, and report.", Section.OPERATE),
     Entry("audit", "audit", "Report who did what on which index, from which revision.", Section.INSPECT),

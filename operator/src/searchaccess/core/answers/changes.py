@@ -1,7 +1,7 @@
 """The changes that a dry run would make, as objects and fields."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Final
 
@@ -37,6 +37,21 @@ class Action(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class RoleRights:
+    """What a role grants before and after a change.
+
+    Args:
+        principal: whose role it is; empty: its metadata does not say.
+        before: nothing, if there is no role.
+        after: nothing, if the role would be gone.
+    """
+
+    principal: str
+    before: RoleBody
+    after: RoleBody
+
+
+@dataclass(frozen=True, slots=True)
 class Change:
     """One object that would change."""
 
@@ -47,6 +62,8 @@ class Change:
     differences: tuple[Difference, ...] = ()
     owners: tuple[str, ...] = ()
     """SearchAccesses that have, or had, a part in it: ``namespace/name``."""
+    rights: RoleRights | None = field(default=None, compare=False)
+    """Of a role; None: the object is none."""
 
     def to_json(self) -> dict[str, Any]:
         """Return it for scripts."""
@@ -86,9 +103,11 @@ def change_of_role(cluster: str, name: str, before: Role | None, after: Role | N
     if not found and before and after:
         found = diff_metadata(target, after.metadata, before.metadata)
         found += _diff_rest(target, after.body, before.body)
-    records = [record for role in (before, after) if role for record in metadata_from_json(role.metadata).records]
-    owners = tuple(sorted({f"{record.namespace}/{record.name}" for record in records}))
-    return Change(cluster, target, _action(before, after), tuple(found), owners)
+    metadata = [metadata_from_json(role.metadata) for role in (before, after) if role]
+    owners = tuple(sorted({f"{record.namespace}/{record.name}" for each in metadata for record in each.records}))
+    principal = next((each.principal for each in metadata if each.principal), "")
+    rights = RoleRights(principal, *(role.body if role else RoleBody() for role in (before, after)))
+    return Change(cluster, target, _action(before, after), tuple(found), owners, rights)
 
 
 def _diff_rest(target: str, want: RoleBody, have: RoleBody) -> list[Difference]:

@@ -1,0 +1,1 @@
+"""Shows plans and findings to people, and to the programs that annotate pull requests."""

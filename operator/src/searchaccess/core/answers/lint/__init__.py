@@ -1,0 +1,1 @@
+"""Finds what is wrong or questionable in manifests, before they are applied."""
