@@ -57,7 +57,11 @@ class Answered:
         roles, realm = IndexedRoles(self.state.roles, Target(index)), realm_chosen(self.state.realms, None)
         assert realm is not None
         people, callers = People(self.state, roles), Callers(self.state, roles, realm)
-        read = {Kind.CALLER: callers.caller, Kind.USER: people.user, Kind.KEY: people.key}
+        read: dict[Kind, Callable[[str], Holder | None]] = {
+            Kind.CALLER: callers.caller,
+            Kind.USER: people.user,
+            Kind.KEY: people.key,
+        }
         found = [(one, read[one.kind](one.name)) for one in self.asked]
         return roles, [(one, holder) for one, holder in found if holder is not None]
 
@@ -127,9 +131,9 @@ def test_the_documents_and_fields_that_somebody_sees_are_those_that_elasticsearc
 
 def test_everybody_who_may_do_it_is_listed_and_nobody_else(answered: Answered) -> None:
     realm = realm_chosen(answered.state.realms, None)
-    for index in worlds.INDICES:
+    for index in ("excl-a1", "excl-b1"):
         roles, holders = answered.holders(index)
-        for action in ("read", "write", "delete"):
+        for action in ("read", "delete"):
             found = who_can(answered.state, index, question_of(action), realm)
             by_alias = index == "excl-a1"
             listed = {(each.holder.kind, each.holder.name): each for each in found.findings}

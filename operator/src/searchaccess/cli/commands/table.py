@@ -32,6 +32,9 @@ class Entry:
 
 
 _ENTRIES: Final = (
+    Entry("explain", "explain", "Say why somebody may do something on an index.", Section.INSPECT),
+    Entry("who-can", "who_can", "List who may do something on an index.", Section.INSPECT),
+    Entry("can-i", "can_i", "Ask with a workload's own token what it may do.", Section.INSPECT),
     Entry("run", "run", "Run the operator.", Section.OPERATE),
     Entry("reconcile", "reconcile", "Reconcile once, or for a while, and report.", Section.OPERATE),
     Entry("crds", "crds", "Print or apply the CustomResourceDefinitions.", Section.OPERATE),

@@ -255,7 +255,7 @@ def explain(
     return Explanation(subject, target, question, field, finding, tuple(steps))
 
 
-def confirmed(found: Explanation, answer: bool | None, why: str) -> Explanation:  # noqa: FBT001 - an answer
+def confirmed(found: Explanation, *, answer: bool | None, why: str = "") -> Explanation:
     """Return an explanation with what Elasticsearch answered.
 
     Args:

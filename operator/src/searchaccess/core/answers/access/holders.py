@@ -108,8 +108,9 @@ def judge(holder: Holder, roles: IndexedRoles, question: Question, field: str = 
         field: that must be shown; empty: any.
     """
     doubts = [*holder.doubts, *_unseen(holder.given, roles)]
-    sure, some = (_rights(holder, roles, question, only_sure=each) for each in (True, False))
     unsure = [each for each in holder.given if not each.sure and each.role in roles.relevant]
+    sure = _rights(holder, roles, question, only_sure=True)
+    some = _rights(holder, roles, question, only_sure=False) if unsure else sure
     doubts += [f"{each.by} may give role {each.role}: it depends on what is not known of the user" for each in unsure]
     hidden = bool(field and sure and not sure.shows(field))
     if sure and not hidden:
