@@ -16,7 +16,7 @@ from searchaccess.core.rights.foreign.callers import anybody_of, caller_of, name
 from searchaccess.core.rights.foreign.exclusive import Caller
 from searchaccess.core.rights.foreign.mappings import PARTS, ForeignMapping, foreign_mapping, unevaluated
 from searchaccess.core.rights.foreign.near import NearMappings
-from searchaccess.core.rights.foreign.rules import NOBODY, REALM, User, applies
+from searchaccess.core.rights.foreign.rules import EMAIL, NOBODY, REALM, User, applies
 from searchaccess.core.rights.foreign.templates import prefix_of, source_of
 from searchaccess.core.rights.mapping import RoleMapping, mapping_of
 
@@ -79,11 +79,7 @@ class Callers:
             other: the one that the principal is not; empty: not known.
             kind: of the holder.
         """
-        claim = PrincipalClaim.EMAIL if "@" in principal else PrincipalClaim.SUB
-        known = caller_of(principal, "", self._anybody, claim, other)
-        if self.realm and claim is PrincipalClaim.SUB and self.realm.claim is not PrincipalClaim.SUB and not other:
-            # Its name is an address that is not known.
-            known = Caller(principal, "", known.users, known.names, named=False)
+        known = self._known(*((principal, other) if "@" in principal else (other, principal)))
         given, doubts = dict[Given, None](), list(self._blind)
         for mapping in self._near.near(known.names, named=known.named):
             self.evaluated += 1
@@ -96,6 +92,17 @@ class Callers:
             doubts += [f"{by} gives roles by a template that cannot be evaluated" for _ in unseen[:1]]
         about = f"realm {self.realm.name}" if self.realm else "of a realm that is not known"
         return Holder(kind, principal, (*given, *self._common), doubts=tuple(doubts), about=about)
+
+    def _known(self, address: str, unique_id: str) -> Caller:
+        """Return what is known of a caller by its address, its unique id, or both."""
+        by_id = self.realm is not None and self.realm.claim is PrincipalClaim.SUB
+        if unique_id and (by_id or not address):
+            return caller_of(unique_id, "", self._anybody, PrincipalClaim.SUB, address)
+        if by_id:
+            # Its name may be its unique id, which is not known.
+            user = User({**self._anybody.fields, EMAIL: address})
+            return Caller(address, "", (user,), frozenset({address}), named=False)
+        return caller_of(address, "", self._anybody, PrincipalClaim.EMAIL, unique_id)
 
     def _matters(self, mapping: ForeignMapping, role: str) -> bool:
         """Return whether a role counts: one that does not exist may be in a file, but not each by a template is."""
