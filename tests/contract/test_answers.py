@@ -5,6 +5,7 @@ import json
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
@@ -23,10 +24,11 @@ from searchaccess.core.answers.access.state import IndexedRoles, SecurityState, 
 from searchaccess.core.answers.access.whocan import WhoCan, who_can
 from searchaccess.core.clusters.connection import Connection
 from tests.contract import exclusiveworlds as worlds
-from tests.contract.answerworlds import ACTIONS, AnswerWorld, Asked, paths_in
+from tests.contract.answerworlds import ACTIONS, CALLERS, KEYS, USERS, AnswerWorld, Asked, paths_in
 from tests.stack.elasticsearch import ElasticsearchServer
 
 T = TypeVar("T")
+WORLDS: Final = CALLERS + USERS + KEYS
 ON: Final = (*worlds.INDICES, "logs-1")
 
 
@@ -52,9 +54,10 @@ class Answered:
     asked: list[Asked]
     state: SecurityState
 
-    def holders(self, index: str) -> tuple[IndexedRoles, list[tuple[Asked, Holder]]]:
-        """Return all of them as what was read says, for an index by its own name."""
-        roles, realm = IndexedRoles(self.state.roles, Target(index)), realm_chosen(self.state.realms, None)
+    @cached_property
+    def holders(self) -> list[tuple[Asked, Holder]]:
+        """All of them as what was read says, whichever index is asked about."""
+        roles, realm = self.roles("excl-a1"), realm_chosen(self.state.realms, None)
         assert realm is not None
         people, callers = People(self.state, roles), Callers(self.state, roles, realm)
         read: dict[Kind, Callable[[str], Holder | None]] = {
@@ -63,7 +66,11 @@ class Answered:
             Kind.KEY: people.key,
         }
         found = [(one, read[one.kind](one.name)) for one in self.asked]
-        return roles, [(one, holder) for one, holder in found if holder is not None]
+        return [(one, holder) for one, holder in found if holder is not None]
+
+    def roles(self, index: str) -> IndexedRoles:
+        """Return the roles that have anything on an index by its own name: Elasticsearch was asked about that."""
+        return IndexedRoles(self.state.roles, Target(index))
 
 
 @pytest.fixture(scope="module")
@@ -84,11 +91,11 @@ def answered(elasticsearch_server: ElasticsearchServer, admin: httpx.Client) -> 
 
 def test_what_somebody_may_do_is_what_elasticsearch_says(answered: Answered) -> None:
     outcomes = Counter[Outcome]()
+    assert len(answered.holders) == len(answered.asked) == WORLDS
     for index in ON:
-        roles, holders = answered.holders(index)
-        assert len(holders) == len(answered.asked)
+        roles = answered.roles(index)
         for action in ACTIONS:
-            for one, holder in holders:
+            for one, holder in answered.holders:
                 found, really = judge(holder, roles, question_of(action)), one.may[index, action]
                 outcomes[found.outcome] += 1
                 assert not (really and found.outcome is Outcome.NO), (index, action, one.name, found)
@@ -115,8 +122,8 @@ def _cells(rights: Rights) -> frozenset[tuple[str, str]]:
 def test_the_documents_and_fields_that_somebody_sees_are_those_that_elasticsearch_shows(answered: Answered) -> None:
     restricted = 0
     for index in worlds.INDICES:
-        roles, holders = answered.holders(index)
-        for one, holder in holders:
+        roles = answered.roles(index)
+        for one, holder in answered.holders:
             found = judge(holder, roles, question_of("read"))
             if found.outcome is Outcome.UNKNOWN or (found.rights and found.rights.how):
                 continue
@@ -131,18 +138,17 @@ def test_the_documents_and_fields_that_somebody_sees_are_those_that_elasticsearc
 
 def test_everybody_who_may_do_it_is_listed_and_nobody_else(answered: Answered) -> None:
     realm = realm_chosen(answered.state.realms, None)
-    for index in ("excl-a1", "excl-b1"):
-        roles, holders = answered.holders(index)
-        for action in ("read", "delete"):
-            found = who_can(answered.state, index, question_of(action), realm)
-            by_alias = index == "excl-a1"
-            listed = {(each.holder.kind, each.holder.name): each for each in found.findings}
-            for one, holder in holders:
-                row = listed.get((one.kind, one.name))
-                if one.may[index, action]:
-                    assert row is not None or _is_covered(found, holder, roles), (index, action, one.name)
-                elif row is not None and row.outcome is Outcome.YES and row.rights and not row.acting_as:
-                    assert row.rights.how or by_alias, (index, action, row)
+    for index, action in (("excl-a1", "read"), ("excl-b1", "delete")):
+        roles = answered.roles(index)
+        found = who_can(answered.state, index, question_of(action), realm)
+        by_alias = index == "excl-a1"
+        listed = {(each.holder.kind, each.holder.name): each for each in found.findings}
+        for one, holder in answered.holders:
+            row = listed.get((one.kind, one.name))
+            if one.may[index, action]:
+                assert row is not None or _is_covered(found, holder, roles), (index, action, one.name)
+            elif row is not None and row.outcome is Outcome.YES and row.rights and not row.acting_as:
+                assert row.rights.how or by_alias, (index, action, row)
     assert found.work.patterns < 200
 
 

@@ -5,10 +5,11 @@ from typing import Any
 
 import pytest
 
+from searchaccess.api.searchcluster import PrincipalClaim
 from searchaccess.core.answers.access.actions import question_of
 from searchaccess.core.answers.access.callers import Callers, realm_chosen
 from searchaccess.core.answers.access.explain import Explanation, Says, confirmed, explain, steps_of_access
-from searchaccess.core.answers.access.holders import Outcome, People
+from searchaccess.core.answers.access.holders import Outcome, People, judge
 from searchaccess.core.answers.access.state import IndexedRoles, Realm, SecurityState, Target, anonymous_in, realms_in
 from searchaccess.core.answers.access.subjects import NoSubjectError, SubjectKind, subject_of
 from searchaccess.core.answers.access.words import rules_in_words
@@ -103,6 +104,19 @@ def test_what_elasticsearch_says_itself_counts() -> None:
     assert special.outcome is Outcome.YES, "Elasticsearch was asked about searches"
 
 
+def test_who_may_act_as_somebody_who_may_may() -> None:
+    given = state({"reads": role(entry("orders-*")), "proxy": role(run_as=["ada"])}, users=[user("ada", "reads")])
+    roles = IndexedRoles(given.roles, TARGET)
+    people = People(state(users=[user("gateway", "proxy")]), roles)
+    users = [judge(each, roles, READ) for each in People(given, roles).users()]
+    [gateway] = [people.user("gateway")]
+    assert gateway is not None
+    found = explain("user:gateway", [gateway], roles, TARGET, READ, users=users)
+    assert (found.outcome, found.acting_as) == (Outcome.YES, "ada")
+    assert (Says.GRANTS, "run_as", "ada") in says(found)
+    assert confirmed(found, answer=False).outcome is Outcome.YES, "Elasticsearch was asked about itself"
+
+
 def test_nobody_of_a_name_is_unknown() -> None:
     assert explained(state(), "eve", caller=False).outcome is Outcome.UNKNOWN
 
@@ -168,7 +182,7 @@ def test_realms_and_anonymous_roles_are_read_from_the_settings() -> None:
     authc = {"realms": {"jwt": jwt, "ldap": {"corp": {"order": "2"}}}, "anonymous": {"roles": ["guest"]}}
     nodes = {"n": {"settings": {"xpack": {"security": {"authc": authc}}}}}
     google, corp = realms_in(nodes)
-    assert (google.name, google.issuer, google.claim, google.claimed) == ("google", "https://a", "sub", {"groups"})
+    assert google == Realm("google", "jwt", "https://a", PrincipalClaim.SUB, frozenset({"groups"}))
     assert (corp.name, corp.kind, anonymous_in(nodes), anonymous_in({})) == ("corp", "ldap", ("guest",), ())
     assert realm_chosen((google, corp), None) == google
     assert realm_chosen((google, corp), Realm("other")) == Realm("other")

@@ -73,6 +73,16 @@ def test_a_role_mapping_of_somebody_else_widens_a_caller() -> None:
     assert (others.holder.kind, others.holder.name) == (Kind.MAPPING, "extra")
 
 
+def test_users_of_another_realm_are_a_row_however_it_is_named() -> None:
+    for wanted in ("corp", ["corp", "google"], "c*", "/c.*/"):
+        rules = {"all": [{"field": {"realm.name": wanted}}, {"field": {"username": ORDERS}}]}
+        found = asked(state({"reads": READS}, mappings={"corp": given_by_mapping("reads", rules=rules)}))
+        assert (Kind.MAPPING, "corp", Outcome.YES) in rows(found), wanted
+    rules = {"all": [{"field": {"realm.name": "google"}}, {"field": {"username": ORDERS}}]}
+    found = asked(state({"reads": READS}, mappings={"own": given_by_mapping("reads", rules=rules)}))
+    assert rows(found) == [(Kind.CALLER, ORDERS, Outcome.YES)]
+
+
 def test_a_role_that_cannot_be_seen_is_no_no() -> None:
     mappings = {"files": given_by_mapping("in-a-file", rules=SALES)}
     found = asked(state({"odd": dict(UNREADABLE)}, mappings=mappings, users=[user("ada", "odd"), user("bob", "gone")]))
@@ -107,6 +117,10 @@ def test_who_may_act_as_a_user_gets_what_that_user_gets() -> None:
     found = asked(state(roles, users=[user("ada", "reads"), user("gateway", "proxy"), user("eve", "proxy-of-none")]))
     acting = {each.holder.name: each.acting_as for each in found.findings if each.acting_as}
     assert acting == {"gateway": "ada"}
+    mappings = {"ops": given_by_mapping("proxy", rules={"field": {"username": ORDERS}})}
+    found = asked(state(roles, mappings=mappings, users=[user("ada", "reads")]))
+    acting = {each.holder.name: each.acting_as for each in found.findings if each.acting_as}
+    assert acting == {ORDERS: "ada", "ops": "ada"}
 
 
 def test_a_key_without_rights_of_its_own_has_those_of_its_owner() -> None:

@@ -17,7 +17,7 @@ from searchaccess.core.answers.access.explain import (
     explain,
     steps_of_access,
 )
-from searchaccess.core.answers.access.holders import Holder, Kind, People
+from searchaccess.core.answers.access.holders import Holder, Kind, Outcome, People, judge, runs_as
 from searchaccess.core.answers.access.state import IndexedRoles, Realm, SecurityState, Target, target_of
 from searchaccess.core.answers.access.subjects import Subject, SubjectKind
 from searchaccess.core.answers.access.whocan import WhoCan, unseen_in, who_can
@@ -146,13 +146,20 @@ async def why(asking: Asking, subject: Subject, shown: str, index: str, question
     target = target_of(index, asking.state.names)
     roles = IndexedRoles(asking.state.roles, target)
     before, holders = _Finding(asking, roles, target, question).of(subject)
-    found = explain(shown, holders, roles, target, question, field, before)
+    people = People(asking.state, roles)
+    judged = (judge(each, roles, question, field) for each in people.users()) if _may_act(holders, roles) else ()
+    users = [each for each in judged if each.outcome is not Outcome.NO]
+    found = explain(shown, holders, roles, target, question, field, before, users)
     found = replace(
         found,
         unread=(*asking.state.unread(), *asking.declared.gaps),
         unseen=unseen_in(asking.state),
     )
     return await _verified(asking, found, holders)
+
+
+def _may_act(holders: Sequence[Holder], roles: IndexedRoles) -> bool:
+    return any(runs_as(each, roles) for each in holders)
 
 
 @dataclass(frozen=True, slots=True)

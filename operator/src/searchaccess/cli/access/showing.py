@@ -164,6 +164,8 @@ def who_data(found: WhoCan, asking: Asking) -> dict[str, Any]:
 def _sources(finding: Finding) -> list[str]:
     by: Mapping[str, str] = {each.role: each.by for each in finding.holder.given}
     sources = finding.rights.sources if finding.rights else ()
+    if finding.holder.own:
+        return ["its own rights"] if len(finding.holder.own) == 1 else ["its own rights, within those of its owner"]
     return [f"{source} by {by[source]}" if source in by else source for source in sources]
 
 

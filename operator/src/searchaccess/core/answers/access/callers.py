@@ -16,7 +16,7 @@ from searchaccess.core.rights.foreign.callers import anybody_of, caller_of, name
 from searchaccess.core.rights.foreign.exclusive import Caller
 from searchaccess.core.rights.foreign.mappings import PARTS, ForeignMapping, foreign_mapping, unevaluated
 from searchaccess.core.rights.foreign.near import NearMappings
-from searchaccess.core.rights.foreign.rules import EMAIL, NOBODY, REALM, User, applies
+from searchaccess.core.rights.foreign.rules import EMAIL, NOBODY, REALM, User, applies, literals
 from searchaccess.core.rights.foreign.templates import prefix_of, source_of
 from searchaccess.core.rights.mapping import RoleMapping, mapping_of
 
@@ -24,8 +24,6 @@ _NAMING: Final = re.compile(
     r"(?P<before>[^{}]*)\{\{(?P<tag>username|metadata\.jwt_claim_(?:sub|email))\}\}(?P<after>[^{}]*)"
 )
 """A template that makes a role's name of a user's."""
-_ANYWHERE: Final = User({REALM: NOBODY})
-"""What is known of users of a realm that no rule names."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,13 +117,11 @@ class Callers:
             if each.here.only and self._is_relevant(each.here):
                 found |= dict.fromkeys(sorted(each.here.only))
             for template in each.here.templates:
-                found |= dict.fromkeys(_inverted(template, self._roles.relevant))
+                found |= dict.fromkeys(_inverted(template, (*self._roles.relevant, *self._roles.run_as)))
         yield from found
 
     def _is_relevant(self, mapping: ForeignMapping) -> bool:
-        roles = self._roles
-        named = any(role in roles.relevant or role not in roles.known for role in mapping.roles)
-        return named or bool(mapping.templates)
+        return bool(mapping.templates) or any(map(self._counts, mapping.roles))
 
     def others(self) -> Iterator[Holder]:
         """Yield what role mappings give to users who are not among the callers, one holder for each mapping."""
@@ -135,7 +131,7 @@ class Callers:
             templates = json.loads(body.templates)
             if not body.enabled or not (given or templates):
                 continue
-            elsewhere = self.realm is None or _applies_elsewhere(json.loads(body.rules))
+            elsewhere = _applies_elsewhere(json.loads(body.rules), self.realm)
             if not elsewhere and (each.here is None or each.here.only is not None):
                 continue
             doubts = tuple(self._doubts(templates, by, elsewhere=elsewhere))
@@ -143,7 +139,8 @@ class Callers:
                 yield Holder(Kind.MAPPING, each.raw.name, given, doubts=doubts, about=rules_in_words(body.rules))
 
     def _counts(self, role: str) -> bool:
-        return role in self._roles.relevant or role not in self._roles.known
+        roles = self._roles
+        return role in roles.relevant or role in roles.run_as or role not in roles.known
 
     def _doubts(self, templates: Iterable[Any], by: str, *, elsewhere: bool) -> Iterator[str]:
         for template in templates:
@@ -155,9 +152,12 @@ class Callers:
                 yield f"{by} gives users of other realms the role that has their name: {source_of(template)[:80]}"
 
 
-def _applies_elsewhere(rules: Any) -> bool:
-    """Return whether rules may apply to users of a realm that they do not name."""
-    return bool(excess(rules, depth=DEPTH, nodes=PARTS)) or applies(rules, _ANYWHERE) is not False
+def _applies_elsewhere(rules: Any, realm: Realm | None) -> bool:
+    """Return whether rules may apply to users of another realm: of one that they name, or of any that they do not."""
+    if realm is None or excess(rules, depth=DEPTH, nodes=PARTS):
+        return True
+    names = {NOBODY, *literals(rules, (REALM,))} - {realm.name}
+    return any(applies(rules, User({REALM: name})) is not False for name in names)
 
 
 def _naming(template: Any) -> re.Match[str] | None:

@@ -7,7 +7,7 @@ from typing import Final
 
 from searchaccess.core.answers.access.actions import Question
 from searchaccess.core.answers.access.groups import Part, Rights, groups_of, rights_of
-from searchaccess.core.answers.access.holders import Finding, Holder, Kind, Outcome, judge
+from searchaccess.core.answers.access.holders import Finding, Holder, Kind, Outcome, acting, judge
 from searchaccess.core.answers.access.state import IndexedRoles, Target
 from searchaccess.core.answers.access.words import documents_in_words, fields_in_words
 from searchaccess.core.model.access import Access
@@ -86,8 +86,14 @@ class Explanation:
             # Elasticsearch says nothing about fields.
             return concluded if self.finding and self.finding.hidden_field else Outcome.YES
         # It was asked about the usual way; others may be open.
-        special = self.finding is not None and self.finding.rights is not None and self.finding.rights.how
+        finding = self.finding
+        special = finding is not None and (finding.acting_as or (finding.rights is not None and finding.rights.how))
         return concluded if special else Outcome.NO
+
+    @property
+    def acting_as(self) -> str:
+        """The user by acting as whom it gets the rights; empty: it has them itself."""
+        return self.finding.acting_as if self.finding else ""
 
     @property
     def rights(self) -> Rights | None:
@@ -226,6 +232,7 @@ def explain(
     question: Question,
     field: str = "",
     before: Iterable[Step] = (),
+    users: Sequence[Finding] = (),
 ) -> Explanation:
     """Return whether a subject may do something, and why.
 
@@ -237,6 +244,7 @@ def explain(
         question: what is asked about.
         field: that must be shown; empty: any.
         before: the first steps of the chain.
+        users: those who may, or may perhaps: somebody may act as one of them (``run_as``).
     """
     steps = list(before)
     if target.exists is False:
@@ -249,6 +257,10 @@ def explain(
         steps.append(Step(str(holder.kind), holder.name, Says.INFO, f"in Elasticsearch{where}"))
         steps += steps_of_holder(holder, roles, question)
         findings.append(judge(holder, roles, question, field))
+        if findings[-1].outcome is not Outcome.YES and (by_acting := acting(holder, roles, users)):
+            says = Says.GRANTS if by_acting.outcome is Outcome.YES else Says.UNKNOWN
+            steps.append(Step("run_as", by_acting.acting_as, says, "it may act as this user, who may"))
+            findings.append(by_acting)
     finding = best_of(findings)
     if finding and finding.hidden_field:
         steps.append(Step("field", field, Says.BLOCKS, "no role that allows the action shows this field"))
@@ -270,6 +282,6 @@ def confirmed(found: Explanation, *, answer: bool | None, why: str = "") -> Expl
     text = "allows it" if answer else "does not allow it"
     if answer and not concluded:
         text += ": by something that cannot be seen, such as a role in a file"
-    elif not answer and concluded and not (found.rights and found.rights.how):
+    elif not answer and concluded and not (found.rights and found.rights.how) and not found.acting_as:
         text += ", although what was read does: a role in a file may replace one that was read"
     return replace(found, verified=answer, steps=(*found.steps, Step("Elasticsearch", "_has_privileges", says, text)))

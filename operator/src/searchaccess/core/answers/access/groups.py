@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final, TypeAlias
 
-from searchaccess.core.answers.access.actions import Question, Way, all_patterns, is_allowed
+from searchaccess.core.answers.access.actions import Question, Way, all_patterns, is_allowed, patterns_of
 from searchaccess.core.model.canonical import Entry, RoleBody
 from searchaccess.core.model.restrictions.union import Fields, fields_of
 from searchaccess.core.patterns.parsed import PatternError, parse_index_pattern
@@ -99,6 +99,12 @@ def groups_of(parts: Iterable[Part], names: Sequence[str]) -> list[Group]:
 
 
 def _united(names: frozenset[str], restricted: bool, entries: Sequence[tuple[Entry, str]]) -> Group:  # noqa: FBT001 - a key
+    if len(entries) == 1:
+        # As nearly always: of thousands of callers each has roles of its own.
+        [(entry, source)] = entries
+        query = frozenset((entry.query,)) if entry.query else None
+        shown = frozenset((fields_of(entry),)) if entry.hides_fields else None
+        return Group(names, restricted, patterns_of(entry.privileges), query, shown, (source,))
     queries, fields = {entry.query for entry, _ in entries}, {fields_of(entry) for entry, _ in entries}
     return Group(
         names,
@@ -127,7 +133,8 @@ def rights_of(groups: Sequence[Group], names: Sequence[str], question: Question)
 def _by(way: Way, groups: Sequence[Group], names: Sequence[str], question: Question) -> Rights | None:
     granting, by = dict[int, Group](), list[str]()
     for name in names:
-        here = [group for group in groups if matches_group(group, name)]
+        # They match one of the names: if there is only one, this.
+        here = groups if len(names) == 1 else [group for group in groups if matches_group(group, name)]
         allowing = [[group for group in here if is_allowed(way, need, group.patterns)] for need in way.needs]
         if all(allowing) or (not any(way.needs)):
             by.append(name)

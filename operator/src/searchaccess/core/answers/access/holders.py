@@ -1,13 +1,13 @@
 """Who holds roles in a cluster: callers of realms, users, API keys, service accounts, and whomever a mapping names."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any, Final
 
 from searchaccess.core.answers.access.actions import Question
 from searchaccess.core.answers.access.groups import Part, Rights, both, groups_of, rights_of
-from searchaccess.core.answers.access.state import IndexedRoles, SecurityState
+from searchaccess.core.answers.access.state import IndexedRoles, SecurityState, acts_as
 from searchaccess.core.model.intake.reading import mapping, objects, text, texts
 from searchaccess.core.rights.foreign.exclusive import given_by
 
@@ -65,7 +65,7 @@ class Holder:
         given: its roles.
         own: of an API key or service account: sets of rights, of which each must allow what it does.
         doubts: what cannot be seen of it, for messages.
-        runs_as: patterns of the users as whom it may act, by what gives them.
+        runs_as: of an API key: patterns of the users as whom it may act, by descriptor.
         since: when it was made, RFC 3339; empty: Elasticsearch does not record it.
         about: what else is known, such as the owner of an API key.
     """
@@ -140,6 +140,29 @@ def _rights(holder: Holder, roles: IndexedRoles, question: Question, *, only_sur
     return found if found is None or found.names else None
 
 
+def runs_as(holder: Holder, roles: IndexedRoles) -> tuple[str, ...]:
+    """Return patterns of the users as whom somebody may act."""
+    found = [*holder.runs_as, *(roles.run_as.get(each.role, ()) for each in holder.given)]
+    return tuple(pattern for some in found for pattern in some)
+
+
+def acting(holder: Holder, roles: IndexedRoles, users: Iterable[Finding]) -> Finding | None:
+    """Return what somebody may do by acting as a user who may; None: nothing.
+
+    Only users of realms that Elasticsearch can look up can be acted as: callers of tokens cannot.
+
+    Args:
+        holder: who.
+        roles: of the cluster, for one index.
+        users: those who may, or may perhaps.
+    """
+    if not (patterns := runs_as(holder, roles)):
+        return None
+    reached = [each for each in users if acts_as(patterns, each.holder.name)]
+    best = min(reached, key=lambda each: each.outcome is not Outcome.YES, default=None)
+    return replace(best, holder=holder, acting_as=best.holder.name) if best else None
+
+
 class People:
     """All holders of a cluster that have roles or rights of their own, other than callers of realms.
 
@@ -171,7 +194,6 @@ class People:
             Kind.USER,
             name,
             (*given, *self.common()),
-            runs_as=self._runs_as(given),
             about="built in" if reserved else "",
         )
 
@@ -183,10 +205,6 @@ class People:
             roles = texts(raw.get("roles"))
             if any(role in interesting or role not in known for role in roles) and (found := self.user(name)):
                 yield found
-
-    def _runs_as(self, given: Iterable[Given]) -> tuple[tuple[str, ...], ...]:
-        found = (self._roles.run_as.get(each.role) for each in given if each.sure)
-        return tuple(each for each in found if each)
 
     def key(self, key_id: str) -> Holder | None:
         """Return an API key that works, by its id; None: there is none."""

@@ -1,19 +1,18 @@
 """Everybody who may do something on an index, whoever manages them."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import Final
 
 from searchaccess.core.answers.access.actions import Question
 from searchaccess.core.answers.access.callers import Callers
-from searchaccess.core.answers.access.holders import Finding, Holder, Kind, Outcome, People, judge
+from searchaccess.core.answers.access.holders import Finding, Holder, Kind, Outcome, People, acting, judge, runs_as
 from searchaccess.core.answers.access.state import (
     IN_FILES,
     IndexedRoles,
     Realm,
     SecurityState,
     Target,
-    acts_as,
     target_of,
 )
 from searchaccess.core.rights.ownership import metadata_from_json
@@ -77,9 +76,10 @@ def who_can(
         finding = judge(holder, roles, question, field)
         if finding.outcome is not Outcome.NO:
             found.append(finding)
-        if finding.outcome is not Outcome.YES and holder.runs_as:
+        elif runs_as(holder, roles):
             runners.append(holder)
-    found += _acting(runners, [each for each in found if each.holder.kind is Kind.USER])
+    users = [each for each in found if each.holder.kind is Kind.USER]
+    found += [each for each in (acting(holder, roles, users) for holder in runners) if each]
     found.sort(key=lambda each: (each.outcome is not Outcome.YES, _ORDER[each.holder.kind], each.holder.name))
     return WhoCan(
         question,
@@ -101,15 +101,6 @@ def _everybody(people: People, callers: Callers) -> Iterator[Holder]:
     yield from callers.others()
     if anonymous := people.anonymous():
         yield anonymous
-
-
-def _acting(runners: Sequence[Holder], users: Sequence[Finding]) -> Iterator[Finding]:
-    """Yield those who get rights by acting as a user who has them."""
-    for holder in runners:
-        patterns = [pattern for some in holder.runs_as for pattern in some]
-        reached = next((each for each in users if acts_as(patterns, each.holder.name)), None)
-        if reached is not None:
-            yield replace(reached, holder=holder, acting_as=reached.holder.name)
 
 
 def unseen_in(state: SecurityState) -> tuple[str, ...]:
