@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from textwrap import wrap
 from typing import TYPE_CHECKING, Any, Final
 
 from searchaccess.cli.access.asking import Asking, Shown
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 _EXITS: Final = {Outcome.YES: Exit.IN_SYNC, Outcome.NO: Exit.NO, Outcome.UNKNOWN: Exit.UNKNOWN}
 _STYLES: Final = {Says.GRANTS: "green", Says.BLOCKS: "red", Says.UNKNOWN: "yellow"}
 _SHOWN: Final = 3
+_WIDE: Final = 120
+"""Columns from which on a table is readable."""
 
 
 def exit_of(outcome: Outcome) -> Exit:
@@ -62,7 +65,7 @@ def explanation_data(found: Explanation, asking: Asking, document: Shown | None)
 
 def explanation_shown(found: Explanation, asking: Asking, document: Shown | None) -> "Sequence[RenderableType]":
     """Return an explanation for people."""
-    from searchaccess.cli.printing import table
+    from searchaccess.cli.printing import table, width
 
     outcome = outcome_with(found, document)
     said = {
@@ -80,7 +83,11 @@ def explanation_shown(found: Explanation, asking: Asking, document: Shown | None
         shown = {True: "is shown", False: "is not shown", None: "is not decided"}[document.shown]
         lines.append(f"the document {shown}: {document.why}")
     rows = [(str(each.says), each.what, each.name, each.text) for each in found.steps]
-    lines += ["", table(("SAYS", "WHAT", "NAME", "WHY"), rows, [_STYLES.get(each.says) for each in found.steps]), ""]
+    if (columns := width()) is not None and columns < _WIDE:
+        lines += ["", *_blocks([(f"{says}: {what} {name}", why) for says, what, name, why in rows], columns), ""]
+    else:
+        styles = [_STYLES.get(each.says) for each in found.steps]
+        lines += ["", table(("SAYS", "WHAT", "NAME", "WHY"), rows, styles), ""]
     if found.not_verified:
         lines.append(f"not verified: {found.not_verified}")
     return [*lines, *_limits(found.unread, found.unseen)]
@@ -171,7 +178,7 @@ def _sources(finding: Finding) -> list[str]:
 
 def who_shown(found: WhoCan, asking: Asking) -> "Sequence[RenderableType]":
     """Return everybody who may do something, for people."""
-    from searchaccess.cli.printing import table
+    from searchaccess.cli.printing import table, width
 
     rows = []
     for each in found.findings:
@@ -197,8 +204,30 @@ def who_shown(found: WhoCan, asking: Asking) -> "Sequence[RenderableType]":
     count = f"{certain} may {found.question.action} {found.target.name} in SearchCluster {asking.cluster}"
     more = f"; of {perhaps} it depends on what cannot be seen (?)" if perhaps else ""
     styles = ["yellow" if each.outcome is Outcome.UNKNOWN else None for each in found.findings]
-    parts: list[RenderableType] = [table(heads, rows, styles), ""] if rows else []
+    parts: list[RenderableType] = []
+    if rows and (columns := width()) is not None and columns < _WIDE:
+        parts = [*_blocks([_block(row) for row in rows], columns), ""]
+    elif rows:
+        parts = [table(heads, rows, styles), ""]
     return [*parts, f"{count}{more}", *_limits(found.unread, found.unseen)]
+
+
+def _block(row: Sequence[str]) -> tuple[str, str]:
+    """Return a row as a title and what is below it, without what is not restricted."""
+    name, kind, documents, fields, source, since = row
+    parts = [source, f"documents: {documents}" if documents not in {"", "all"} else ""]
+    parts += [f"fields: {fields}" if fields not in {"", "all"} else "", f"since {since}" if since else ""]
+    return f"{name} ({kind})", "\n".join(filter(None, parts))
+
+
+def _blocks(items: Sequence[tuple[str, str]], columns: int) -> list[str]:
+    """Return items as indented texts, for terminals on which a table would have columns of a few letters."""
+    lines = list[str]()
+    for title, below in items:
+        lines += wrap(title, columns, subsequent_indent="  ")
+        for text in below.splitlines():
+            lines += wrap(text, columns, initial_indent="  ", subsequent_indent="    ")
+    return lines
 
 
 def _about(finding: Finding) -> str:
