@@ -4,11 +4,10 @@ import asyncio
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
-from searchaccess.adapters.elasticsearch.client import ElasticsearchClient
 from searchaccess.cli.access import showing
 from searchaccess.cli.access.asking import Asking, Declarations, cluster_for, document_in, document_of, who, why
 from searchaccess.cli.access.own import NoTokenError, token_of
@@ -24,6 +23,9 @@ from searchaccess.core.model.workload import Account
 from searchaccess.ports.errors import ExternalError, NoSuchCluster, PermissionDenied, Unreachable
 from tests.unit.answers.access.states import GOOGLE, ORDERS, entry, key, role, state, user
 from tests.unit.builders import OPERATOR, ROLE, a_cluster, an_access
+
+if TYPE_CHECKING:
+    from searchaccess.adapters.elasticsearch.client import ElasticsearchClient
 
 READ = question_of("read")
 
@@ -94,6 +96,11 @@ def test_the_api_key_of_a_search_access_is_found_by_its_owner() -> None:
     assert (found.outcome, [each.name for each in found.steps if each.what == "API key"]) == (Outcome.YES, ["mine"])
     assert found.verified is None
     assert "can-i" in found.not_verified
+
+
+def test_a_realm_that_no_node_has_is_a_step() -> None:
+    steps = explained(asking(replace(state({ROLE: READS}), realms=()), an_access()), "shop/orders").steps
+    assert ("realm", "google") in [(each.what, each.name) for each in steps]
 
 
 def test_a_login_that_may_not_act_as_the_user_verifies_nothing() -> None:

@@ -82,7 +82,7 @@ def test_a_unique_id_whose_address_is_not_known_is_no_no() -> None:
 
 
 def test_a_realm_that_takes_roles_from_another_is_no_no() -> None:
-    realm = Realm("google", "jwt", "https://accounts.google.com", claimed=frozenset(), delegates=True)
+    realm = Realm("google", "jwt", "https://accounts.google.com", claimed=frozenset(), doubt="is odd")
     given = state({ROLE: role()})
     roles = IndexedRoles(given.roles, TARGET)
     found = explain(ORDERS, [Callers(given, roles, realm).caller(ORDERS)], roles, TARGET, READ)
@@ -183,6 +183,11 @@ def test_realms_and_anonymous_roles_are_read_from_the_settings() -> None:
     nodes = {"n": {"settings": {"xpack": {"security": {"authc": authc}}}}}
     google, corp = realms_in(nodes)
     assert google == Realm("google", "jwt", "https://a", PrincipalClaim.SUB, frozenset({"groups"}))
+    odd = {**jwt["google"], "claims": {"principal": "azp", "dn": "d"}}
+    other = {"settings": {"xpack": {"security": {"authc": {"realms": {"jwt": {"google": odd}}}}}}}
+    [both, _] = realms_in({**nodes, "o": other})
+    assert both.claimed == frozenset({"groups", "dn"})
+    assert "claims.principal is azp" in both.doubt
     assert (corp.name, corp.kind, anonymous_in(nodes), anonymous_in({})) == ("corp", "ldap", ("guest",), ())
     assert realm_chosen((google, corp), None) == google
     assert realm_chosen((google, corp), Realm("other")) == Realm("other")

@@ -20,6 +20,7 @@ _AUTHC: Final = ",".join(
         "realms.*.*.allowed_issuer",
         "realms.*.*.authorization_realms",
         "realms.*.*.claims",
+        "realms.*.*.claim_patterns",
     )
 )
 
@@ -72,9 +73,10 @@ class AnswersClient(ClientPart):
             with mapped():
                 api = await self._api()
                 api = api.options(headers={_RUN_AS: acting_as}) if acting_as else api
-                answer = await api.security.has_privileges(
-                    index=[{"names": list(names), "privileges": list(privileges), "allow_restricted_indices": False}]
-                )
+                asked: dict[str, Any] = {"names": list(names), "privileges": list(privileges)}
+                if any(name.startswith(".") for name in names):
+                    asked["allow_restricted_indices"] = True
+                answer = await api.security.has_privileges(index=[asked])
         except LoginRefused:
             if acting_as:
                 raise PermissionDenied("Elasticsearch: this login may not act as the user, or there is none") from None

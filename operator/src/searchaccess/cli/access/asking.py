@@ -225,7 +225,14 @@ class _Finding:
         if not chosen and not known:
             text_ = "no SearchAccess of it was found in this cluster; name its service account instead"
             steps.append(Step("SearchAccess", "", Says.UNKNOWN, text_))
+        steps += self._about_realm()
         return steps, [*holders, *self._callers(names)]
+
+    def _about_realm(self) -> Iterator[Step]:
+        """Yield that callers cannot log in, if no node has their realm."""
+        realm, known = self.asking.realm, self.asking.state.realms
+        if realm and known is not None and all(each.name != realm.name or each.kind != "jwt" for each in known):
+            yield Step("realm", realm.name, Says.BLOCKS, "no node has this realm: nobody can log in by a token of it")
 
     def _callers(self, names: Mapping[tuple[str, str], None] | Sequence[tuple[str, str]]) -> list[Holder]:
         people = People(self.asking.state, self.roles)

@@ -60,8 +60,8 @@ class Callers:
         self.evaluated = 0
         """Role mappings that were compared with callers."""
         self._blind = [] if state.mappings is not None else ["role mappings cannot be read"]
-        if realm and realm.delegates:
-            self._blind.append(f"realm {realm.name} takes the roles of its users from other realms")
+        if realm and realm.doubt:
+            self._blind.append(f"realm {realm.name} {realm.doubt}")
 
     def _read(self, name: str, raw: Any, named: Sequence[str]) -> _Known:
         found = mapping_of(name, raw)
@@ -87,7 +87,8 @@ class Callers:
             by = f"role mapping {mapping.name}"
             names, unseen = mapping.roles_for(known.users)
             given |= {Given(name, by, sure=bool(does)): None for name in names if self._matters(mapping, name)}
-            doubts += [f"{by} gives roles by a template that cannot be evaluated" for _ in unseen[:1]]
+            if unseen and self._reaches(mapping.templates):
+                doubts.append(f"{by} gives roles by a template that cannot be evaluated")
         about = f"realm {self.realm.name}" if self.realm else "of a realm that is not known"
         return Holder(kind, principal, (*given, *self._common), doubts=tuple(doubts), about=about)
 
@@ -105,6 +106,11 @@ class Callers:
     def _matters(self, mapping: ForeignMapping, role: str) -> bool:
         """Return whether a role counts: one that does not exist may be in a file, but not each by a template is."""
         return role in self._roles.known or role in mapping.roles
+
+    def _reaches(self, templates: Iterable[Any]) -> bool:
+        """Return whether templates may give any role that matters."""
+        begins = tuple(map(prefix_of, templates))
+        return any(role.startswith(begins) for role in (*self._roles.relevant, *self._roles.run_as))
 
     def names(self) -> Iterator[str]:
         """Yield the names of the callers who may have anything on the index, as far as role mappings tell them."""
@@ -189,6 +195,6 @@ def realm_chosen(
         found = next((each for each in realms or () if each.kind == "jwt" and each.name == wanted.name), None)
         if found is None:
             return wanted
-        return Realm(wanted.name, "jwt", wanted.issuer or found.issuer, wanted.claim, found.claimed, found.delegates)
+        return Realm(wanted.name, "jwt", wanted.issuer or found.issuer, wanted.claim, found.claimed, found.doubt)
     of_tokens = [each for each in realms or () if each.kind == "jwt" and prefer(each)]
     return of_tokens[0] if len(of_tokens) == 1 else None

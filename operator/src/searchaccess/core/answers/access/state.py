@@ -1,7 +1,7 @@
 """What was read of a cluster's security, once, and what about one index follows from it."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from searchaccess.api.searchcluster import PrincipalClaim
@@ -29,7 +29,7 @@ class Realm:
         issuer: of its tokens; empty: not known.
         claim: by which claim callers are declared.
         claimed: which of a user's groups and DN it takes from claims; None: not known.
-        delegates: whether it takes users' roles from other realms, so that role mappings do not apply.
+        doubt: why it is not known who its users are, or which roles they get; empty: it is.
     """
 
     name: str
@@ -37,7 +37,7 @@ class Realm:
     issuer: str = ""
     claim: PrincipalClaim = PrincipalClaim.EMAIL
     claimed: frozenset[str] | None = None
-    delegates: bool = False
+    doubt: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +53,6 @@ class SecurityState:
         realms: those in the nodes' settings.
         anonymous: roles of requests without a login, which all users have too; none: these are refused.
         names: indices, aliases and data streams.
-        license: its type.
         why: by what could not be read, why.
     """
 
@@ -65,7 +64,6 @@ class SecurityState:
     realms: tuple[Realm, ...] | None = None
     anonymous: tuple[str, ...] | None = None
     names: IndexNames | None = None
-    license: str = ""
     why: Mapping[str, str] = field(default_factory=dict)
 
     def unread(self) -> Iterator[str]:
@@ -198,17 +196,26 @@ def realms_in(settings: Any) -> tuple[Realm, ...]:
         authc = mapping(mapping(mapping(mapping(node).get("settings")).get("xpack")).get("security")).get("authc")
         for kind, realms in mapping(mapping(authc).get("realms")).items():
             for name, raw in mapping(realms).items():
-                claims = mapping(mapping(raw).get("claims"))
-                by_sub = claims.get("principal") == "sub"
-                found[kind, name] = Realm(
-                    name,
-                    kind,
-                    text(mapping(raw).get("allowed_issuer")) or "",
-                    PrincipalClaim.SUB if by_sub else PrincipalClaim.EMAIL,
-                    frozenset(one for one in ("groups", "dn") if one in claims),
-                    bool(mapping(raw).get("authorization_realms")),
-                )
+                one, before = _realm(kind, name, mapping(raw)), found.get((kind, name))
+                if before is not None:
+                    # What any node takes from claims, users may have.
+                    claimed = (one.claimed or frozenset()) | (before.claimed or frozenset())
+                    one = replace(one, claimed=claimed, doubt=one.doubt or before.doubt)
+                found[kind, name] = one
     return tuple(found[key] for key in sorted(found))
+
+
+def _realm(kind: str, name: str, raw: Raw) -> Realm:
+    claims = mapping(raw.get("claims"))
+    principal = claims.get("principal", "email")
+    doubt = ""
+    if raw.get("authorization_realms"):
+        doubt = "takes the roles of its users from other realms"
+    elif kind == "jwt" and (principal not in {"email", "sub"} or raw.get("claim_patterns")):
+        doubt = f"does not name its users by their address or unique id: claims.principal is {principal!s:.80}"
+    claim = PrincipalClaim.SUB if principal == "sub" else PrincipalClaim.EMAIL
+    claimed = frozenset(one for one in ("groups", "dn") if one in claims)
+    return Realm(name, kind, text(raw.get("allowed_issuer")) or "", claim, claimed, doubt)
 
 
 def anonymous_in(settings: Any) -> tuple[str, ...]:
