@@ -22,10 +22,12 @@ from searchaccess.core.answers.access.groups import Rights
 from searchaccess.core.answers.access.holders import Finding, Holder, Kind, Outcome, People, judge
 from searchaccess.core.answers.access.state import IndexedRoles, SecurityState, Target, target_of
 from searchaccess.core.answers.access.whocan import WhoCan, who_can
+from searchaccess.core.answers.logins import observer_role
 from searchaccess.core.clusters.connection import Connection
 from tests.contract import exclusiveworlds as worlds
 from tests.contract.answerworlds import ACTIONS, CALLERS, KEYS, USERS, AnswerWorld, Asked, paths_in
 from tests.stack.elasticsearch import ElasticsearchServer
+from tests.unit.builders import a_grant, an_access
 
 T = TypeVar("T")
 WORLDS: Final = CALLERS + USERS + KEYS
@@ -215,3 +217,19 @@ def test_what_the_login_may_not_read_is_named_and_never_a_no(
     caller = Callers(state, roles, None).caller("orders@acme-shop.iam.gserviceaccount.com")
     found: Finding = judge(caller, roles, question_of("read"))
     assert (found.outcome, found.doubts) == (Outcome.UNKNOWN, ("role mappings cannot be read",))
+
+
+def test_an_observers_login_reads_all_of_it(elasticsearch_server: ElasticsearchServer, admin: httpx.Client) -> None:
+    """Its role is what ``searchaccess login --tier Observe`` prints, as the documentation says."""
+    role = observer_role([an_access(grants=[a_grant("*")])])
+    admin.put("/_security/role/ans-observer", json=role).raise_for_status()
+    user = {"password": "long enough", "roles": ["ans-observer"]}
+    admin.put("/_security/user/ans-observer", json=user).raise_for_status()
+    try:
+        state = ask(elasticsearch_server, read_security, username="ans-observer", password="long enough")
+    finally:
+        admin.delete("/_security/user/ans-observer").raise_for_status()
+        admin.delete("/_security/role/ans-observer").raise_for_status()
+    assert list(state.unread()) == []
+    assert state.knows_aliases
+    assert "elastic" in (state.users or {})

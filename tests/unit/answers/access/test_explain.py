@@ -117,6 +117,16 @@ def test_who_may_act_as_somebody_who_may_may() -> None:
     assert confirmed(found, answer=False).outcome is Outcome.YES, "Elasticsearch was asked about itself"
 
 
+def test_rights_on_other_names_are_no_no_where_aliases_are_not_known() -> None:
+    given = state({"sales": role(entry("sales")), "deletes": role(entry("sales", can=["delete"]))})
+    roles = IndexedRoles(given.roles, TARGET)
+    for name, outcome in (("sales", Outcome.UNKNOWN), ("deletes", Outcome.NO)):
+        holder = People(state(users=[user("ada", name)]), roles).user("ada")
+        assert holder is not None
+        assert explain("user:ada", [holder], roles, TARGET, READ).outcome is Outcome.NO
+        assert explain("user:ada", [holder], roles, TARGET, READ, knows_aliases=False).outcome is outcome
+
+
 def test_nobody_of_a_name_is_unknown() -> None:
     assert explained(state(), "eve", caller=False).outcome is Outcome.UNKNOWN
 

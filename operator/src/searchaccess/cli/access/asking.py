@@ -149,7 +149,9 @@ async def why(asking: Asking, subject: Subject, shown: str, index: str, question
     people = People(asking.state, roles)
     judged = (judge(each, roles, question, field) for each in people.users()) if _may_act(holders, roles) else ()
     users = [each for each in judged if each.outcome is not Outcome.NO]
-    found = explain(shown, holders, roles, target, question, field, before, users)
+    found = explain(
+        shown, holders, roles, target, question, field, before, users, knows_aliases=asking.state.knows_aliases
+    )
     found = replace(
         found,
         unread=(*asking.state.unread(), *asking.declared.gaps),

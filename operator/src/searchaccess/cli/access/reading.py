@@ -11,8 +11,12 @@ from searchaccess.ports.errors import ExternalError, PermissionDenied, Rejected,
 
 T = TypeVar("T")
 
-REQUESTS = 7
+REQUESTS = 8
 """Requests that one read takes."""
+
+
+_ALL = "*"
+_SEES = "view_index_metadata"
 
 
 class SecurityPort(AnswersPort, Protocol):
@@ -54,13 +58,14 @@ async def read_security(port: SecurityPort) -> SecurityState:
         tried("service accounts", port.service_accounts()),
         tried("settings of realms and of anonymous access", port.security_settings()),
         tried("aliases and data streams", port.index_names()),
+        tried("whether all names are seen", port.may([_ALL], [_SEES])),
         return_exceptions=True,
     )
     failed = [each for each in results if isinstance(each, BaseException)]
     if failed:
         expected = [each for each in failed if isinstance(each, ExternalError)]
         raise (expected or failed)[0]
-    roles, mappings, users, keys, services, settings, names = results
+    roles, mappings, users, keys, services, settings, names, sees = results
     return SecurityState(
         roles=roles,
         mappings=mappings,
@@ -70,5 +75,6 @@ async def read_security(port: SecurityPort) -> SecurityState:
         realms=None if settings is None else realms_in(settings),
         anonymous=None if settings is None else anonymous_in(settings),
         names=names,
+        sees_all=bool(sees and sees[_ALL][_SEES]),
         why=why,
     )

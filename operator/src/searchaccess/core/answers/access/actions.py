@@ -209,6 +209,12 @@ def is_allowed(way: Way, need: str, patterns: tuple[str, ...]) -> bool:
     return shows_some(patterns) if way.some else allows(patterns, need)
 
 
+def allows_anywhere(privileges: tuple[str, ...], question: Question) -> bool:
+    """Return whether privileges of an entry allow what is asked about, on whatever indices."""
+    patterns = patterns_of(privileges)
+    return any(all(is_allowed(way, need, patterns) for need in way.needs) for way in question.ways)
+
+
 def all_patterns(privileges: Iterable[str]) -> tuple[str, ...]:
     """Return patterns of actions for privileges in any order."""
     return patterns_of(tuple(sorted(set(privileges))))

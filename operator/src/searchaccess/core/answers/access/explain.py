@@ -7,7 +7,7 @@ from typing import Final
 
 from searchaccess.core.answers.access.actions import Question
 from searchaccess.core.answers.access.groups import Part, Rights, groups_of, rights_of
-from searchaccess.core.answers.access.holders import Finding, Holder, Kind, Outcome, acting, judge
+from searchaccess.core.answers.access.holders import Finding, Holder, Kind, Outcome, acting, in_doubt, judge
 from searchaccess.core.answers.access.state import IndexedRoles, Target
 from searchaccess.core.answers.access.words import documents_in_words, fields_in_words
 from searchaccess.core.model.access import Access
@@ -233,6 +233,8 @@ def explain(
     field: str = "",
     before: Iterable[Step] = (),
     users: Sequence[Finding] = (),
+    *,
+    knows_aliases: bool = True,
 ) -> Explanation:
     """Return whether a subject may do something, and why.
 
@@ -245,6 +247,7 @@ def explain(
         field: that must be shown; empty: any.
         before: the first steps of the chain.
         users: those who may, or may perhaps: somebody may act as one of them (``run_as``).
+        knows_aliases: whether all aliases and data streams are known.
     """
     steps = list(before)
     if target.exists is False:
@@ -256,7 +259,8 @@ def explain(
         where = f" ({holder.about})" if holder.about else ""
         steps.append(Step(str(holder.kind), holder.name, Says.INFO, f"in Elasticsearch{where}"))
         steps += steps_of_holder(holder, roles, question)
-        findings.append(judge(holder, roles, question, field))
+        judged = judge(holder, roles, question, field)
+        findings.append(judged if knows_aliases else in_doubt(judged, roles, question))
         if findings[-1].outcome is not Outcome.YES and (by_acting := acting(holder, roles, users)):
             says = Says.GRANTS if by_acting.outcome is Outcome.YES else Says.UNKNOWN
             steps.append(Step("run_as", by_acting.acting_as, says, "it may act as this user, who may"))

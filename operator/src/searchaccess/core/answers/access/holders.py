@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any, Final
 
-from searchaccess.core.answers.access.actions import Question
+from searchaccess.core.answers.access.actions import Question, allows_anywhere
 from searchaccess.core.answers.access.groups import Part, Rights, both, groups_of, rights_of
 from searchaccess.core.answers.access.state import IndexedRoles, SecurityState, acts_as
 from searchaccess.core.model.intake.reading import mapping, objects, text, texts
@@ -138,6 +138,26 @@ def _rights(holder: Holder, roles: IndexedRoles, question: Question, *, only_sur
             return None
         found = here if found is None else both(found, here)
     return found if found is None or found.names else None
+
+
+def in_doubt(finding: Finding, roles: IndexedRoles, question: Question) -> Finding:
+    """Return a finding where not all aliases are known: rights on another name may be on an alias of the index.
+
+    Args:
+        finding: about one holder.
+        roles: of the cluster, for one index.
+        question: what is asked about.
+    """
+    if finding.outcome is not Outcome.NO or finding.hidden_field:
+        return finding
+    holder = finding.holder
+    bodies = [part.body for parts in holder.own for part in parts]
+    bodies += [given_by(roles.known[each.role]) for each in holder.given if each.role in roles.known]
+    entries = (entry for body in bodies for entry in body.entries if not entry.application and not entry.clusters)
+    if not any(allows_anywhere(entry.privileges, question) for entry in entries):
+        return finding
+    doubt = "it has such rights on other names, and not all aliases and data streams are known"
+    return replace(finding, outcome=Outcome.UNKNOWN, doubts=(*finding.doubts, doubt))
 
 
 def runs_as(holder: Holder, roles: IndexedRoles) -> tuple[str, ...]:

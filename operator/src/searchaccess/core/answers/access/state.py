@@ -52,7 +52,8 @@ class SecurityState:
         services: Elasticsearch's own service accounts, by name.
         realms: those in the nodes' settings.
         anonymous: roles of requests without a login, which all users have too; none: these are refused.
-        names: indices, aliases and data streams.
+        names: indices, aliases and data streams that the login may see.
+        sees_all: whether these are all that there are.
         why: by what could not be read, why.
     """
 
@@ -64,6 +65,7 @@ class SecurityState:
     realms: tuple[Realm, ...] | None = None
     anonymous: tuple[str, ...] | None = None
     names: IndexNames | None = None
+    sees_all: bool = True
     why: Mapping[str, str] = field(default_factory=dict)
 
     def unread(self) -> Iterator[str]:
@@ -79,6 +81,13 @@ class SecurityState:
         ):
             if found is None:
                 yield f"{what}: {self.why.get(what) or READ_SECURITY}"
+        if self.names is not None and not self.sees_all:
+            yield "aliases and data streams: the login sees only some; with view_index_metadata on * it sees all"
+
+    @property
+    def knows_aliases(self) -> bool:
+        """Whether all aliases and data streams are known."""
+        return self.names is not None and self.sees_all
 
 
 @dataclass(frozen=True, slots=True)
