@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from searchaccess.cli.helptexts import EXITS
+from searchaccess.cli.helptexts import ANSWERS, EXITS
 from searchaccess.core.answers.summary import Exit
 from tests.support.operatorprocess import ROOT
 from tests.unit.cli.program import api_server, refused, searchaccess, warm, write_kubeconfig
@@ -45,7 +45,13 @@ def test_each_mistake_in_it_has_the_same_code(arguments: tuple[str, ...], says: 
 def test_all_are_documented() -> None:
     page = (ROOT / "docs" / "jobs.md").read_text()
     text = refused("reconcile", "--help", code=0)
-    assert [int(code) for code in Exit] == [0, 1, 2, 64]
+    assert [int(code) for code in Exit] == [0, 1, 2, 3, 4, 64]
+    assert {*EXITS, *ANSWERS} == {*Exit}
     for code in Exit:
         assert f"\n| {int(code)} |" in page
-        assert f" {int(code)}  {EXITS[code]}\n" in text
+    for code, meaning in EXITS.items():
+        assert f" {int(code)}  {meaning}\n" in text
+    for command in ("explain", "can-i"):
+        text = refused(command, "--help", code=0)
+        for code, meaning in ANSWERS.items():
+            assert f" {int(code)}  {meaning}\n" in text

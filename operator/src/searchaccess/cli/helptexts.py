@@ -12,6 +12,13 @@ EXITS: Final = {
     Exit.PENDING: "something differs and is only observed, or would change",
     Exit.USAGE: "usage error; nothing was done",
 }
+ANSWERS: Final = {
+    Exit.IN_SYNC: "yes",
+    Exit.FAILED: "it could not be asked",
+    Exit.NO: "no",
+    Exit.UNKNOWN: "it depends on what cannot be seen",
+    Exit.USAGE: "usage error",
+}
 
 
 def block(title: str, *lines: str) -> str:
@@ -19,6 +26,7 @@ def block(title: str, *lines: str) -> str:
     return "\n".join(("\b", f"{title}:", *(f"  {line}" for line in lines)))
 
 
+ANSWER_CODES: Final = block("Exit codes", *(f"{code:>2}  {text}" for code, text in ANSWERS.items()))
 EXIT_CODES: Final = block("Exit codes", *(f"{code:>2}  {text}" for code, text in EXITS.items()))
 
 

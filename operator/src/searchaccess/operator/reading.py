@@ -343,6 +343,30 @@ def connection_to(url: str, ca: str, logins: Collection[ObserverLogin], cluster:
     Raises:
         BadAddress: it cannot be used.
     """
+    address = checked_address(url, ca)
+    by_cluster = {login.cluster: login for login in logins}
+    login = by_cluster.get(cluster) or by_cluster.get("")
+    if login is None:
+        raise BadAddress(f"no --elasticsearch-login is for {cluster}: leave out CLUSTER=, or name it with --cluster")
+    if login.content is None:
+        raise BadAddress("a login in a Secret needs Kubernetes: use env:PREFIX or file:FOLDER")
+    source: Source = login.source
+    try:
+        return Connection((address,), ca, **login_in(source, {source: login.content}), public=True)
+    except Incomplete as error:
+        raise BadAddress(f"--elasticsearch-login: {error}") from None
+
+
+def checked_address(url: str, ca: str) -> str:
+    """Return an address of Elasticsearch that a person named, without a slash at its end.
+
+    Args:
+        url: the address; unencrypted only to this machine.
+        ca: certificate authorities (PEM); empty: the system's.
+
+    Raises:
+        BadAddress: it cannot be used.
+    """
     try:
         parts = urlsplit(url)
         port = parts.port
@@ -358,17 +382,7 @@ def connection_to(url: str, ca: str, logins: Collection[ObserverLogin], cluster:
         raise BadAddress("use https: everybody on the way could read the login")
     if ca and not holds_certificates(ca):
         raise BadAddress("--ca-file has no readable certificate: write it in PEM form")
-    by_cluster = {login.cluster: login for login in logins}
-    login = by_cluster.get(cluster) or by_cluster.get("")
-    if login is None:
-        raise BadAddress(f"no --elasticsearch-login is for {cluster}: leave out CLUSTER=, or name it with --cluster")
-    if login.content is None:
-        raise BadAddress("a login in a Secret needs Kubernetes: use env:PREFIX or file:FOLDER")
-    source: Source = login.source
-    try:
-        return Connection((url.rstrip("/"),), ca, **login_in(source, {source: login.content}), public=True)
-    except Incomplete as error:
-        raise BadAddress(f"--elasticsearch-login: {error}") from None
+    return url.rstrip("/")
 
 
 def _is_this_machine(host: str) -> bool:

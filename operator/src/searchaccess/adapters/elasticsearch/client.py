@@ -11,6 +11,7 @@ from elasticsearch import AsyncElasticsearch
 from elasticsearch.serializer import JsonSerializer
 
 from searchaccess.adapters.answers import decode
+from searchaccess.adapters.elasticsearch.answers import AnswersClient
 from searchaccess.adapters.elasticsearch.errors import mapped
 from searchaccess.adapters.elasticsearch.gateways import GatewayClient
 from searchaccess.adapters.elasticsearch.indices import IndicesClient
@@ -55,7 +56,7 @@ _FINGERPRINT: Final = "state_uuid,nodes.*.ephemeral_id"
 _SEQUENCE: Final = "indices.*.uuid,indices.*.shards.*.seq_no.max_seq_no"
 
 
-class ElasticsearchClient(KeysClient, UsersClient, LoginClient, IndicesClient, GatewayClient):
+class ElasticsearchClient(KeysClient, UsersClient, LoginClient, IndicesClient, GatewayClient, AnswersClient):
     """One cluster.
 
     Args:

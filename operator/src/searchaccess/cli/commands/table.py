@@ -34,6 +34,9 @@ class Entry:
 _ENTRIES: Final = (
     Entry("lint", "lint", "Find what is wrong or questionable in manifests.", Section.CHANGE),
     Entry("plan", "plan", "Show what manifests would open and close.", Section.CHANGE),
+    Entry("explain", "explain", "Say why somebody may do something on an index.", Section.INSPECT),
+    Entry("who-can", "who_can", "List who may do something on an index.", Section.INSPECT),
+    Entry("can-i", "can_i", "Ask with a workload's own token what it may do.", Section.INSPECT),
     Entry("run", "run", "Run the operator.", Section.OPERATE),
     Entry("reconcile", "reconcile", "Reconcile once, or for a while, and report.", Section.OPERATE),
     Entry("audit", "audit", "Report who did what on which index, from which revision.", Section.INSPECT),

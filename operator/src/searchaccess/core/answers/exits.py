@@ -12,5 +12,9 @@ class Exit(IntEnum):
     """Something is not as declared although it should be, and the rest was done. Or the run could not start."""
     PENDING = 2
     """Something differs and is only observed, or would be changed by a run that is not a dry run."""
+    NO = 3
+    """The answer to a question is no."""
+    UNKNOWN = 4
+    """The answer depends on what cannot be seen."""
     USAGE = 64
     """The command line is wrong (EX_USAGE of BSD's sysexits): nothing was done."""

@@ -3,9 +3,9 @@
 What cannot be seen is reported as such: it is not the same as nothing.
 """
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
 from searchaccess.api.conditions.reasons import Reason
 from searchaccess.core.model.canonical import RoleBody, role_from_json
@@ -14,9 +14,8 @@ from searchaccess.core.model.intake.metadata import bounded_text
 from searchaccess.core.rights.foreign.additions import Budget, Declared, added_by
 from searchaccess.core.rights.foreign.keys import OwnedKey
 from searchaccess.core.rights.foreign.mappings import ForeignMapping
+from searchaccess.core.rights.foreign.near import NearMappings, with_names
 from searchaccess.core.rights.foreign.rules import User
-
-T = TypeVar("T")
 
 _NAME: Final = 120
 """Characters of a name that a message has."""
@@ -91,19 +90,15 @@ class Others:
     ours: str = ""
     anybody: User = User({})
     _templates: list[ForeignMapping] = field(default_factory=list, init=False, compare=False, repr=False)
-    _general: list[ForeignMapping] = field(default_factory=list, init=False, compare=False, repr=False)
-    _by_name: dict[str, list[ForeignMapping]] = field(default_factory=dict, init=False, compare=False, repr=False)
+    _near: NearMappings = field(default_factory=lambda: NearMappings(()), init=False, compare=False, repr=False)
     _owned: dict[str, list[OwnedKey]] = field(default_factory=dict, init=False, compare=False, repr=False)
     _given: dict[str, list[ForeignMapping]] = field(default_factory=dict, init=False, compare=False, repr=False)
     _bodies: dict[str, RoleBody] = field(default_factory=dict, init=False, compare=False, repr=False)
 
     def __post_init__(self) -> None:
         """Index what is asked for each of thousands of principals."""
+        object.__setattr__(self, "_near", NearMappings(self.mappings))
         for mapping in self.mappings:
-            for name in mapping.only or ():
-                self._by_name.setdefault(name, []).append(mapping)
-            if mapping.only is None:
-                self._general.append(mapping)
             if self.ours and any(prefix.startswith(self.ours) for prefix in mapping.prefixes):
                 self._templates.append(mapping)
             for role in mapping.roles:
@@ -149,13 +144,13 @@ class Others:
         """Return whether there is anything to say about a caller; quick."""
         return bool(
             self.unseen
-            or self._general
+            or self._near.general
             or self._templates
-            or (self._by_name and not caller.named)
+            or (self._near.by_name and not caller.named)
             or (self._owned and not caller.named)
             or caller.role in self._given
             or any(caller.role == role for _, role in self.holders)
-            or not caller.names.isdisjoint(self._by_name)
+            or not caller.names.isdisjoint(self._near.by_name)
             or not caller.names.isdisjoint(self._owned)
         )
 
@@ -167,9 +162,9 @@ class Others:
             declared: what its SearchAccesses give it.
         """
         inquiry = _Inquiry(self, caller, declared)
-        for mapping in self._near(caller):
+        for mapping in self._near.near(caller.names, named=caller.named):
             inquiry.note_mapping(mapping)
-        for key in self.keys if not caller.named else self._named(self._owned, caller):
+        for key in self.keys if not caller.named else with_names(self._owned, caller.names):
             inquiry.note_key(key)
         for mapping in self._given.get(caller.role, ()):
             inquiry.note_given(mapping)
@@ -182,17 +177,6 @@ class Others:
             # Always the same text: what changes is on the SearchCluster, and no reason to write thousands of statuses.
             inquiry.note(Reason.CANNOT_BE_SEEN, UNSEEN)
         return inquiry.result()
-
-    def _near(self, caller: Caller) -> Collection[ForeignMapping]:
-        """Return the role mappings that may apply to a caller, by name."""
-        if not caller.named:
-            return self.mappings
-        near = {mapping.name: mapping for mapping in [*self._general, *self._named(self._by_name, caller)]}
-        return [near[name] for name in sorted(near)]
-
-    @staticmethod
-    def _named(known: Mapping[str, Sequence[T]], caller: Caller) -> list[T]:
-        return [each for name in sorted(caller.names) for each in known.get(name, ())]
 
 
 @dataclass(slots=True)

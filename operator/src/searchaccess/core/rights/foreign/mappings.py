@@ -14,7 +14,7 @@ from searchaccess.core.rights.mapping import RoleMapping
 
 MOST: Final = 2000
 """Number of role mappings of others that are evaluated, the first by name."""
-_PARTS: Final = 2000
+PARTS: Final = 2000
 """Parts of the rules of one; one with more is not evaluated."""
 
 
@@ -120,7 +120,7 @@ def foreign_mapping(found: RoleMapping, anybody: User, named: Sequence[str], our
     rules, templates = json.loads(body.rules), tuple(map(mapping, json.loads(body.templates)))
     if not body.enabled or not (body.roles or templates):
         return None
-    if excess(rules, depth=DEPTH, nodes=_PARTS):
+    if excess(rules, depth=DEPTH, nodes=PARTS):
         return unevaluated(found)
     here = applies(rules, anybody)
     if here is False and not any(name.startswith(ours) for name in (*body.roles, *map(prefix_of, templates))):

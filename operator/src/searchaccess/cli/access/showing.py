@@ -1,0 +1,234 @@
+"""Answers as plain data, and as people see them."""
+
+import json
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from textwrap import wrap
+from typing import TYPE_CHECKING, Any, Final
+
+from searchaccess.cli.access.asking import Asking, Shown
+from searchaccess.core.answers.access.explain import Explanation, Says
+from searchaccess.core.answers.access.groups import Rights
+from searchaccess.core.answers.access.holders import Finding, Kind, Outcome
+from searchaccess.core.answers.access.state import Target
+from searchaccess.core.answers.access.whocan import WhoCan, managed_by
+from searchaccess.core.answers.access.words import documents_in_words, fields_in_words
+from searchaccess.core.answers.exits import Exit
+from searchaccess.core.messages import some_of
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+_EXITS: Final = {Outcome.YES: Exit.IN_SYNC, Outcome.NO: Exit.NO, Outcome.UNKNOWN: Exit.UNKNOWN}
+_STYLES: Final = {Says.GRANTS: "green", Says.BLOCKS: "red", Says.UNKNOWN: "yellow"}
+_SHOWN: Final = 3
+_WIDE: Final = 120
+"""Columns from which on a table is readable."""
+
+
+def exit_of(outcome: Outcome) -> Exit:
+    """Return the exit code of an answer."""
+    return _EXITS[outcome]
+
+
+def outcome_with(found: Explanation, document: Shown | None) -> Outcome:
+    """Return the answer about one document: it is never a no where something cannot be seen."""
+    if document is None or found.outcome is not Outcome.YES or document.shown:
+        return found.outcome
+    finding = found.finding
+    certain = document.shown is False and finding is not None and not (finding.perhaps or finding.doubts)
+    return Outcome.NO if certain else Outcome.UNKNOWN
+
+
+def explanation_data(found: Explanation, asking: Asking, document: Shown | None) -> dict[str, Any]:
+    """Return an explanation for scripts."""
+    shown = {True: "yes", False: "no", None: "unknown"}
+    return {
+        "subject": found.subject,
+        "cluster": asking.cluster,
+        "action": found.question.action,
+        **_target(found.target),
+        "field": found.field or None,
+        "allowed": str(outcome_with(found, document)),
+        **_rights(found.rights),
+        "document": None if document is None else {"shown": shown[document.shown], "why": document.why},
+        "chain": [
+            {"what": each.what, "name": each.name, "says": str(each.says), "text": each.text} for each in found.steps
+        ],
+        "doubts": list(found.finding.doubts) if found.finding else [],
+        "verified": None if found.verified is None else found.verified,
+        "notVerified": found.not_verified or None,
+        "unread": list(found.unread),
+        "unseen": list(found.unseen),
+    }
+
+
+def explanation_shown(found: Explanation, asking: Asking, document: Shown | None) -> "Sequence[RenderableType]":
+    """Return an explanation for people."""
+    from searchaccess.cli.printing import table, width
+
+    outcome = outcome_with(found, document)
+    said = {
+        Outcome.YES: f"yes, {found.subject} may {found.question.action} {found.target.name}",
+        Outcome.NO: f"no, {found.subject} may not {found.question.action} {found.target.name}",
+        Outcome.UNKNOWN: f"unknown: whether {found.subject} may {found.question.action} {found.target.name}"
+        " depends on what cannot be seen",
+    }[outcome]
+    lines: list[RenderableType] = [f"{said} (SearchCluster {asking.cluster})"]
+    if rights := found.rights:
+        lines += [f"{rights.how}"] if rights.how else []
+        if found.question.reads:
+            lines += [f"documents: {documents_in_words(rights)}", f"fields: {fields_in_words(rights)}"]
+    if document is not None:
+        shown = {True: "is shown", False: "is not shown", None: "is not decided"}[document.shown]
+        lines.append(f"the document {shown}: {document.why}")
+    rows = [(str(each.says), each.what, each.name, each.text) for each in found.steps]
+    if (columns := width()) is not None and columns < _WIDE:
+        lines += ["", *_blocks([(f"{says}: {what} {name}", why) for says, what, name, why in rows], columns), ""]
+    else:
+        styles = [_STYLES.get(each.says) for each in found.steps]
+        lines += ["", table(("SAYS", "WHAT", "NAME", "WHY"), rows, styles), ""]
+    if found.not_verified:
+        lines.append(f"not verified: {found.not_verified}")
+    return [*lines, *_limits(found.unread, found.unseen)]
+
+
+def _limits(unread: Sequence[str], unseen: Sequence[str]) -> list[str]:
+    return [*(f"could not be read: {each}" for each in unread), *(f"cannot be seen: {each}" for each in unseen)]
+
+
+def _target(target: Target) -> dict[str, Any]:
+    return {"index": target.name, "leading": list(target.leading), "behind": list(target.behind)}
+
+
+def _rights(rights: Rights | None) -> dict[str, Any]:
+    if rights is None:
+        return {"how": None, "documents": None, "fields": None, "roles": [], "by": []}
+    documents = [[_query(query) for query in sorted(some)] for some in rights.documents]
+    fields = [
+        [{"include": list(include), "exclude": list(exclude)} for include, exclude in sorted(some)]
+        for some in rights.fields
+    ]
+    return {
+        "how": rights.how or None,
+        "documents": documents or "all",
+        "fields": fields or "all",
+        "roles": list(rights.sources),
+        "by": list(rights.names),
+    }
+
+
+def _query(query: str) -> Any:
+    try:
+        return json.loads(query)
+    except ValueError:
+        return query
+
+
+def _declared(finding: Finding, asking: Asking) -> tuple[str, ...]:
+    return managed_by(asking.state.roles or {}, finding)
+
+
+def _since(finding: Finding, accesses: Sequence[str], asking: Asking) -> str:
+    """Return since when there are the rights: of the oldest SearchAccess, or of the API key; empty: not recorded."""
+    if finding.holder.since:
+        return datetime.fromtimestamp(int(finding.holder.since) / 1000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    known = {access.ref: access.created_at for _, access in asking.accesses()}
+    return min((known[ref] for ref in accesses if known.get(ref)), default="")
+
+
+def who_data(found: WhoCan, asking: Asking) -> dict[str, Any]:
+    """Return everybody who may do something, for scripts."""
+    items = []
+    for each in found.findings:
+        accesses = _declared(each, asking)
+        items.append(
+            {
+                "kind": str(each.holder.kind),
+                "name": each.holder.name,
+                "about": each.holder.about or None,
+                "allowed": str(each.outcome),
+                **_rights(each.rights),
+                "from": _sources(each),
+                "searchAccesses": list(accesses),
+                "since": _since(each, accesses, asking) or None,
+                "actingAs": each.acting_as or None,
+                "perhapsMore": each.perhaps is not None,
+                "doubts": list(each.doubts),
+            }
+        )
+    return {
+        "cluster": asking.cluster,
+        "action": found.question.action,
+        **_target(found.target),
+        "field": found.field or None,
+        "items": items,
+        "unread": list(found.unread),
+        "unseen": list(found.unseen),
+    }
+
+
+def _sources(finding: Finding) -> list[str]:
+    by: Mapping[str, str] = {each.role: each.by for each in finding.holder.given}
+    sources = finding.rights.sources if finding.rights else ()
+    if finding.holder.own:
+        return ["its own rights"] if len(finding.holder.own) == 1 else ["its own rights, within those of its owner"]
+    return [f"{source} by {by[source]}" if source in by else source for source in sources]
+
+
+def who_shown(found: WhoCan, asking: Asking) -> "Sequence[RenderableType]":
+    """Return everybody who may do something, for people."""
+    from searchaccess.cli.printing import table, width
+
+    rows = []
+    for each in found.findings:
+        accesses = _declared(each, asking)
+        source = some_of([f"SearchAccess {ref}" for ref in accesses] or _sources(each), _SHOWN)
+        if each.acting_as:
+            source = f"acting as {each.acting_as}"
+        rights = each.rights
+        unknown = each.outcome is Outcome.UNKNOWN
+        rows.append(
+            (
+                f"{'? ' if unknown else ''}{each.holder.name}",
+                str(each.holder.kind),
+                documents_in_words(rights) if rights and found.question.reads else "",
+                fields_in_words(rights) if rights and found.question.reads else "",
+                "; ".join(filter(None, (rights.how if rights else "", source, *each.doubts[:1], _about(each)))),
+                _since(each, accesses, asking),
+            )
+        )
+    heads = ("WHO", "KIND", "DOCUMENTS", "FIELDS", "FROM", "SINCE")
+    certain = sum(each.outcome is Outcome.YES for each in found.findings)
+    perhaps = len(rows) - certain
+    count = f"{certain} may {found.question.action} {found.target.name} in SearchCluster {asking.cluster}"
+    more = f"; of {perhaps} it depends on what cannot be seen (?)" if perhaps else ""
+    styles = ["yellow" if each.outcome is Outcome.UNKNOWN else None for each in found.findings]
+    parts: list[RenderableType] = []
+    if rows and (columns := width()) is not None and columns < _WIDE:
+        parts = [*_blocks([_block(row) for row in rows], columns), ""]
+    elif rows:
+        parts = [table(heads, rows, styles), ""]
+    return [*parts, f"{count}{more}", *_limits(found.unread, found.unseen)]
+
+
+def _block(row: Sequence[str]) -> tuple[str, str]:
+    """Return a row as a title and what is below it, without what is not restricted."""
+    name, kind, documents, fields, source, since = row
+    parts = [source, f"documents: {documents}" if documents not in {"", "all"} else ""]
+    parts += [f"fields: {fields}" if fields not in {"", "all"} else "", f"since {since}" if since else ""]
+    return f"{name} ({kind})", "\n".join(filter(None, parts))
+
+
+def _blocks(items: Sequence[tuple[str, str]], columns: int) -> list[str]:
+    """Return items as indented texts, for terminals on which a table would have columns of a few letters."""
+    lines = list[str]()
+    for title, below in items:
+        lines += wrap(title, columns, subsequent_indent="  ")
+        for text in below.splitlines():
+            lines += wrap(text, columns, initial_indent="  ", subsequent_indent="    ")
+    return lines
+
+
+def _about(finding: Finding) -> str:
+    return finding.holder.about if finding.holder.kind in {Kind.MAPPING, Kind.KEY, Kind.SERVICE} else ""

@@ -1,0 +1,1 @@
+"""Who may do what on an index in Elasticsearch, and by which chain (docs/adr/0063)."""
