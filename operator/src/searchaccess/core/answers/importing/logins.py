@@ -1,0 +1,241 @@
+"""Who has which of the roles that are imported, as Elasticsearch sees it now."""
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+from searchaccess.core.answers.importing.material import FoundKey, FoundUser, Material
+from searchaccess.core.answers.importing.reasons import Leftover, Why
+from searchaccess.core.answers.importing.subjects import SubjectMap, Target, account
+from searchaccess.core.messages import some_of
+from searchaccess.core.model.canonical import RoleBody
+from searchaccess.core.model.intake.bounds import excess
+from searchaccess.core.model.intake.reading import DEPTH, mapping
+from searchaccess.core.model.workload import is_service_account, is_unique_id
+from searchaccess.core.rights.foreign.rules import DN, EMAIL, GROUPS, REALM, USERNAME, User, applies, literals
+from searchaccess.core.rights.foreign.templates import rendered
+from searchaccess.core.rights.mapping import SUB, RoleMapping
+
+_NAMED: Final = (USERNAME, EMAIL, SUB)
+_OF_PEOPLE: Final = (GROUPS, DN)
+_MOST_PARTS: Final = 2000
+"""Parts of the rules of one role mapping; one with more is not evaluated."""
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A role that somebody has."""
+
+    role: str
+    by: str
+    """How, such as ``role mapping orders``."""
+    imported: bool = True
+    """False: it is only compared, because what gives it names nobody."""
+
+
+@dataclass(frozen=True)
+class Login:
+    """One way in which a subject logs in today, with all that it may do.
+
+    Args:
+        name: for messages, such as ``user orders``.
+        target: whose it is.
+        held: its roles.
+        own: roles that only this login has, by name: those of an API key.
+    """
+
+    name: str
+    target: Target
+    held: tuple[Held, ...] = ()
+    own: Mapping[str, RoleBody] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Logins:
+    """All logins whose rights are imported, and what is left."""
+
+    logins: tuple[Login, ...]
+    leftovers: tuple[Leftover, ...]
+
+
+def logins_of(material: Material, subjects: SubjectMap, realm: str = "") -> Logins:
+    """Return who has which roles.
+
+    Args:
+        material: what is imported.
+        subjects: what a person says about it.
+        realm: name of the JWT realm; empty: any realm that role mappings name.
+    """
+    left = [leftover for each in material.mappings for leftover in _left_of(each, subjects, realm)]
+    logins = [*_callers(material, subjects, realm), *_by_role(subjects), *_users(material.users, subjects, left)]
+    logins += _keys(material.keys, subjects, left)
+    left += _unused(material, subjects)
+    return Logins(tuple(logins), tuple(left))
+
+
+def _callers(material: Material, subjects: SubjectMap, realm: str) -> Iterator[Login]:
+    """Yield those who log in with a token, and whom a role mapping names."""
+    rules = {each.name: _rules(each) for each in material.mappings if each.body.enabled}
+    names = sorted({name for parsed in rules.values() for name in literals(parsed, _NAMED)})
+    for name in names:
+        for target in _targets(name, subjects):
+            held = list[Held]()
+            for each in material.mappings:
+                if each.body.enabled:
+                    held += _given(each, rules[each.name], name, realm)
+            if any(one.imported for one in held):
+                yield Login(f"caller {name}", target, tuple(held))
+
+
+def _given(found: RoleMapping, rules: object, name: str, realm: str) -> Iterator[Held]:
+    """Yield the roles that a role mapping gives to a caller."""
+    users = [_user(name, one) for one in _realms(rules, realm)]
+    user = next((one for one in users if applies(rules, one)), None)
+    if user is None:
+        return
+    by, named = f"role mapping {found.name}", name in set(literals(rules, _NAMED))
+    for role in found.body.roles:
+        yield Held(role, by, imported=named)
+    for template in json.loads(found.body.templates):
+        for role in rendered(template, user) or ():
+            yield Held(role, by, imported=False)
+
+
+def _user(name: str, realm: str) -> User:
+    return User({REALM: realm, USERNAME: name, EMAIL: name, **({SUB: name} if is_unique_id(name) else {})})
+
+
+def _realms(rules: object, realm: str) -> Iterable[str]:
+    return [realm] if realm else (sorted(set(literals(rules, (REALM,)))) or [""])
+
+
+def _targets(name: str, subjects: SubjectMap) -> tuple[Target, ...]:
+    if name in subjects.usernames:
+        return subjects.usernames[name]
+    return (account(name),) if is_service_account(name) else ()
+
+
+def _rules(found: RoleMapping) -> object:
+    """Return the parsed rules of a role mapping; those beyond our bounds apply to nobody that is known."""
+    rules = json.loads(found.body.rules)
+    return {} if excess(rules, depth=DEPTH, nodes=_MOST_PARTS) else rules
+
+
+def _left_of(found: RoleMapping, subjects: SubjectMap, realm: str) -> Iterator[Leftover]:
+    """Yield what cannot be imported of a role mapping."""
+    source, roles, rules = f"role mapping {found.name}", found.body.roles, _rules(found)
+    if not found.body.enabled:
+        return
+    if found.body.templates != "[]":
+        text = "it makes names of roles from what it knows of a user"
+        yield Leftover(source, "role_templates", Why.ROLE_TEMPLATE, text)
+    names = sorted(set(literals(rules, _NAMED)))
+    known = [name for name in names if _targets(name, subjects)]
+    if others := [name for name in names if name not in known]:
+        text = f"it names {some_of(others)}: not a service account, nor in the subject map"
+        yield Leftover(source, "rules", Why.NOT_A_SERVICE_ACCOUNT, text, roles=roles)
+    for name in known:
+        found_for = {applies(rules, _user(name, one)) for one in _realms(rules, realm)}
+        if True not in found_for:
+            text = (
+                f"whether it applies to {name} cannot be seen from its rules"
+                if None in found_for
+                else f"it names {name}, but does not apply to callers of the realm {realm or 'that it names'}"
+            )
+            yield Leftover(source, "rules", Why.UNEVALUATED, text, roles=roles)
+    if any(_values(rules, _OF_PEOPLE)):
+        text = "it applies to members of groups, which tokens of service accounts do not have"
+        yield Leftover(source, "rules", Why.MAPPED_BY_GROUP, text, roles=roles)
+    elif not names or any("*" in value or value.startswith("/") for value in _values(rules, _NAMED)):
+        text = "its rules are a pattern: it applies to whoever matches, also in the future"
+        yield Leftover(source, "rules", Why.MAPPED_BY_PATTERN, text, roles=roles)
+
+
+def _values(rule: object, fields: tuple[str, ...]) -> Iterator[str]:
+    """Yield all texts that a rule compares with some fields."""
+    if isinstance(rule, list):
+        for part in rule:
+            yield from _values(part, fields)
+    elif isinstance(rule, Mapping):
+        for kind, inner in rule.items():
+            if kind != "field":
+                yield from _values(inner, fields)
+                continue
+            for name, wanted in mapping(inner).items():
+                values = wanted if isinstance(wanted, list) else [wanted]
+                yield from (str(value) for value in values if name in fields)
+
+
+def _by_role(subjects: SubjectMap) -> Iterator[Login]:
+    for role, targets in sorted(subjects.roles.items()):
+        for target in targets:
+            yield Login("subject map", target, (Held(role, "subject map"),))
+
+
+def _users(users: Iterable[FoundUser], subjects: SubjectMap, left: list[Leftover]) -> Iterator[Login]:
+    for user in users:
+        targets = subjects.users.get(user.name) or ((account(user.name),) if is_service_account(user.name) else ())
+        if not targets and user.roles:
+            text = "it may be a person, or a workload with a password"
+            roles = user.roles
+            left.append(Leftover(f"user {user.name}", "", Why.NOT_A_SERVICE_ACCOUNT, text, roles=roles))
+        held = tuple(Held(role, f"user {user.name}") for role in user.roles)
+        yield from (Login(f"user {user.name}", target, held) for target in targets)
+
+
+def _keys(keys: Iterable[FoundKey], subjects: SubjectMap, left: list[Leftover]) -> Iterator[Login]:
+    for key in keys:
+        source, targets = f"API key {key.name}", subjects.keys.get(key.name, ())
+        if key.for_clusters:
+            left.append(Leftover(source, "", Why.KEY_FOR_CLUSTERS, "it is of the type cross_cluster"))
+        elif not targets and is_service_account(key.owner):
+            text = f"{key.owner} made it for itself"
+            left.append(Leftover(source, "", Why.KEY_OF_A_CALLER, text, key.owner))
+        elif not targets:
+            owner = f" (made by {key.owner})" if key.owner else ""
+            left.append(Leftover(source, "", Why.NO_SUBJECT, f"which workload uses it is not known{owner}"))
+        elif problem := _limited(key):
+            left.append(Leftover(source, "", Why.KEY_LIMITED, problem))
+        else:
+            own = _rights(key)
+            held = tuple(Held(name, source) for name in own)
+            yield from (Login(source, target, held, own) for target in targets)
+
+
+def _limited(key: FoundKey) -> str:
+    """Return why it is not known what a key may do: it may do what it, and its owner when it was made, both may."""
+    if not key.rights:
+        return "" if key.limits is not None else "it has the rights of its owner, which cannot be seen"
+    if key.limits is None:
+        return "what its owner may do cannot be seen, and it may do no more"
+    return "" if any(map(_is_everything, key.limits)) else "its owner may do less than everything, and so may the key"
+
+
+def _is_everything(body: RoleBody) -> bool:
+    on_indices = any(
+        "*" in entry.indices and "all" in entry.privileges and not entry.query and not entry.hides_fields
+        for entry in body.entries
+        if not entry.clusters and not entry.application
+    )
+    return on_indices and "all" in body.cluster
+
+
+def _rights(key: FoundKey) -> dict[str, RoleBody]:
+    if key.rights:
+        one = len(key.rights) == 1
+        return {key.name if one else f"{key.name}-{name}": body for name, body in key.rights}
+    limits = key.limits or ()
+    return {key.name if len(limits) == 1 else f"{key.name}-{number}": body for number, body in enumerate(limits, 1)}
+
+
+def _unused(material: Material, subjects: SubjectMap) -> Iterator[Leftover]:
+    there = {
+        "role": set(material.roles),
+        "user": {user.name for user in material.users},
+        "API key": {key.name for key in material.keys},
+        "username": {name for each in material.mappings for name in literals(_rules(each), _NAMED)},
+    }
+    for kind, name in subjects.named():
+        if name not in there[kind]:
+            yield Leftover("subject map", f"{kind} {name}", Why.UNUSED_SUBJECT, f"there is no {kind} {name}")
