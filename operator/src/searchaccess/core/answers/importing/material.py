@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, Final
 
 from searchaccess.api.constants import MANAGED_BY
 from searchaccess.core.answers.importing.reasons import Leftover, Why
@@ -148,6 +148,18 @@ def keys_in(found: Iterable[Any]) -> Material:
             )
         )
     return Material(keys=tuple(sorted(keys, key=lambda key: (key.name, key.owner))), ours=ours)
+
+
+MADE_BY_ADMIN: Final = (
+    "API keys in files are taken to be made by a login that may do everything: if it may do less, so may the key"
+)
+_EVERYTHING: Final = {"owner": {"cluster": ["all"], "indices": [{"names": ["*"], "privileges": ["all"]}]}}
+
+
+def key_in_file(name: str, raw: Mapping[str, Any]) -> Material:
+    """Read an API key from a file, which does not say what the key's owner may do."""
+    found = keys_in([{"name": name, **raw, "limited_by": [_EVERYTHING]}])
+    return replace(found, notes=(MADE_BY_ADMIN,)) if found.keys else found
 
 
 def _bodies(given: Any) -> Iterable[tuple[str, RoleBody]]:
