@@ -142,7 +142,8 @@ def test_what_is_never_loaded_is_not_in_it(app: Path) -> None:
 
 
 def test_what_a_start_loads_is_compiled(app: Path) -> None:
-    code = "import sys, searchaccess.cli.main; print(*(getattr(m, '__file__', None) for m in sys.modules.values()))"
+    names = "searchaccess.cli.main, searchaccess.cli.summaries, searchaccess.operator.app"
+    code = f"import sys, {names}; print(*(getattr(m, '__file__', None) for m in sys.modules.values()))"
     sources = [Path(name) for name in python(app, "-c", code).stdout.split() if name.endswith(".py")]
     cached = [Path(importlib.util.cache_from_source(str(source))) for source in sources]
     ours = [path for path in cached if path.is_relative_to(app)]

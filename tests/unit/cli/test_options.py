@@ -111,9 +111,3 @@ def test_a_shell_completes_options(tmp_path: Path) -> None:
         timeout=60,
     )
     assert done.stdout.split() == ["--namespace"]
-
-
-@pytest.mark.parametrize("command", ["run", "reconcile", "mapping", "login"])
-def test_the_help_has_examples(command: str) -> None:
-    text = refused(command, "--help", code=0)
-    assert f"searchaccess {command} " in text.partition("Examples:")[2]

@@ -11,6 +11,9 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Final
 
+import searchaccess.cli.summaries
+import searchaccess.core.answers.logins
+import searchaccess.operator.once  # noqa: F401 - what commands import when they run
 from searchaccess.cli.main import main
 from searchaccess.engine.pacing import backoff
 

@@ -77,5 +77,5 @@ def test_kopf_ends_its_own_tasks_and_no_others() -> None:
 
 
 def test_the_kubernetes_client_does_not_bring_googles_library_along() -> None:
-    code = "import sys, searchaccess.cli.main; assert 'google.auth' not in sys.modules; import google.auth"
+    code = "import sys, searchaccess.operator.app; assert 'google.auth' not in sys.modules; import google.auth"
     subprocess.run([sys.executable, "-c", code], check=True)

@@ -1,16 +1,16 @@
-"""The command that prints ValidatingAdmissionPolicies."""
+"""Prints ValidatingAdmissionPolicies."""
 
 import asyncio
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
 import typer
 import yaml
 
 from searchaccess.adapters.kubernetes.client import KubernetesClient
-from searchaccess.cli.common import Kubeconfig, KubeContext, configure_logging
-from searchaccess.cli.manifests import Filenames, failure, read
+from searchaccess.cli.common import configure_logging
+from searchaccess.cli.manifests import failure, read
 from searchaccess.core.answers.admission.objects import Generated, generated
 from searchaccess.core.policy.guardrails.policy import policy_from_object
 from searchaccess.operator.connections.login import KubernetesLogin, KubernetesOptions
@@ -19,21 +19,20 @@ from searchaccess.ports.errors import ExternalError
 from searchaccess.ports.kubernetes import Plural
 
 
-def generate_admission_policy(
-    *,
-    filename: Annotated[list[Path] | None, Filenames] = None,
-    kubeconfig: Kubeconfig = None,
-    context: KubeContext = "",
-) -> None:
-    """Print a ValidatingAdmissionPolicy with its binding for each SearchAccessPolicy, as YAML.
+def print_admission_policies(files: list[Path], kubeconfig: Path | None, context: str) -> None:
+    """Print what the API server can check of SearchAccessPolicies.
 
-    The API server then refuses what CEL can decide, without a webhook. It never refuses what the operator accepts. What
-    only the operator checks is in comments and on standard error. The policies are those in files (-f), or those of
-    the API server. If one cannot be read, the exit code is 1.
+    Args:
+        files: with the policies; empty: those of the API server are read.
+        kubeconfig: how to reach it.
+        context: of the kubeconfig.
+
+    Raises:
+        typer.Exit: one cannot be read; the reason was printed.
     """
     configure_logging(as_json=False, verbose=False)
-    if filename:
-        found = [raw for raw in read(filename, "") if raw["kind"] == "SearchAccessPolicy"]
+    if files:
+        found = [raw for raw in read(files, "") if raw["kind"] == "SearchAccessPolicy"]
     else:
         try:
             found = asyncio.run(_listed(KubernetesOptions(kubeconfig, context)))

@@ -1,27 +1,27 @@
 """Options of all commands that run the operator, and how these log and stop."""
 
-import asyncio
-import functools
-import inspect
-import logging
 import os
 import re
-import signal
 import sys
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, Final, TypeVar
 
-import structlog
 import typer
 
 from searchaccess.adapters.googlecloud.endpoint import GkeEndpoint
+from searchaccess.cli.merging import taking
 from searchaccess.core.model.intake.reading import is_label
-from searchaccess.operator.app import Options
-from searchaccess.operator.connections.login import KubernetesOptions
-from searchaccess.operator.connections.stores import SERVICE_ACCOUNT_TOKEN, StoreOptions
+from searchaccess.operator.connections.defaults import SERVICE_ACCOUNT_TOKEN
 from searchaccess.ports.errors import ExternalError
+
+if TYPE_CHECKING:
+    import asyncio
+
+    from searchaccess.operator.app import Options
+    from searchaccess.operator.connections.login import KubernetesOptions
+    from searchaccess.operator.observer_login import ObserverLogin
 
 T = TypeVar("T")
 
@@ -153,7 +153,7 @@ class Common:
     log_json: LogJson = False
     verbose: Verbose = False
 
-    def begin(self, **more: Any) -> Options:
+    def begin(self, **more: Any) -> "Options":
         """Check the options and configure logging; return how to run.
 
         Args:
@@ -162,13 +162,10 @@ class Common:
         Raises:
             typer.BadParameter: an option has no valid value.
         """
-        if not self.instance.replace("-", "").isalnum() or self.instance != self.instance.lower():
-            raise typer.BadParameter("use lower-case letters, digits and dashes", param_hint="--instance")
-        if self.gke and not _GKE_NAME.fullmatch(self.gke):
-            raise typer.BadParameter("write projects/P/locations/L/clusters/C", param_hint="--gke")
-        if self.gke and (self.kubeconfig or self.context):
-            text = "excludes --kubeconfig and --context, which also select the API server"
-            raise typer.BadParameter(text, param_hint="--gke")
+        from searchaccess.operator.app import Options  # it takes a second to import
+        from searchaccess.operator.connections.stores import StoreOptions
+
+        check_instance(self.instance)
         watched, home = tuple(sorted(set(self.watch_namespace or ()))), self.home_namespace or self.lease_namespace
         if not all(map(is_label, watched)):
             raise typer.BadParameter("write the name of a namespace", param_hint="--watch-namespace")
@@ -177,10 +174,10 @@ class Common:
             raise typer.BadParameter(text, param_hint="--watch-namespace")
         if self.search_clusters and not watched:
             raise typer.BadParameter("requires --watch-namespace", param_hint="--search-clusters")
-        configure_logging(as_json=self.log_json, verbose=self.verbose)
-        kubernetes = KubernetesOptions(
+        kubernetes = kubernetes_options(
             self.kubeconfig, self.context, self.gke, self.gke_endpoint, self.container_endpoint
         )
+        configure_logging(as_json=self.log_json, verbose=self.verbose)
         return Options(
             instance=self.instance,
             kubernetes=kubernetes,
@@ -197,26 +194,61 @@ class Common:
 
 def takes_common(command: Callable[..., None]) -> Callable[..., None]:
     """Add the common options to a command, which gets them as its argument ``common``."""
-    kind = inspect.Parameter.KEYWORD_ONLY
-    own = [item for name, item in inspect.signature(command).parameters.items() if name != "common"]
-    shared = [
-        inspect.Parameter(name, kind, default=item.default, annotation=item.annotation)
-        for name, item in inspect.signature(Common).parameters.items()
-    ]
+    return taking(Common, "common")(command)
 
-    @functools.wraps(command)
-    def with_common(**given: Any) -> None:
-        common = Common(**{item.name: given.pop(item.name) for item in shared})
-        command(common=common, **given)
 
-    # typer reads both.
-    with_common.__signature__ = inspect.Signature([*own, *shared])  # type: ignore[attr-defined]
-    with_common.__annotations__ = {item.name: item.annotation for item in (*own, *shared)}
-    return with_common
+def check_instance(instance: str) -> None:
+    """Check the name of an installation.
+
+    Raises:
+        typer.BadParameter: it has characters that no name of a role has.
+    """
+    if not instance.replace("-", "").isalnum() or instance != instance.lower():
+        raise typer.BadParameter("use lower-case letters, digits and dashes", param_hint="--instance")
+
+
+def kubernetes_options(
+    kubeconfig: Path | None,
+    context: str,
+    gke: str = "",
+    gke_endpoint: GkeEndpoint = GkeEndpoint.AUTO,
+    container_endpoint: str = "",
+) -> "KubernetesOptions":
+    """Check which API server is named, and return how to connect to it; for the arguments see ``Common``.
+
+    Raises:
+        typer.BadParameter: it is named in two ways, or not by the name of a cluster.
+    """
+    from searchaccess.operator.connections.login import KubernetesOptions
+
+    if gke and not _GKE_NAME.fullmatch(gke):
+        raise typer.BadParameter("write projects/P/locations/L/clusters/C", param_hint="--gke")
+    if gke and (kubeconfig or context):
+        text = "excludes --kubeconfig and --context, which also select the API server"
+        raise typer.BadParameter(text, param_hint="--gke")
+    return KubernetesOptions(kubeconfig, context, gke, gke_endpoint, container_endpoint)
+
+
+def read_elasticsearch_logins(given: list[str]) -> "tuple[ObserverLogin, ...]":
+    """Read the logins of ``--elasticsearch-login``.
+
+    Raises:
+        typer.BadParameter: one cannot be used; the message has no part of it.
+    """
+    from searchaccess.operator.observer_login import BadLogin, read_logins
+
+    try:
+        return read_logins(given)
+    except BadLogin as error:
+        raise typer.BadParameter(str(error), param_hint="--elasticsearch-login") from None
 
 
 def configure_logging(*, as_json: bool, verbose: bool) -> None:
     """Send our own log, and those of kopf and the clients, through one formatter."""
+    import logging
+
+    import structlog
+
     shared: list[structlog.typing.Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,
@@ -251,8 +283,10 @@ def configure_logging(*, as_json: bool, verbose: bool) -> None:
     )
 
 
-def run_to_end(work: Callable[[asyncio.Event], Coroutine[Any, Any, T]]) -> T:
+def run_to_end(work: Callable[["asyncio.Event"], Coroutine[Any, Any, T]]) -> T:
     """Run until the work ends, or until a signal (SIGTERM, Ctrl-C) stops it."""
+    import asyncio
+    import signal
 
     async def run_it() -> T:
         stop = asyncio.Event()
@@ -265,4 +299,21 @@ def run_to_end(work: Callable[[asyncio.Event], Coroutine[Any, Any, T]]) -> T:
         return asyncio.run(run_it())
     except ExternalError as error:
         typer.echo(f"searchaccess: {error.message}", err=True)
+        raise typer.Exit(1) from None
+
+
+def answer(work: Callable[[], Coroutine[Any, Any, T]]) -> T:
+    """Run what a command asks, and return the result. What goes wrong is one line, and the exit code is 1.
+
+    Raises:
+        typer.Exit: an external system did not do what was requested; the reason was printed, with the next step.
+    """
+    import asyncio
+
+    from searchaccess.cli.printing import warn
+
+    try:
+        return asyncio.run(work())
+    except ExternalError as error:
+        warn(error.message)
         raise typer.Exit(1) from None

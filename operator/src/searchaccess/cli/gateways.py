@@ -1,59 +1,39 @@
-"""The command that renders the configuration of a gateway."""
+"""Renders the configuration of a gateway."""
 
 from pathlib import Path
-from typing import Annotated, Final
 
 import typer
 
 from searchaccess.api.constants import ROLE_PREFIX
 from searchaccess.api.references import Certificates
-from searchaccess.cli.common import Instance, configure_logging
-from searchaccess.cli.manifests import Files, failure, read
+from searchaccess.cli.common import configure_logging
+from searchaccess.cli.manifests import failure, read
 from searchaccess.core.clusters.cluster import Cluster, cluster_from_object
 from searchaccess.core.clusters.connection import Connection, addresses_of
 from searchaccess.core.clusters.sources import Incomplete, holds_certificates
 from searchaccess.core.gateway.derived import NotForGateways, settings_of
 from searchaccess.core.gateway.render import render, render_bootstrap
 
-gateway = typer.Typer(
-    name="gateway", help="Works with the gateway of a SearchCluster.", no_args_is_help=True, rich_markup_mode=None
-)
 
-_EPILOG: Final = "Example: searchaccess gateway render -f prod.yaml --ca elasticsearch-ca.pem --to gateway/"
+def write_gateway(files: list[Path], ca: Path | None, jwks_ca: Path | None, to: Path | None, instance: str) -> None:
+    """Print, or write, the files of the gateway of the SearchCluster in files.
 
-CaFile = Annotated[
-    Path | None,
-    typer.Option(exists=True, dir_okay=False, metavar="FILE", help="Certificate authorities of Elasticsearch (PEM)."),
-]
-JwksCaFile = Annotated[
-    Path | None,
-    typer.Option(exists=True, dir_okay=False, metavar="FILE", help="Certificate authorities of the keys' address."),
-]
+    Args:
+        files: with one SearchCluster.
+        ca: certificate authorities of Elasticsearch; None: those in the files.
+        jwks_ca: the same for the address of the keys.
+        to: folder to write into; None: they are printed.
+        instance: name of the installation.
 
-
-@gateway.command("render", epilog=_EPILOG, short_help="Print the configuration of a gateway.")
-def render_gateway(
-    *,
-    filename: Files,
-    ca: CaFile = None,
-    jwks_ca: JwksCaFile = None,
-    to: Annotated[
-        Path | None,
-        typer.Option(file_okay=False, metavar="FOLDER", help="Write files into this folder instead of printing them."),
-    ] = None,
-    instance: Instance = "default",
-) -> None:
-    """Print the files of a gateway, for review, or for a gateway outside Kubernetes.
-
-    They are what the operator writes for the SearchCluster in the file, without limits of single callers. They have no
-    secret: the login is not among them.
+    Raises:
+        typer.Exit: it has none; the reason was printed.
     """
     configure_logging(as_json=False, verbose=False)
-    clusters = [cluster_from_object(raw) for raw in read(filename, "") if raw["kind"] == "SearchCluster"]
+    clusters = [cluster_from_object(raw) for raw in read(files, "") if raw["kind"] == "SearchCluster"]
     if len(clusters) != 1:
         raise failure(f"the files have {len(clusters)} SearchClusters, not one")
-    files = _files(clusters[0], instance, _text(ca), _text(jwks_ca))
-    for name, text in files.items():
+    made = _files(clusters[0], instance, _text(ca), _text(jwks_ca))
+    for name, text in made.items():
         if to is None:
             typer.echo(f"---\n# {name}\n{text}", nl=False)
             continue

@@ -25,6 +25,7 @@ from searchaccess.cli.pages.api import api_page
 from searchaccess.cli.pages.apigroups import api_groups_page
 from searchaccess.cli.pages.argo import argo_files
 from searchaccess.cli.pages.chart import CHART, chart_page
+from searchaccess.cli.pages.cli import cli_page
 from searchaccess.cli.pages.dashboard import dashboard, gateway_dashboard
 from searchaccess.cli.pages.markdown import COMMAND, as_code, page, table
 from searchaccess.core.gateway.render import render_bootstrap, render_certificate
@@ -283,6 +284,7 @@ _PAGES: Final[dict[str, Callable[[], str]]] = {
     "docs/api-groups.md": api_groups_page,
     "docs/api.md": api_page,
     "docs/metrics.md": metrics_page,
+    "docs/cli.md": cli_page,
 }
 
 

@@ -1,10 +1,10 @@
-"""Texts that ``--help`` shows below the options, and former names of options."""
+"""Parts of what ``--help`` shows below the options, and former names of options."""
 
 from typing import Final
 
 import typer
 
-from searchaccess.core.answers.summary import Exit
+from searchaccess.core.answers.exits import Exit
 
 EXITS: Final = {
     Exit.IN_SYNC: "everything is as declared, or was corrected",
@@ -20,45 +20,6 @@ def block(title: str, *lines: str) -> str:
 
 
 EXIT_CODES: Final = block("Exit codes", *(f"{code:>2}  {text}" for code, text in EXITS.items()))
-
-RUN: Final = block(
-    "Examples",
-    "searchaccess run --kubeconfig ~/.kube/config --context staging",
-    "searchaccess run --listen 0.0.0.0:8080 --lease-namespace searchaccess-system",
-)
-RECONCILE: Final = "\n\n".join(
-    (
-        EXIT_CODES,
-        block(
-            "Examples",
-            "# Correct everything once, as a job does:",
-            "searchaccess reconcile --once",
-            "# What would change, with rights that only read:",
-            "searchaccess reconcile --once --observe --elasticsearch-login env:OBSERVER",
-            "# What a pull request would change for one team:",
-            "searchaccess reconcile --once --observe -n shop -f manifests/",
-            "helm template ./chart | searchaccess reconcile --once --observe -f -",
-            "# For scripts:",
-            "searchaccess reconcile --once --observe -o json | jq .changes",
-        ),
-    )
-)
-MAPPING: Final = block(
-    "Examples",
-    "searchaccess mapping -f cluster.yaml",
-    "helm template ./chart | searchaccess mapping -f - --cluster prod",
-)
-ADMISSION: Final = block(
-    "Examples",
-    "searchaccess generate-admission-policy -f policies/",
-    "searchaccess generate-admission-policy | kubectl apply -f -",
-)
-LOGIN: Final = block(
-    "Examples",
-    "searchaccess login --tier Observe",
-    "searchaccess login -f manifests/ --cluster prod",
-    "kubectl get searchaccess -A -o yaml | searchaccess login -f -",
-)
 
 
 def renamed(old: str, given: str, new: str, value: str, default: str) -> str:

@@ -1,8 +1,9 @@
-"""The command that prints or applies the CustomResourceDefinitions of this version."""
+"""Prints or applies the CustomResourceDefinitions of this version."""
 
 import asyncio
 from collections.abc import Iterable, Mapping
-from typing import Annotated, Any
+from pathlib import Path
+from typing import Any
 
 import typer
 import yaml
@@ -10,7 +11,8 @@ import yaml
 from searchaccess.adapters.kubernetes.client import KubernetesClient
 from searchaccess.adapters.kubernetes.kinds import KubernetesKinds
 from searchaccess.api.crd import custom_resource_definitions
-from searchaccess.cli.common import Kubeconfig, configure_logging
+from searchaccess.cli.common import configure_logging
+from searchaccess.cli.manifests import failure
 from searchaccess.core.answers.kinds import newer_fields
 from searchaccess.core.messages import some_of
 from searchaccess.core.model.intake.reading import mapping
@@ -21,27 +23,23 @@ _SHOWN = 5
 """Number of fields that a message names."""
 
 
-def crds(
-    *,
-    apply: Annotated[
-        bool, typer.Option("--apply", help="Apply them; definitions of a newer version stay unchanged.")
-    ] = False,
-    kubeconfig: Kubeconfig = None,
-) -> None:
-    """Print the CustomResourceDefinitions of this version as YAML, or apply them.
+def print_crds() -> None:
+    """Print the CustomResourceDefinitions as YAML."""
+    typer.echo(yaml.safe_dump_all(custom_resource_definitions().values(), sort_keys=False), nl=False)
 
-    An installed definition never loses a field: if it has one that this version does not know, it stays unchanged.
+
+def apply_crds(kubeconfig: Path | None, context: str) -> None:
+    """Apply the CustomResourceDefinitions, and print what became of each.
+
+    Raises:
+        typer.Exit: the API server refuses; the reason was printed.
     """
     ours = custom_resource_definitions().values()
-    if not apply:
-        typer.echo(yaml.safe_dump_all(ours, sort_keys=False), nl=False)
-        return
     configure_logging(as_json=False, verbose=False)
     try:
-        lines = asyncio.run(_apply(ours, KubernetesOptions(kubeconfig)))
+        lines = asyncio.run(_apply(ours, KubernetesOptions(kubeconfig, context)))
     except ExternalError as error:
-        typer.echo(f"searchaccess: {error.message}", err=True)
-        raise typer.Exit(1) from None
+        raise failure(error.message) from None
     for line in lines:
         typer.echo(line)
 

@@ -2,12 +2,13 @@
 
 import os
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 import typer
 
-from searchaccess.operator.observing import STANDARD_INPUT, read_manifests
 from searchaccess.ports.errors import BadManifest
+
+STANDARD_INPUT: Final = Path("-")
 
 
 def _there(paths: list[Path] | None) -> list[Path] | None:
@@ -37,6 +38,8 @@ Namespace = Annotated[
     ),
 ]
 
+OnlyCluster = Annotated[str, typer.Option("--cluster", metavar="NAME", help="Only this SearchCluster.")]
+
 
 def read(files: list[Path], namespace: str) -> list[dict[str, Any]]:
     """Read the SearchAccesses and SearchClusters in files; see ``read_manifests``.
@@ -44,10 +47,24 @@ def read(files: list[Path], namespace: str) -> list[dict[str, Any]]:
     Raises:
         typer.Exit: a file is invalid; the error was printed.
     """
+    from searchaccess.operator.observing import read_manifests
+
     try:
         return read_manifests(files, namespace)
     except BadManifest as error:
         raise failure(error.message) from None
+
+
+def read_kind(files: list[Path], kind: str, namespace: str = "") -> list[dict[str, Any]]:
+    """Read the objects of one kind in files, and log how many there are; see ``read``.
+
+    Raises:
+        typer.Exit: a file is invalid; the error was printed.
+    """
+    from searchaccess.cli.common import configure_logging
+
+    configure_logging(as_json=False, verbose=False)
+    return [raw for raw in read(files, namespace) if raw.get("kind") == kind]
 
 
 def failure(text: str) -> typer.Exit:

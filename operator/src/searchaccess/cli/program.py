@@ -1,16 +1,20 @@
-"""The program around the commands: its exit code for usage errors."""
+"""The program around the commands: loads the one that is called, and has an exit code for usage errors."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping, MutableMapping
 from contextlib import contextmanager
+from importlib import import_module
 from typing import Any, Final
 
 import typer
-from typer.core import TyperGroup
+from typer.core import TyperCommand, TyperGroup
+from typer.main import get_command, get_group
 
-from searchaccess.core.answers.summary import Exit
+from searchaccess.cli.commands.table import TABLE, Entry, Section
+from searchaccess.core.answers.exits import Exit
 
 _USAGE_ERROR: Final[type[Exception]] = typer.BadParameter.__mro__[1]
 """Base class of all usage errors, which typer does not export itself."""
+_COMMANDS: Final = "searchaccess.cli.commands"
 
 
 @contextmanager
@@ -23,8 +27,88 @@ def _distinct() -> Iterator[None]:
         raise
 
 
+def load(entry: Entry) -> Any:
+    """Import a command; return it as typer runs it."""
+    module = import_module(f"{_COMMANDS}.{entry.module}")
+    if group := getattr(module, "app", None):
+        loaded: Any = get_group(group)
+        loaded.name, loaded.short_help = entry.name, entry.help
+        return loaded
+    # Plain text: lines of examples stay as they are, and logs of pipelines have no frames.
+    alone = typer.Typer(add_completion=False, rich_markup_mode=None)
+    alone.command(entry.name, epilog=module.EPILOG, short_help=entry.help)(module.command)
+    return get_command(alone)
+
+
+class Commands(MutableMapping[str, Any]):
+    """The commands by name. One is imported when it is looked up; names need no import.
+
+    Args:
+        table: what there is.
+        loaded_by: imports one.
+    """
+
+    def __init__(self, table: Mapping[str, Entry], loaded_by: Callable[[Entry], Any] = load) -> None:
+        self._table = table
+        self._load = loaded_by
+        self._loaded: dict[str, Any] = {}
+
+    def __getitem__(self, name: str) -> Any:
+        if name not in self._loaded:
+            self._loaded[name] = self._load(self._table[name])
+        return self._loaded[name]
+
+    def __setitem__(self, name: str, command: Any) -> None:
+        self._loaded[name] = command
+
+    def __delitem__(self, name: str) -> None:
+        del self._loaded[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._table)
+
+    def __len__(self) -> int:
+        return len(self._table)
+
+
 class Program(TyperGroup):
-    """All commands."""
+    """All commands.
+
+    Args:
+        given: what typer knows of a group, without its commands.
+    """
+
+    def __init__(self, **given: Any) -> None:
+        super().__init__(**given)
+        self.commands = Commands(TABLE)
+        self._outlined = False
+
+    def list_commands(self, ctx: Any) -> list[str]:  # noqa: ARG002 - of click
+        """List the names as the help has them."""
+        return list(TABLE)
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        """Return a command; while names are completed, one that has no more than its help."""
+        if self._outlined and cmd_name in TABLE:
+            return TyperCommand(cmd_name, help=TABLE[cmd_name].help)
+        return super().get_command(ctx, cmd_name)
+
+    def shell_complete(self, ctx: Any, incomplete: str) -> Any:
+        """Complete the name of a command, or an option of the program."""
+        self._outlined = True
+        try:
+            return super().shell_complete(ctx, incomplete)
+        finally:
+            self._outlined = False
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:  # noqa: ARG002 - of click
+        """Write the commands section by section."""
+        width = max(map(len, TABLE))
+        for section in Section:
+            rows = [(entry.name.ljust(width), entry.help) for entry in TABLE.values() if entry.section is section]
+            if rows:
+                with formatter.section(section.value):
+                    formatter.write_dl(rows)
 
     def make_context(self, *given: Any, **named: Any) -> Any:
         """Read the options before the command."""

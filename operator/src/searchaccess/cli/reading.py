@@ -1,5 +1,6 @@
 """Reads values of options."""
 
+import re
 from typing import Final
 
 import typer
@@ -23,3 +24,20 @@ def address(text: str, option: str) -> tuple[str, int] | None:
     if not colon or not port.isdecimal() or int(port) > _LAST_PORT:
         raise typer.BadParameter("write an address and a port, such as 0.0.0.0:8080", param_hint=option)
     return host.strip("[]"), int(port)
+
+
+def duration(text: str, option: str) -> float:
+    """Read a duration such as ``50m`` or ``1h30m``; return its seconds.
+
+    Args:
+        text: the duration.
+        option: by which it was given.
+
+    Raises:
+        typer.BadParameter: it is none.
+    """
+    from searchaccess.api.times.durations import DURATION_PATTERN, seconds
+
+    if not re.fullmatch(DURATION_PATTERN, text):
+        raise typer.BadParameter("write a duration, such as 50m or 1h30m", param_hint=option)
+    return seconds(text)

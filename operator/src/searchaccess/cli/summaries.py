@@ -3,8 +3,7 @@
 import io
 import json
 from collections.abc import Iterator, Sequence
-from enum import StrEnum
-from typing import Final
+from typing import Final, TypeAlias
 
 import yaml
 from rich.cells import cell_len
@@ -13,6 +12,7 @@ from rich.table import Table
 
 from searchaccess.api.conditions.docs import REASON_DOCS
 from searchaccess.api.conditions.meaning import Who
+from searchaccess.cli.printing import Format
 from searchaccess.core.answers.audits import Audit
 from searchaccess.core.answers.changes import Change
 from searchaccess.core.answers.summary import Exit, Line, Summary
@@ -32,12 +32,8 @@ _NEXT_STEPS: Final = {str(reason): doc.next_step for reason, doc in REASON_DOCS.
 _MARKS: Final = {Exit.IN_SYNC: "ok", Exit.PENDING: "pending", Exit.FAILED: "FAILED"}
 
 
-class Output(StrEnum):
-    """How to show it."""
-
-    TABLE = "table"
-    JSON = "json"
-    YAML = "yaml"
+Output: TypeAlias = Format
+"""How to show it."""
 
 
 def _plan(changes: Sequence[Change]) -> Iterator[str]:

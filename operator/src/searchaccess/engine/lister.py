@@ -14,11 +14,12 @@ from searchaccess.engine.barrier import caught
 from searchaccess.engine.concurrency.chunks import Pace
 from searchaccess.engine.inventory.consent.vouching import VouchingReader
 from searchaccess.engine.pacing.backoff import SPREADING_CAP, Backoff, Spreading
+from searchaccess.engine.pacing.periods import RESYNC
 from searchaccess.engine.state import Context
 from searchaccess.ports.errors import ExternalError, NotFound, PermissionDenied
 from searchaccess.ports.kubernetes import Plural
 
-RESYNC_PERIOD: Final = 300.0
+RESYNC_PERIOD: Final = RESYNC
 """Seconds between full lists."""
 RELIST_AFTER: Final = 10.0
 """Seconds after the event source started to watch until we list too: by then it has processed its own list."""

@@ -2,7 +2,6 @@
 
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
-from enum import IntEnum
 from typing import Any, Final
 
 from searchaccess.api.conditions.reasons import Reason
@@ -10,7 +9,10 @@ from searchaccess.api.conditions.types import ConditionType
 from searchaccess.api.status import Condition, SearchAccessStatus, Status, condition_of
 from searchaccess.core.answers.audits import Audit
 from searchaccess.core.answers.changes import Change
+from searchaccess.core.answers.exits import Exit
 from searchaccess.core.status.access import Failure
+
+__all__ = ("Exit", "Line", "Summary", "line_of", "sorted_lines")
 
 _PENDING: Final = frozenset({Reason.CHANGES_PENDING, Reason.DRIFT_DETECTED})
 _WANTED: Final = frozenset(
@@ -23,19 +25,6 @@ _WANTED: Final = frozenset(
         Reason.PENDING_APPROVAL,
     }
 )
-
-
-class Exit(IntEnum):
-    """All exit codes of ``searchaccess`` (docs/adr/0042); docs/jobs.md has the table."""
-
-    IN_SYNC = 0
-    """Everything is as declared, or was corrected."""
-    FAILED = 1
-    """Something is not as declared although it should be, and the rest was done. Or the run could not start."""
-    PENDING = 2
-    """Something differs and is only observed, or would be changed by a run that is not a dry run."""
-    USAGE = 64
-    """The command line is wrong (EX_USAGE of BSD's sysexits): nothing was done."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -126,6 +126,19 @@ def _login(spec: SearchClusterSpec, read: Contents) -> dict[str, Any]:
         raise Incomplete("spec.login: set secretRef or googleIdentity")
     if spec.login is None:
         return {"username": _ECK_USER, "password": text_of(source, _ECK_USER, read)}
+    return login_in(source, read)
+
+
+def login_in(source: Source, read: Contents) -> dict[str, Any]:
+    """Return the login in a Secret, as fields of a ``Connection``.
+
+    Args:
+        source: the Secret: it has ``apiKey``, or ``token``, or ``username`` and ``password``.
+        read: what each source has.
+
+    Raises:
+        Incomplete: it has none, or several.
+    """
     content = read.get(source)
     given = {key for key in ("apiKey", "token", "username", "password") if content and content.get(key)}
     if "apiKey" in given:

@@ -5,7 +5,7 @@ import asyncio
 from searchaccess.api.searchcluster import SearchClusterSpec
 from searchaccess.core.clusters.cluster import Cluster
 from searchaccess.core.clusters.connection import Connection
-from searchaccess.core.clusters.exposure import allowed_exposures, find_exposures, hosts_of, refusal
+from searchaccess.core.clusters.exposure import Exposed, allowed_exposures, find_exposures, hosts_of, refusal
 from searchaccess.engine.state import ClusterState, Session
 from searchaccess.ports.elasticsearch import Connector
 from searchaccess.ports.errors import NotPrivate
@@ -66,17 +66,27 @@ class Link:
         Raises:
             NotPrivate: it is, and that is not allowed.
         """
-        hosts = hosts_of(connection)
-        async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(self._connector.resolve(host)) for host in hosts]
-        found = [task.result() for task in tasks]
-        exposed = find_exposures(connection, dict(zip(hosts, found, strict=True)))
+        exposed, resolved = await exposures_of(self._connector, connection)
         self._state.url = connection.urls[0]
         # A host that does not resolve cannot be reached either, but it is not known to be private.
-        self._state.exposed = exposed if exposed or all(found) else None
+        self._state.exposed = exposed if exposed or resolved else None
         if refused := refusal(exposed, allowed_exposures(spec)):
             await self.close()
             raise NotPrivate(refused)
+
+
+async def exposures_of(connector: Connector, connection: Connection) -> tuple[tuple[Exposed, ...], bool]:
+    """Return in which ways a connection is not private, and whether all of its hosts resolve.
+
+    Args:
+        connector: resolves hosts.
+        connection: no request is sent to it.
+    """
+    hosts = hosts_of(connection)
+    async with asyncio.TaskGroup() as group:
+        tasks = [group.create_task(connector.resolve(host)) for host in hosts]
+    found = [task.result() for task in tasks]
+    return find_exposures(connection, dict(zip(hosts, found, strict=True))), all(found)
 
 
 def _version(cluster: Cluster) -> tuple[str, int]:

@@ -18,6 +18,7 @@ from searchaccess.core.rights.ownership import Operator
 from searchaccess.decorators.measured import MeasuredStore
 from searchaccess.decorators.paced import PacedStore, TokenBucket
 from searchaccess.operator.connections.connecting import google_tokens, read_sources
+from searchaccess.operator.connections.defaults import SERVICE_ACCOUNT_TOKEN
 from searchaccess.operator.telemetry.metrics import Metrics
 from searchaccess.ports.clock import Clock
 from searchaccess.ports.errors import LoginMissing
@@ -32,8 +33,6 @@ GOOGLE_BURST: Final = 60
 VAULT_RATE: Final = 50.0
 """The same for Vault, which others use too."""
 VAULT_BURST: Final = 100
-
-SERVICE_ACCOUNT_TOKEN: Final = Path("/var/run/secrets/kubernetes.io/serviceaccount/token")
 
 
 @dataclass(frozen=True, slots=True)

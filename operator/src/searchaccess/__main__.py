@@ -1,0 +1,5 @@
+"""``python -m searchaccess``."""
+
+from searchaccess.cli.main import main
+
+main()

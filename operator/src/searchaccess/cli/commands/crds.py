@@ -1,0 +1,34 @@
+"""``searchaccess crds``."""
+
+from typing import Annotated, Final
+
+import typer
+
+from searchaccess.cli.common import Kubeconfig, KubeContext
+from searchaccess.cli.helptexts import block
+
+EPILOG: Final = block(
+    "Examples",
+    "searchaccess crds | kubectl diff -f -",
+    "searchaccess crds --apply --context staging",
+)
+
+
+def command(
+    *,
+    apply: Annotated[
+        bool, typer.Option("--apply", help="Apply them; definitions of a newer version stay unchanged.")
+    ] = False,
+    kubeconfig: Kubeconfig = None,
+    context: KubeContext = "",
+) -> None:
+    """Print the CustomResourceDefinitions of this version as YAML, or apply them.
+
+    An installed definition never loses a field: if it has one that this version does not know, it stays unchanged.
+    """
+    from searchaccess.cli.kinds import apply_crds, print_crds
+
+    if apply:
+        apply_crds(kubeconfig, context)
+    else:
+        print_crds()

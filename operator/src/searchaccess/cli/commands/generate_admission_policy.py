@@ -1,0 +1,31 @@
+"""``searchaccess generate-admission-policy``."""
+
+from pathlib import Path
+from typing import Annotated, Final
+
+from searchaccess.cli.common import Kubeconfig, KubeContext
+from searchaccess.cli.helptexts import block
+from searchaccess.cli.manifests import Filenames
+
+EPILOG: Final = block(
+    "Examples",
+    "searchaccess generate-admission-policy -f policies/",
+    "searchaccess generate-admission-policy | kubectl apply -f -",
+)
+
+
+def command(
+    *,
+    filename: Annotated[list[Path] | None, Filenames] = None,
+    kubeconfig: Kubeconfig = None,
+    context: KubeContext = "",
+) -> None:
+    """Print a ValidatingAdmissionPolicy with its binding for each SearchAccessPolicy, as YAML.
+
+    The API server then refuses what CEL can decide, without a webhook. It never refuses what the operator accepts. What
+    only the operator checks is in comments and on standard error. The policies are those in files (-f), or those of
+    the API server. If one cannot be read, the exit code is 1.
+    """
+    from searchaccess.cli.admissionpolicies import print_admission_policies
+
+    print_admission_policies(filename or [], kubeconfig, context)

@@ -1,0 +1,50 @@
+"""All commands, a line each. The help of the program is made from this table, and imports none of them."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+
+class Section(StrEnum):
+    """Sections of the help, in their order."""
+
+    INSPECT = "Inspect"
+    CHANGE = "Change"
+    OPERATE = "Operate"
+    GENERATE = "Generate"
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One command, or one group of commands.
+
+    Args:
+        name: as it is written.
+        module: below ``searchaccess.cli.commands``; it has the function ``command``, or ``app`` for a group.
+        help: in a few words, for the help of the program.
+        section: of that help.
+    """
+
+    name: str
+    module: str
+    help: str
+    section: Section
+
+
+_ENTRIES: Final = (
+    Entry("run", "run", "Run the operator.", Section.OPERATE),
+    Entry("reconcile", "reconcile", "Reconcile once, or for a while, and report.", Section.OPERATE),
+    Entry("crds", "crds", "Print or apply the CustomResourceDefinitions.", Section.OPERATE),
+    Entry("mapping", "mapping", "Print the role mapping of a SearchCluster.", Section.GENERATE),
+    Entry("login", "login", "Print the role for a login to Elasticsearch.", Section.GENERATE),
+    Entry(
+        "generate-admission-policy",
+        "generate_admission_policy",
+        "Print ValidatingAdmissionPolicies.",
+        Section.GENERATE,
+    ),
+    Entry("gateway", "gateway", "Work with the gateway of a SearchCluster.", Section.GENERATE),
+    Entry("completion", "completion", "Print the script that completes commands in a shell.", Section.GENERATE),
+)
+TABLE: Final = {entry.name: entry for entry in _ENTRIES}
+"""By name."""

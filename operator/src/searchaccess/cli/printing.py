@@ -1,0 +1,132 @@
+"""Prints answers: tables and trees for people, JSON and YAML for scripts."""
+
+import json
+import re
+import shutil
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from enum import StrEnum
+from typing import TYPE_CHECKING, Annotated, Any, Final
+
+import typer
+
+if TYPE_CHECKING:
+    from rich.console import Console, RenderableType
+    from rich.table import Table
+
+_UNBOUNDED: Final = 100_000
+"""Columns where nothing has to fit: a file, or another program."""
+_CONTROL: Final = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+"""Characters that move the cursor, change colors, or reverse the direction of a text. Names and messages may come from
+anybody; in a terminal, they could pretend to be another line."""
+
+
+class Format(StrEnum):
+    """How an answer is printed."""
+
+    TABLE = "table"
+    JSON = "json"
+    YAML = "yaml"
+
+
+Output = Annotated[Format, typer.Option("--output", "-o", help="Format of the answer.")]
+
+
+def plain(text: object) -> str:
+    """Return a text without control characters; line breaks and tabs stay."""
+    return _CONTROL.sub("\N{REPLACEMENT CHARACTER}", str(text))
+
+
+def width() -> int | None:
+    """Return the width of the terminal, in columns; None: the output is not a terminal, so nothing has to fit."""
+    return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+
+
+def console(*, err: bool = False) -> "Console":
+    """Return a console with colors only on a terminal (and not with NO_COLOR), which takes texts as they are."""
+    from rich.console import Console
+
+    stream = sys.stderr if err else sys.stdout
+    terminal = stream.isatty()
+    return Console(
+        file=stream,
+        width=shutil.get_terminal_size().columns if terminal else _UNBOUNDED,
+        color_system="auto" if terminal else None,
+        markup=False,
+        highlight=False,
+        emoji=False,
+        soft_wrap=not terminal,
+    )
+
+
+def table(heads: Sequence[str], rows: Sequence[Sequence[object]], styles: Sequence[str | None] = ()) -> "Table":
+    """Return a table without lines; on a terminal, cells that do not fit wrap.
+
+    Args:
+        heads: of the columns.
+        rows: each has a cell a column.
+        styles: of each row, such as ``red``; empty: none.
+    """
+    from rich.table import Table
+    from rich.text import Text
+
+    made = Table(box=None, pad_edge=False, header_style="bold")
+    for head in heads:
+        made.add_column(head, overflow="fold")
+    for number, row in enumerate(rows):
+        made.add_row(*(Text(plain(cell)) for cell in row), style=styles[number] if styles else None)
+    return made
+
+
+def emit(output: Format, data: Any, shown: "Callable[[], Sequence[RenderableType]]") -> None:
+    """Print an answer.
+
+    Args:
+        output: the format.
+        data: plain data for JSON and YAML: dicts, lists, texts, numbers, booleans and None. Its shape is documented.
+        shown: returns what people see: texts, tables and trees, one below the other.
+    """
+    match output:
+        case Format.JSON:
+            typer.echo(json.dumps(data, indent=2, ensure_ascii=False))
+        case Format.YAML:
+            import yaml
+
+            typer.echo(yaml.safe_dump(data, sort_keys=False, allow_unicode=True, width=_UNBOUNDED), nl=False)
+        case Format.TABLE:
+            _print(shown())
+
+
+def _print(parts: "Sequence[RenderableType]") -> None:
+    import io
+
+    from rich.console import Console
+
+    screen = console()
+    if screen.is_terminal:
+        for part in parts:
+            screen.print(plain(part) if isinstance(part, str) else part)
+        return
+    # Cells of a table are padded: without it, each line of a file would end with spaces.
+    text = io.StringIO()
+    file = Console(file=text, width=_UNBOUNDED, color_system=None, markup=False, highlight=False, emoji=False)
+    for part in parts:
+        file.print(plain(part) if isinstance(part, str) else part, soft_wrap=isinstance(part, str))
+    for line in text.getvalue().splitlines():
+        typer.echo(line.rstrip())
+
+
+@contextmanager
+def progress(text: str) -> Iterator[Callable[[str], None]]:
+    """Show on standard error that something is going on, if that is a terminal; yield what changes the text."""
+    if not sys.stderr.isatty():
+        yield lambda _: None
+        return
+    with console(err=True).status(plain(text)) as status:
+        yield lambda changed: status.update(plain(changed))
+
+
+def warn(text: str) -> None:
+    """Print one line about something that is left out of the answer, or that the reader should know."""
+    typer.echo(f"searchaccess: {' '.join(plain(text).split())}", err=True)
