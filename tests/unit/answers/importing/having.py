@@ -53,9 +53,10 @@ def imported(
     subjects: Any = None,
     realm: str = REALM,
     refusal: Callable[[Access], str] = lambda _: "",
+    declared: Sequence[Access] = (),
 ) -> Imported:
     """Import what a cluster has."""
-    wish = Wish("prod", "shop", subject_map(subjects), realm, refusal)
+    wish = Wish("prod", "shop", subject_map(subjects), realm, refusal, tuple(declared))
     return import_all(material(roles, mappings, users, keys), wish)
 
 

@@ -186,6 +186,37 @@ def test_a_role_that_everybody_has_counts_when_entries_are_merged() -> None:
     assert found.made == ()
 
 
+def test_roles_of_the_subject_map_are_merged_with_those_of_role_mappings() -> None:
+    limited = an_entry("orders-*", privileges=["read"], query={"term": {"region": "eu"}})
+    roles = {"reader": a_role(limited), "cleaner": a_role(an_entry("orders-*", privileges=["delete"]))}
+    merged = ("role reader", "indices[0] (orders-*)", "Merged")
+    assert merged in left(imported(roles, subjects={"roles": {"reader": ORDERS, "cleaner": ORDERS}}))
+    assert merged in left(imported(roles, {"m": a_mapping("cleaner")}, subjects={"roles": {"reader": ORDERS}}))
+    everybody = a_mapping("cleaner", rules={"field": {"realm.name": "google"}})
+    assert merged in left(imported(roles, {"m": everybody}, subjects={"roles": {"reader": ORDERS}}))
+
+
+def test_what_is_declared_already_is_not_written_again() -> None:
+    roles, mappings = {"orders": a_role(an_entry("orders-*"))}, {"team": a_mapping("orders")}
+    first = imported(roles, mappings)
+    there = access_from_object(first.made[0].manifest)
+    again = imported(roles, mappings, declared=[there])
+    assert (again.new, again.replaced) == ((), ("role orders",))
+    assert again.made[0].declared
+    # Another one under its name is never overwritten.
+    other = access_from_object({**first.made[0].manifest, "spec": {**spec(first), "clusterCan": ["monitor"]}})
+    assert [one.ref for one in imported(roles, mappings, declared=[other]).new] == ["shop/orders-2"]
+
+
+def test_what_would_show_more_together_with_what_is_declared_is_not_imported() -> None:
+    declared = of_role(a_role(an_entry("orders-*", field_security={"grant": ["id", "id.*"]})))
+    there = access_from_object(declared.made[0].manifest)
+    limited = a_role(an_entry("orders-eu", query={"term": {"region": "eu"}}))
+    found = imported({"eu": limited}, {"team": a_mapping("eu")}, declared=[there])
+    assert left(found) == [("role eu", "indices[0] (orders-eu)", "Widens")]
+    assert "shop/orders" in found.leftovers[0].message
+
+
 def test_two_restrictions_that_show_more_together_are_not_both_imported() -> None:
     documents = an_entry("orders-*", privileges=["read"], query={"term": {"region": "eu"}})
     fields = an_entry("orders-a*", privileges=["read"], field_security={"grant": ["region"]})

@@ -32,6 +32,7 @@ class Entry:
 
 
 _ENTRIES: Final = (
+    Entry("import", "importing", "Write SearchAccesses for existing rights.", Section.CHANGE),
     Entry("run", "run", "Run the operator.", Section.OPERATE),
     Entry("reconcile", "reconcile", "Reconcile once, or for a while, and report.", Section.OPERATE),
     Entry("crds", "crds", "Print or apply the CustomResourceDefinitions.", Section.OPERATE),

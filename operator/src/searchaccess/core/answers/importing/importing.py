@@ -7,13 +7,13 @@ from typing import Any
 from searchaccess.api.vocabulary.privileges import CLUSTER_PRIVILEGES, DECLARABLE_ON_CLUSTER
 from searchaccess.core.answers.importing.assembling import Assembled, Header, Piece, assemble, name_for
 from searchaccess.core.answers.importing.grants import Problem, label_of, written
-from searchaccess.core.answers.importing.logins import Login, logins_of
+from searchaccess.core.answers.importing.logins import SUBJECT_MAP, Login, logins_of
 from searchaccess.core.answers.importing.material import Material
 from searchaccess.core.answers.importing.merging import Place, merged
 from searchaccess.core.answers.importing.reasons import Leftover, Why
 from searchaccess.core.answers.importing.rest import rest_of
 from searchaccess.core.answers.importing.subjects import SubjectMap, Target
-from searchaccess.core.model.access import Access
+from searchaccess.core.model.access import Access, Subject
 from searchaccess.core.model.canonical import RoleBody
 from searchaccess.core.model.restrictions.union import Together, widening_grants
 
@@ -34,6 +34,7 @@ class Wish:
         subjects: what a person says about who uses what.
         realm: name of the JWT realm; empty: any that role mappings name.
         refusal: returns why policies would refuse a SearchAccess; empty: they would not.
+        declared: SearchAccesses that there are: what they grant already is not written again.
     """
 
     cluster: str
@@ -41,6 +42,11 @@ class Wish:
     subjects: SubjectMap = field(default_factory=SubjectMap)
     realm: str = ""
     refusal: Callable[[Access], str] = _accepted
+    declared: tuple[Access, ...] = ()
+
+    def of(self, subject: Subject | None) -> tuple[Access, ...]:
+        """Return the SearchAccesses that a subject has on the cluster already."""
+        return tuple(one for one in self.declared if one.cluster == self.cluster and one.subject == subject)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +59,8 @@ class Made:
     subject: str
     by: tuple[str, ...]
     """How the subject has the role, such as ``role mapping orders``."""
+    declared: bool = False
+    """Such a SearchAccess is there already, whatever its mode is."""
 
     @property
     def ref(self) -> str:
@@ -65,10 +73,16 @@ class Imported:
     """The result."""
 
     made: tuple[Made, ...]
+    """With those that are declared already."""
     leftovers: tuple[Leftover, ...]
     ours: int
     """Number of objects that an operator manages already."""
     notes: tuple[str, ...] = ()
+
+    @property
+    def new(self) -> tuple[Made, ...]:
+        """The SearchAccesses that are not declared yet."""
+        return tuple(one for one in self.made if not one.declared)
 
     @property
     def replaced(self) -> tuple[str, ...]:
@@ -78,18 +92,26 @@ class Imported:
         return tuple(sorted({made.source for made in self.made} - needed))
 
     def to_json(self) -> dict[str, Any]:
-        """Return it as JSON, for scripts."""
+        """Return it as JSON, for scripts, and for kubectl: a list of the new SearchAccesses, with a report."""
         made = [
-            {"manifest": one.ref, "source": one.source, "subject": one.subject, "by": list(one.by)} for one in self.made
+            {
+                "searchAccess": one.ref,
+                "declared": one.declared,
+                "source": one.source,
+                "subject": one.subject,
+                "by": list(one.by),
+            }
+            for one in self.made
         ]
-        return {
-            "manifests": [one.manifest for one in self.made],
+        report = {
             "imported": made,
             "replaced": list(self.replaced),
             "leftovers": [leftover.to_json() for leftover in self.leftovers],
             "alreadyManaged": self.ours,
             "notes": list(self.notes),
         }
+        items = [one.manifest for one in self.new]
+        return {"apiVersion": "v1", "kind": "List", "items": items, "report": report}
 
 
 @dataclass(slots=True)
@@ -123,13 +145,13 @@ def import_all(material: Material, wish: Wish) -> Imported:
         _take_in(login, material, found)
     found.left += _without_holder(material, found, logins.logins)
     several = [source for source, _ in found.holdings]
-    made, names = list[Made](), set[str]()
+    made, names = list[Made](), {one.name for one in wish.declared if one.namespace == wish.namespace}
     for (source, target), holding in sorted(found.holdings.items(), key=lambda item: item[0]):
         own = source.partition(" ")[2].removeprefix("key ")
         name = name_for(f"{own}-{target.short}" if several.count(source) > 1 else own, names)
         header = Header(name, wish.namespace, wish.cluster, target, source)
         if one := _make(header, holding, wish, found):
-            names.add(name)
+            names.add(one.manifest["metadata"]["name"])
             made.append(one)
     left = sorted(set(found.left))
     return Imported(tuple(made), tuple(left), material.ours, material.notes)
@@ -146,7 +168,7 @@ def _take_in(login: Login, material: Material, found: _Found) -> None:
         if not held.imported:
             continue
         if role not in bodies:
-            if held.by != "subject map":
+            if held.by != SUBJECT_MAP:
                 text = f"{held.by} gives it, and it is not there: it may be in a file of the nodes"
                 found.left.append(Leftover(f"role {role}", "", Why.ROLE_MISSING, text, label, (role,)))
             continue
@@ -172,7 +194,7 @@ def _without_holder(material: Material, found: _Found, logins: Iterable[Login]) 
 def _make(header: Header, holding: _Holding, wish: Wish, found: _Found) -> Made | None:
     """Return a SearchAccess, if any of a role can be one."""
     left, label = found.left, header.target.label
-    pieces = list(_pieces(header, holding, found))
+    pieces = list(_pieces(header, holding, wish, found))
     cluster = [name for name in holding.body.cluster if name in DECLARABLE_ON_CLUSTER]
     left += _refused_on_cluster(header, holding.body)
     left += (Leftover(header.source, part, why, text, label) for part, why, text in rest_of(holding.body))
@@ -183,15 +205,26 @@ def _make(header: Header, holding: _Holding, wish: Wish, found: _Found) -> Made 
     whole = _exactly(header, pieces, cluster, left)
     if whole is None:
         return None
+    by = tuple(sorted(holding.by))
+    for known in wish.of(whole.access.subject):
+        if known.share.same_as(whole.access.share) and not known.has_credential:
+            there = {"name": known.name, "namespace": known.namespace}
+            manifest = {**whole.manifest, "metadata": {**whole.manifest["metadata"], **there}}
+            return Made(manifest, header.source, label, by, declared=True)
     if refusal := wish.refusal(whole.access):
         left.append(Leftover(header.source, "", Why.POLICY, refusal, label))
         return None
-    return Made(whole.manifest, header.source, label, tuple(sorted(holding.by)))
+    return Made(whole.manifest, header.source, label, by)
 
 
-def _pieces(header: Header, holding: _Holding, found: _Found) -> Iterator[Piece]:
+def _pieces(header: Header, holding: _Holding, wish: Wish, found: _Found) -> Iterator[Piece]:
     """Yield the entries of a role that a SearchAccess can grant; the others are noted."""
-    together = found.together.setdefault(header.target, Together())
+    together = found.together.get(header.target)
+    if together is None:
+        together = found.together[header.target] = Together()
+        for known in wish.of(header.target.subject):
+            if not known.has_credential:
+                together.add(known.share.entries, known.ref)
     for position, entry in enumerate(holding.body.entries):
         label, problem = label_of(entry, position), None
         if position in holding.merged:

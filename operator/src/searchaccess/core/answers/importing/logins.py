@@ -18,6 +18,7 @@ from searchaccess.core.rights.foreign.templates import rendered
 from searchaccess.core.rights.mapping import SUB, RoleMapping
 
 _NAMED: Final = (USERNAME, EMAIL, SUB)
+SUBJECT_MAP: Final = "subject map"
 _OF_PEOPLE: Final = (GROUPS, DN)
 _MOST_PARTS: Final = 2000
 """Parts of the rules of one role mapping; one with more is not evaluated."""
@@ -68,24 +69,29 @@ def logins_of(material: Material, subjects: SubjectMap, realm: str = "") -> Logi
         realm: name of the JWT realm; empty: any realm that role mappings name.
     """
     left = [leftover for each in material.mappings for leftover in _left_of(each, subjects, realm)]
-    logins = [*_callers(material, subjects, realm), *_by_role(subjects), *_users(material.users, subjects, left)]
+    logins = [*_callers(material, subjects, realm), *_users(material.users, subjects, left)]
     logins += _keys(material.keys, subjects, left)
     left += _unused(material, subjects)
     return Logins(tuple(logins), tuple(left))
 
 
 def _callers(material: Material, subjects: SubjectMap, realm: str) -> Iterator[Login]:
-    """Yield those who log in with a token, and whom a role mapping names."""
+    """Yield those who log in with a token, each with all roles that role mappings and the subject map give it."""
     rules = {each.name: _rules(each) for each in material.mappings if each.body.enabled}
-    names = sorted({name for parsed in rules.values() for name in literals(parsed, _NAMED)})
-    for name in names:
+    held: dict[Target, list[Held]] = {}
+    for role, targets in sorted(subjects.roles.items()):
+        for target in targets:
+            held.setdefault(target, []).append(Held(role, SUBJECT_MAP))
+    names = {name for parsed in rules.values() for name in literals(parsed, _NAMED)}
+    names |= {target.label for target in held if is_service_account(target.label)}
+    for name in sorted(names):
         for target in _targets(name, subjects):
-            held = list[Held]()
             for each in material.mappings:
                 if each.body.enabled:
-                    held += _given(each, rules[each.name], name, realm)
-            if any(one.imported for one in held):
-                yield Login(f"caller {name}", target, tuple(held))
+                    held.setdefault(target, []).extend(_given(each, rules[each.name], name, realm))
+    for target, roles in held.items():
+        if any(one.imported for one in roles):
+            yield Login(f"caller {target.label}", target, tuple(roles))
 
 
 def _given(found: RoleMapping, rules: object, name: str, realm: str) -> Iterator[Held]:
@@ -167,12 +173,6 @@ def _values(rule: object, fields: tuple[str, ...]) -> Iterator[str]:
                 yield from (str(value) for value in values if name in fields)
 
 
-def _by_role(subjects: SubjectMap) -> Iterator[Login]:
-    for role, targets in sorted(subjects.roles.items()):
-        for target in targets:
-            yield Login("subject map", target, (Held(role, "subject map"),))
-
-
 def _users(users: Iterable[FoundUser], subjects: SubjectMap, left: list[Leftover]) -> Iterator[Login]:
     for user in users:
         targets = subjects.users.get(user.name) or ((account(user.name),) if is_service_account(user.name) else ())
@@ -238,4 +238,4 @@ def _unused(material: Material, subjects: SubjectMap) -> Iterator[Leftover]:
     }
     for kind, name in subjects.named():
         if name not in there[kind]:
-            yield Leftover("subject map", f"{kind} {name}", Why.UNUSED_SUBJECT, f"there is no {kind} {name}")
+            yield Leftover(SUBJECT_MAP, f"{kind} {name}", Why.UNUSED_SUBJECT, f"there is no {kind} {name}")

@@ -1,5 +1,6 @@
 """Who gets what is imported: service accounts that role mappings name, and what a person says in a subject map."""
 
+import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -7,6 +8,8 @@ from typing import Any, Final
 from pydantic import ValidationError
 
 from searchaccess.api.subjects import Subject
+from searchaccess.core.model.access import Subject as DeclaredSubject
+from searchaccess.core.model.access import access_outline
 from searchaccess.core.model.canonical import canonical_json
 from searchaccess.core.model.problems import reference_problem
 from searchaccess.core.model.workload import is_service_account
@@ -32,6 +35,11 @@ class Target:
     """For the name of an object: the account's or the workload's own name."""
     spec: str
     """Canonical JSON of ``spec.subject``."""
+
+    @property
+    def subject(self) -> DeclaredSubject | None:
+        """The same, as the loop reads it."""
+        return access_outline({"spec": {"subject": json.loads(self.spec)}}).subject
 
 
 def account(email: str) -> Target:
