@@ -15,6 +15,7 @@ import httpx
 import pytest
 import yaml
 
+from searchaccess.api.constants import API_VERSION
 from searchaccess.api.vocabulary.privileges import CLUSTER_PRIVILEGES
 from tests.integration.test_observe import READER, READER_PASSWORD, READER_ROLE
 from tests.support.arena import PATIENCE, Arena
@@ -206,6 +207,40 @@ def test_a_restriction_that_is_not_applied_today_is_reported_and_it_is_so(
     assert merged == [("role brown-reader", "indices[0] (brown-orders-*)", account("orders"))]
     assert [hit[1] for hit in rights(field, "orders")["hits"]] == ["1", "2", "1", "2"], "nothing is restricted today"
     assert [hit[1] for hit in rights(field, "billing")["hits"]] == ["1", "1"]
+
+
+@pytest.mark.usefixtures("brownfield")
+def test_what_policies_refuse_is_reported_and_is_not_written(field: Arena, reader: list[str]) -> None:
+    only_audit = {
+        "apiVersion": API_VERSION,
+        "kind": "SearchAccessPolicy",
+        "metadata": {"name": "only-audit"},
+        "spec": {"allow": [{"indices": ["brown-audit"], "can": ["append", "create"]}]},
+    }
+    field.world.apply(field.cluster(), only_audit)
+    found = json.loads(run(field, *reader, "-o", "json").stdout)
+    refused = {one["source"]: one["message"] for one in ours(found) if one["reason"] == "Policy"}
+    assert refused.keys() == {"role brown-reader", "role brown-admin"}
+    assert all("SearchAccessPolicy only-audit" in message for message in refused.values())
+    assert [item["metadata"]["name"] for item in found["items"]] == ["brown-writer"]
+
+
+@pytest.mark.usefixtures("brownfield")
+def test_a_cluster_is_imported_without_kubernetes_and_a_missing_right_is_named(
+    field: Arena, reader: list[str], tmp_path: Path
+) -> None:
+    server, login = field.elasticsearch, reader[reader.index("--elasticsearch-login") + 1]
+    direct = ["--elasticsearch", server.url, "--ca-file", str(server.ca_file), "--elasticsearch-login"]
+    realm = field.world.elasticsearch.realm
+    found = json.loads(run(field, *direct, login, "--realm", realm, "-o", "json").stdout)
+    names = [item["metadata"]["name"] for item in found["items"] if item["metadata"]["name"].startswith("brown-")]
+    assert names == ["brown-admin", "brown-reader-billing", "brown-reader-orders", "brown-writer"]
+    (tmp_path / "username").write_text("brown-jane")
+    (tmp_path / "password").write_text("only-for-this-test")
+    done = run(field, *direct, f"file:{tmp_path}")
+    assert done.returncode == 1
+    assert "needs the cluster privilege read_security" in done.stderr
+    assert done.stderr.count("\n") == 1
 
 
 def test_the_api_server_accepts_all_that_is_imported_of_fifty_roles(

@@ -2,16 +2,22 @@
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 import yaml
 from typer.testing import CliRunner
 
+from searchaccess.cli.importing import material_of
 from searchaccess.cli.main import app
+from searchaccess.core.answers.importing.material import Material
+from searchaccess.ports.errors import PermissionDenied
 from tests.support.operatorprocess import ROOT
 from tests.unit.answers.importing.having import ORDERS, a_mapping, a_role, an_entry
 from tests.unit.cli.program import refused
+
+if TYPE_CHECKING:
+    from searchaccess.adapters.elasticsearch.client import ElasticsearchClient
 
 ROLES: dict[str, Any] = {"orders": a_role(an_entry("orders-*")), "hr": a_role(an_entry("people"), run_as=["jane"])}
 
@@ -144,3 +150,52 @@ def test_names_from_files_do_not_move_the_cursor(tmp_path: Path) -> None:
     [path] = into.iterdir()
     assert path.read_text().count("\nkind: ") == 1
     assert "\x1b" not in path.read_text()
+
+
+class Cluster:
+    """What an Elasticsearch answers, or the error that it answers with."""
+
+    def __init__(self, **answers: Any) -> None:
+        self.answers = answers
+        self.asked: list[str] = []
+
+    def _give(self, what: str) -> Any:
+        self.asked.append(what)
+        found = self.answers.get(what, {})
+        if isinstance(found, Exception):
+            raise found
+        return found
+
+    async def roles(self, names: Any) -> Any:
+        return self._give("roles") if names is None else {}
+
+    async def mappings(self, names: Any) -> Any:
+        return self._give("mappings") if names is None else {}
+
+    async def users(self, prefix: str) -> Any:
+        return list(self._give("users")) if prefix == "" else []
+
+    async def keys_of_users(self, prefix: str) -> Any:
+        return self._give("keys") if prefix == "" else []
+
+
+async def read(cluster: Cluster) -> tuple[Material, list[str]]:
+    return await material_of(cast("ElasticsearchClient", cluster))
+
+
+async def test_a_cluster_is_read_with_four_requests() -> None:
+    keys = [{"id": "1", "name": "k", "invalidated": False}]
+    cluster = Cluster(roles=ROLES, mappings={"team": a_mapping("orders")}, users=[{"username": "jane"}], keys=keys)
+    found, gaps = await read(cluster)
+    assert cluster.asked == ["roles", "mappings", "users", "keys"]
+    assert (sorted(found.roles), len(found.mappings), len(found.users), len(found.keys)) == (["hr", "orders"], 1, 1, 1)
+    assert (gaps, found.partial) == ([], False)
+
+
+async def test_what_may_not_be_read_is_said_and_then_nothing_counts_as_replaced() -> None:
+    found, gaps = await read(Cluster(roles=ROLES, users=PermissionDenied("user is not permitted"), keys=None))
+    assert [gap.partition(" cannot be read")[0] for gap in gaps] == ["native users", "API keys"]
+    assert "user is not permitted" in gaps[0]
+    assert found.partial
+    with pytest.raises(PermissionDenied, match=r"needs the cluster privilege read_security"):
+        await read(Cluster(roles=PermissionDenied("no")))

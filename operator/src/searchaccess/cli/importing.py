@@ -1,6 +1,7 @@
 """Reads what is imported, from files or from a cluster, and writes manifests and the report."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -95,7 +96,7 @@ async def material_of(client: "ElasticsearchClient") -> tuple[Material, list[str
     keys = await client.keys_of_users("")
     if keys is None:
         gaps.append(_NOT_READ.format(what="API keys", why=f"there are more than 1,000 of them, or {_RIGHT}"))
-    return found + keys_in(keys or ()), gaps
+    return found + replace(keys_in(keys or ()), partial=bool(gaps)), gaps
 
 
 def write_all(found: "Imported", folder: Path) -> list[Path]:

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from searchaccess.api.searchcluster import PrincipalClaim
 from searchaccess.core.answers.importing.importing import Imported, Wish, import_all
 from searchaccess.core.answers.importing.material import Material, keys_in, mappings_in, roles_in, users_in
 from searchaccess.core.answers.importing.subjects import subject_map
@@ -52,11 +53,12 @@ def imported(
     *,
     subjects: Any = None,
     realm: str = REALM,
+    claim: PrincipalClaim = PrincipalClaim.EMAIL,
     refusal: Callable[[Access], str] = lambda _: "",
     declared: Sequence[Access] = (),
 ) -> Imported:
     """Import what a cluster has."""
-    wish = Wish("prod", "shop", subject_map(subjects), realm, refusal, tuple(declared))
+    wish = Wish("prod", "shop", subject_map(subjects), realm, claim, refusal, tuple(declared))
     return import_all(material(roles, mappings, users, keys), wish)
 
 

@@ -10,7 +10,9 @@ from searchaccess.core.answers.importing.formats.detect import UnknownDocumentEr
 from searchaccess.core.answers.importing.formats.opensearch import NOTE
 from searchaccess.core.answers.importing.importing import Imported, Wish, import_all
 from searchaccess.core.answers.importing.material import MADE_BY_ADMIN
+from searchaccess.core.answers.importing.reasons import Why
 from searchaccess.core.answers.importing.subjects import subject_map
+from tests.support.operatorprocess import ROOT
 from tests.unit.answers.importing.having import BILLING, ORDERS, a_mapping, a_role, an_entry, left, spec
 
 ROLE = a_role(an_entry("orders-*"))
@@ -178,3 +180,8 @@ def test_what_is_nested_too_deeply_is_refused() -> None:
         deep = {"a": deep}
     with pytest.raises(UnknownDocumentError, match="cannot be read"):
         material_in(deep)
+
+
+def test_the_documentation_names_each_reason() -> None:
+    page = (ROOT / "docs" / "import.md").read_text()
+    assert [str(why) for why in Why if f"`{why}`" not in page] == []

@@ -1,13 +1,17 @@
 """Who gets what is imported: by role mappings, native users, API keys, and the subject map."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from searchaccess.api.searchcluster import PrincipalClaim
+from searchaccess.core.answers.importing.importing import Wish, import_all
 from searchaccess.core.answers.importing.subjects import BadSubjectMapError, subject_map
 from tests.unit.answers.importing.having import (
     BILLING,
     ORDERS,
+    REALM,
     a_mapping,
     a_role,
     an_entry,
@@ -61,6 +65,57 @@ def test_a_role_mapping_that_names_no_service_account_is_reported(mapping: dict[
     found = imported(ROLE, {"team": mapping})
     assert {(source, reason) for source, _, reason in left(found)} == {("role mapping team", one) for one in why}
     assert found.made == ()
+
+
+@pytest.mark.parametrize(
+    "rules",
+    [
+        {"any": [by_name(ORDERS), {"field": {"realm.name": REALM}}]},
+        {"any": [by_name(ORDERS), {"field": {"realm.name": "saml"}}]},
+        {"any": [by_name(ORDERS), {"all": [{"field": {"realm.name": "saml*"}}, {"field": {"groups": "ops"}}]}]},
+        {"any": [by_name(ORDERS), {"field": {"username": "/.*@acme.com/"}}]},
+        {"any": [by_name(ORDERS), {"except": {"field": {"username": "jane"}}}]},
+    ],
+)
+def test_a_role_that_others_have_too_is_imported_and_still_needed(rules: dict[str, Any]) -> None:
+    found = imported(ROLE, {"team": a_mapping("orders", rules=rules)})
+    assert [one.subject for one in found.made] == [ORDERS]
+    assert found.replaced == ()
+    assert {source for source, _, _ in left(found)} == {"role mapping team"}
+
+
+def test_where_callers_are_known_by_id_a_mapping_by_address_may_not_apply() -> None:
+    by_address = {"team": a_mapping("orders")}
+    found = imported(ROLE, by_address, claim=PrincipalClaim.SUB)
+    assert [why for _, _, why in left(found)] == ["Unevaluated"]
+    assert found.made == ()
+    by_claim = {"team": a_mapping("orders", rules={"field": {"metadata.jwt_claim_email": ORDERS}})}
+    assert len(imported(ROLE, by_claim, claim=PrincipalClaim.SUB).made) == 1
+
+
+def test_a_role_that_is_disabled_grants_nothing_today() -> None:
+    role = ROLE["orders"] | {"transient_metadata": {"enabled": False}}
+    found = imported({"orders": role}, {"team": a_mapping("orders")})
+    assert left(found) == [("role orders", "", "Disabled")]
+    assert found.made == ()
+
+
+def test_a_user_that_is_disabled_has_no_rights_today() -> None:
+    user = {"username": "legacy", "roles": ["orders"], "enabled": False}
+    found = imported(ROLE, users=[user], subjects={"users": {"legacy": ORDERS}})
+    assert left(found) == [("role orders", "", "NoSubject"), ("subject map", "user legacy", "UnusedSubject")]
+
+
+def test_where_not_everything_can_be_read_nothing_is_said_to_be_replaced() -> None:
+    found = replace(material(ROLE, {"team": a_mapping("orders")}), partial=True)
+    result = import_all(found, Wish("prod", "shop", realm=REALM))
+    assert (len(result.made), result.leftovers, result.replaced) == (1, (), ())
+
+
+def test_role_mappings_of_two_files_with_one_name_both_count() -> None:
+    found = material(ROLE, {"team": a_mapping("orders")})
+    found += material(mappings={"team": a_mapping("orders", rules=by_name(BILLING))})
+    assert {one.subject for one in import_all(found, Wish("prod", "shop")).made} == {ORDERS, BILLING}
 
 
 def test_a_template_is_reported_and_its_roles_too() -> None:
@@ -157,6 +212,23 @@ def test_a_key_whose_rights_or_user_are_not_known_is_reported(
 def test_a_key_without_rights_of_its_own_has_those_of_its_owner() -> None:
     found = imported(keys=[key(limited_by=[ROLE])], subjects={"apiKeys": {"indexer": ORDERS}})
     assert spec(found)["grants"] == [{"indices": ["orders-*"], "can": ["read"]}]
+
+
+def test_two_keys_of_one_name_are_told_apart() -> None:
+    first = key(role_descriptors={"w": a_role(an_entry("a"))})
+    second = key(id="2", role_descriptors={"w": a_role(an_entry("b"))})
+    found = imported(keys=[first, second], subjects={"apiKeys": {"indexer": ORDERS}})
+    assert [(one.source, one.manifest["spec"]["grants"][0]["indices"]) for one in found.made] == [
+        ("API key indexer (1)", ["a"]),
+        ("API key indexer (2)", ["b"]),
+    ]
+
+
+def test_a_key_that_is_limited_in_another_way_is_not_imported() -> None:
+    own = {"w": a_role(an_entry("a"), restriction={"workflows": ["search_application_query"]})}
+    found = imported(keys=[key(role_descriptors=own)], subjects={"apiKeys": {"indexer": ORDERS}})
+    assert left(found) == [("API key indexer", "restriction", "UnknownField")]
+    assert found.made == ()
 
 
 def test_keys_that_no_longer_work_are_left_out() -> None:

@@ -116,6 +116,14 @@ def test_more_indices_than_a_grant_may_name_become_several_grants() -> None:
     assert sorted(name for grant in grants for name in grant["indices"]) == names
 
 
+def test_a_part_of_many_indices_is_never_merged_with_a_restricted_entry() -> None:
+    # Elasticsearch would drop the restriction of the old role: the part has the same names.
+    names = [f"tenant-{number:03}" for number in range(60)]
+    limited = an_entry(*names[:50], query={"term": {"region": "eu"}})
+    found = of_role(a_role(an_entry(*names, privileges=["delete"]), limited))
+    assert left(found) == [("role orders", "indices[0] (tenant-000 and 59 more)", "Merged")]
+
+
 def test_rights_in_kibana_are_divided_as_a_grant_has_them() -> None:
     privileges = ["space_read", "feature_discover.all", "feature_discover.read", "feature_ml.read"]
     entry = {"application": "kibana-.kibana", "privileges": privileges, "resources": ["space:shop"]}
@@ -184,6 +192,14 @@ def test_a_role_that_everybody_has_counts_when_entries_are_merged() -> None:
     found = imported(roles, {"orders": a_mapping("reader"), "all": everybody})
     assert ("role reader", "indices[0] (orders-*)", "Merged") in left(found)
     assert found.made == ()
+
+
+def test_a_role_that_others_have_by_groups_or_claims_counts_only_if_a_caller_may_have_it() -> None:
+    limited = an_entry("orders-*", privileges=["read"], query={"term": {"region": "eu"}})
+    roles = {"reader": a_role(limited), "ops": a_role(an_entry("orders-*", privileges=["delete"]))}
+    for rule, merges in (({"groups": "cn=ops"}, False), ({"metadata.jwt_claim_hd": "acme.com"}, True)):
+        found = imported(roles, {"orders": a_mapping("reader"), "ops": a_mapping("ops", rules={"field": rule})})
+        assert ("Merged" in {why for _, _, why in left(found)}) is merges
 
 
 def test_roles_of_the_subject_map_are_merged_with_those_of_role_mappings() -> None:

@@ -149,5 +149,5 @@ async def _imported(reaching: Reaching, sources: list[Path], subject_map: Path |
         judged = declared.inventory.previewed(access)
         return refusal_message(judged) if judged.verdict.refused else ""
 
-    there = tuple(item.read for item in declared.accesses)
-    return import_all(material, Wish(reaching.cluster, scope, subjects, realm or named, refusal, there))
+    claim, there = declared.inventory.claim(reaching.cluster), tuple(item.read for item in declared.accesses)
+    return import_all(material, Wish(reaching.cluster, scope, subjects, realm or named, claim, refusal, there))

@@ -4,9 +4,10 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+from searchaccess.api.searchcluster import PrincipalClaim
 from searchaccess.api.vocabulary.privileges import CLUSTER_PRIVILEGES, DECLARABLE_ON_CLUSTER
 from searchaccess.core.answers.importing.assembling import Assembled, Header, Piece, assemble, name_for
-from searchaccess.core.answers.importing.grants import Problem, label_of, written
+from searchaccess.core.answers.importing.grants import Problem, Written, label_of, written
 from searchaccess.core.answers.importing.logins import SUBJECT_MAP, Login, logins_of
 from searchaccess.core.answers.importing.material import Material
 from searchaccess.core.answers.importing.merging import Place, merged
@@ -15,7 +16,7 @@ from searchaccess.core.answers.importing.rest import rest_of
 from searchaccess.core.answers.importing.subjects import SubjectMap, Target
 from searchaccess.core.model.access import Access, Subject
 from searchaccess.core.model.canonical import RoleBody
-from searchaccess.core.model.restrictions.union import Together, widening_grants
+from searchaccess.core.model.restrictions.union import Together, restricts, widening_grants
 
 _BY_FIELD = ((".where", Why.QUERY), (".fields", Why.FIELDS))
 
@@ -33,6 +34,7 @@ class Wish:
         namespace: of the SearchAccesses.
         subjects: what a person says about who uses what.
         realm: name of the JWT realm; empty: any that role mappings name.
+        claim: by which claim of their tokens callers are known.
         refusal: returns why policies would refuse a SearchAccess; empty: they would not.
         declared: SearchAccesses that there are: what they grant already is not written again.
     """
@@ -41,6 +43,7 @@ class Wish:
     namespace: str
     subjects: SubjectMap = field(default_factory=SubjectMap)
     realm: str = ""
+    claim: PrincipalClaim = PrincipalClaim.EMAIL
     refusal: Callable[[Access], str] = _accepted
     declared: tuple[Access, ...] = ()
 
@@ -78,6 +81,8 @@ class Imported:
     ours: int
     """Number of objects that an operator manages already."""
     notes: tuple[str, ...] = ()
+    partial: bool = False
+    """Not everything could be read."""
 
     @property
     def new(self) -> tuple[Made, ...]:
@@ -87,6 +92,8 @@ class Imported:
     @property
     def replaced(self) -> tuple[str, ...]:
         """Sources of which nothing is left: nobody needs them once the SearchAccesses are enforced."""
+        if self.partial:
+            return ()
         needed = {leftover.source for leftover in self.leftovers}
         needed |= {f"role {role}" for leftover in self.leftovers for role in leftover.roles}
         return tuple(sorted({made.source for made in self.made} - needed))
@@ -121,6 +128,8 @@ class _Holding:
     body: RoleBody
     by: set[str] = field(default_factory=set)
     merged: dict[int, Place] = field(default_factory=dict)
+    restricted: set[tuple[str, ...]] = field(default_factory=set)
+    """Indices of all restricted entries of its logins."""
 
 
 @dataclass(slots=True)
@@ -139,7 +148,7 @@ def import_all(material: Material, wish: Wish) -> Imported:
     A SearchAccess grants one subject exactly what one role gives it. All of them are in the mode Observe.
     """
     found = _Found(left=list(material.leftovers))
-    logins = logins_of(material, wish.subjects, wish.realm)
+    logins = logins_of(material, wish.subjects, wish.realm, wish.claim)
     found.left += logins.leftovers
     for login in logins.logins:
         _take_in(login, material, found)
@@ -154,18 +163,24 @@ def import_all(material: Material, wish: Wish) -> Imported:
             names.add(one.manifest["metadata"]["name"])
             made.append(one)
     left = sorted(set(found.left))
-    return Imported(tuple(made), tuple(left), material.ours, material.notes)
+    return Imported(tuple(made), tuple(left), material.ours, material.notes, material.partial)
 
 
 def _take_in(login: Login, material: Material, found: _Found) -> None:
     """Note what a login has, and what of it Elasticsearch merges."""
     bodies = dict(login.own) or {
-        held.role: material.roles[held.role].body for held in login.held if held.role in material.roles
+        held.role: material.roles[held.role].body
+        for held in login.held
+        if held.role in material.roles and not material.roles[held.role].disabled
     }
     together = merged(bodies)
     for held in login.held:
         role, label = held.role, login.target.label
         if not held.imported:
+            continue
+        if not login.own and role in material.roles and role not in bodies:
+            text = "it is disabled"
+            found.left.append(Leftover(f"role {role}", "", Why.DISABLED, text, label, (role,)))
             continue
         if role not in bodies:
             if held.by != SUBJECT_MAP:
@@ -179,6 +194,7 @@ def _take_in(login: Login, material: Material, found: _Found) -> None:
         source = f"API key {role}" if login.own else f"role {role}"
         holding = found.holdings.setdefault((source, login.target), _Holding(bodies[role]))
         holding.by.add(held.by)
+        holding.restricted |= {one.indices for body in bodies.values() for one in body.entries if restricts(one)}
         holding.merged |= {place[1]: other for place, other in together.items() if place[0] == role}
 
 
@@ -197,7 +213,11 @@ def _make(header: Header, holding: _Holding, wish: Wish, found: _Found) -> Made 
     pieces = list(_pieces(header, holding, wish, found))
     cluster = [name for name in holding.body.cluster if name in DECLARABLE_ON_CLUSTER]
     left += _refused_on_cluster(header, holding.body)
-    left += (Leftover(header.source, part, why, text, label) for part, why, text in rest_of(holding.body))
+    rest = [Leftover(header.source, part, why, text, label) for part, why, text in rest_of(holding.body)]
+    left += rest
+    if any(one.why is Why.UNKNOWN_FIELD for one in rest):
+        # It may limit all that the role grants.
+        return None
     if not pieces and not cluster:
         if not any(leftover.source == header.source for leftover in left):
             left.append(Leftover(header.source, "", Why.NOTHING_GRANTED, "it grants nothing"))
@@ -235,6 +255,9 @@ def _pieces(header: Header, holding: _Holding, wish: Wish, found: _Found) -> Ite
             as_grants = written(entry)
             if isinstance(as_grants, Problem):
                 problem = as_grants
+            elif not restricts(entry) and not holding.restricted.isdisjoint(_divided(as_grants)):
+                text = "one of its grants would be merged with a restricted entry of the same names"
+                problem = Problem(Why.MERGED, text)
             else:
                 piece = Piece(position, entry, as_grants)
                 alone = assemble(header, [piece], ())
@@ -244,6 +267,12 @@ def _pieces(header: Header, holding: _Holding, wish: Wish, found: _Found) -> Ite
                     yield piece
         if problem is not None:
             found.left.append(Leftover(header.source, label, problem.why, problem.message, header.target.label))
+
+
+def _divided(found: Written) -> set[tuple[str, ...]]:
+    """Return the indices of grants into which an entry is divided; none if it is one grant."""
+    grants = found.forms[0]
+    return {tuple(grant["indices"]) for grant in grants} if len(grants) > 1 and not found.kibana else set()
 
 
 def _refused(alone: Assembled, together: Together) -> Problem | None:

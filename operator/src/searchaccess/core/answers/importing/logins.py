@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
+from searchaccess.api.searchcluster import PrincipalClaim
 from searchaccess.core.answers.importing.material import FoundKey, FoundUser, Material
 from searchaccess.core.answers.importing.reasons import Leftover, Why
 from searchaccess.core.answers.importing.subjects import SubjectMap, Target, account
@@ -13,7 +14,18 @@ from searchaccess.core.model.canonical import RoleBody
 from searchaccess.core.model.intake.bounds import excess
 from searchaccess.core.model.intake.reading import DEPTH, mapping
 from searchaccess.core.model.workload import is_service_account, is_unique_id
-from searchaccess.core.rights.foreign.rules import DN, EMAIL, GROUPS, REALM, USERNAME, User, applies, literals
+from searchaccess.core.rights.foreign.rules import (
+    DN,
+    EMAIL,
+    GROUPS,
+    NOBODY,
+    REALM,
+    USERNAME,
+    User,
+    Value,
+    applies,
+    literals,
+)
 from searchaccess.core.rights.foreign.templates import rendered
 from searchaccess.core.rights.mapping import SUB, RoleMapping
 
@@ -60,60 +72,82 @@ class Logins:
     leftovers: tuple[Leftover, ...]
 
 
-def logins_of(material: Material, subjects: SubjectMap, realm: str = "") -> Logins:
+def logins_of(material: Material, subjects: SubjectMap, realm: str, claim: PrincipalClaim) -> Logins:
     """Return who has which roles.
 
     Args:
         material: what is imported.
         subjects: what a person says about it.
         realm: name of the JWT realm; empty: any realm that role mappings name.
+        claim: by which claim of their tokens callers are known.
     """
-    left = [leftover for each in material.mappings for leftover in _left_of(each, subjects, realm)]
-    logins = [*_callers(material, subjects, realm), *_users(material.users, subjects, left)]
+    known = _Realm(realm, claim)
+    left = [leftover for each in material.mappings for leftover in _left_of(each, subjects, known)]
+    logins = [*_callers(material, subjects, known), *_users(material.users, subjects, left)]
     logins += _keys(material.keys, subjects, left)
     left += _unused(material, subjects)
     return Logins(tuple(logins), tuple(left))
 
 
-def _callers(material: Material, subjects: SubjectMap, realm: str) -> Iterator[Login]:
+@dataclass(frozen=True, slots=True)
+class _Realm:
+    """Where callers log in with tokens."""
+
+    name: str
+    """Empty: it is any that role mappings name."""
+    claim: PrincipalClaim
+
+    def applies(self, rules: object, name: str) -> bool | None:
+        """Return whether rules apply to a caller of a name; None: that cannot be seen."""
+        names = [self.name] if self.name else (sorted(set(literals(rules, (REALM,)))) or [""])
+        found = [self._applies(rules, name, one) for one in names]
+        return True if True in found else None if None in found else False
+
+    def _applies(self, rules: object, name: str, realm: str) -> bool | None:
+        found = {applies(rules, user) for user in self._users(name, realm)}
+        return found.pop() if len(found) == 1 else None
+
+    def _users(self, name: str, realm: str) -> Iterator[User]:
+        """Yield what a caller of a name may be, as the realm sees it; each is possible. Its tokens name no groups."""
+        other: dict[str, Value] = {GROUPS: (), DN: None, EMAIL: name}
+        if is_unique_id(name):
+            other |= {EMAIL: NOBODY, SUB: name}
+        if self.claim is PrincipalClaim.SUB:
+            # The realm's users may have either for a name.
+            yield User({REALM: realm, **other, USERNAME: name})
+            yield User({REALM: realm, **other, USERNAME: NOBODY})
+        else:
+            yield User({REALM: realm, **other, USERNAME: NOBODY if is_unique_id(name) else name})
+
+
+def _callers(material: Material, subjects: SubjectMap, realm: _Realm) -> Iterator[Login]:
     """Yield those who log in with a token, each with all roles that role mappings and the subject map give it."""
-    rules = {each.name: _rules(each) for each in material.mappings if each.body.enabled}
+    mappings = [(each, _rules(each)) for each in material.mappings if each.body.enabled]
     held: dict[Target, list[Held]] = {}
     for role, targets in sorted(subjects.roles.items()):
         for target in targets:
             held.setdefault(target, []).append(Held(role, SUBJECT_MAP))
-    names = {name for parsed in rules.values() for name in literals(parsed, _NAMED)}
+    names = {name for _, rules in mappings for name in literals(rules, _NAMED)}
     names |= {target.label for target in held if is_service_account(target.label)}
     for name in sorted(names):
         for target in _targets(name, subjects):
-            for each in material.mappings:
-                if each.body.enabled:
-                    held.setdefault(target, []).extend(_given(each, rules[each.name], name, realm))
+            for each, rules in mappings:
+                held.setdefault(target, []).extend(_given(each, rules, name, realm.applies(rules, name)))
     for target, roles in held.items():
         if any(one.imported for one in roles):
             yield Login(f"caller {target.label}", target, tuple(roles))
 
 
-def _given(found: RoleMapping, rules: object, name: str, realm: str) -> Iterator[Held]:
-    """Yield the roles that a role mapping gives to a caller."""
-    users = [_user(name, one) for one in _realms(rules, realm)]
-    user = next((one for one in users if applies(rules, one)), None)
-    if user is None:
+def _given(found: RoleMapping, rules: object, name: str, applied: bool | None) -> Iterator[Held]:  # noqa: FBT001
+    """Yield the roles that a role mapping gives to a caller, or may give, as far as that can be seen."""
+    if applied is False:
         return
-    by, named = f"role mapping {found.name}", name in set(literals(rules, _NAMED))
+    by, certain = f"role mapping {found.name}", applied is True and name in set(literals(rules, _NAMED))
     for role in found.body.roles:
-        yield Held(role, by, imported=named)
+        yield Held(role, by, imported=certain)
     for template in json.loads(found.body.templates):
-        for role in rendered(template, user) or ():
+        for role in rendered(template, User({USERNAME: name, EMAIL: name})) or ():
             yield Held(role, by, imported=False)
-
-
-def _user(name: str, realm: str) -> User:
-    return User({REALM: realm, USERNAME: name, EMAIL: name, **({SUB: name} if is_unique_id(name) else {})})
-
-
-def _realms(rules: object, realm: str) -> Iterable[str]:
-    return [realm] if realm else (sorted(set(literals(rules, (REALM,)))) or [""])
 
 
 def _targets(name: str, subjects: SubjectMap) -> tuple[Target, ...]:
@@ -128,7 +162,7 @@ def _rules(found: RoleMapping) -> object:
     return {} if excess(rules, depth=DEPTH, nodes=_MOST_PARTS) else rules
 
 
-def _left_of(found: RoleMapping, subjects: SubjectMap, realm: str) -> Iterator[Leftover]:
+def _left_of(found: RoleMapping, subjects: SubjectMap, realm: _Realm) -> Iterator[Leftover]:
     """Yield what cannot be imported of a role mapping."""
     source, roles, rules = f"role mapping {found.name}", found.body.roles, _rules(found)
     if not found.body.enabled:
@@ -142,35 +176,29 @@ def _left_of(found: RoleMapping, subjects: SubjectMap, realm: str) -> Iterator[L
         text = f"it names {some_of(others)}: not a service account, nor in the subject map"
         yield Leftover(source, "rules", Why.NOT_A_SERVICE_ACCOUNT, text, roles=roles)
     for name in known:
-        found_for = {applies(rules, _user(name, one)) for one in _realms(rules, realm)}
-        if True not in found_for:
-            text = (
-                f"whether it applies to {name} cannot be seen from its rules"
-                if None in found_for
-                else f"it names {name}, but does not apply to callers of the realm {realm or 'that it names'}"
-            )
+        applied = realm.applies(rules, name)
+        if not applied:
+            here = "whether it applies to {} cannot be seen" if applied is None else "it does not apply to {}"
+            text = f"{here.format(name)}, as a caller of the realm {realm.name or 'that it names'}"
             yield Leftover(source, "rules", Why.UNEVALUATED, text, roles=roles)
-    if any(_values(rules, _OF_PEOPLE)):
-        text = "it applies to members of groups, which tokens of service accounts do not have"
-        yield Leftover(source, "rules", Why.MAPPED_BY_GROUP, text, roles=roles)
-    elif not names or any("*" in value or value.startswith("/") for value in _values(rules, _NAMED)):
-        text = "its rules are a pattern: it applies to whoever matches, also in the future"
-        yield Leftover(source, "rules", Why.MAPPED_BY_PATTERN, text, roles=roles)
+    # In whatever realm: people may have the role too.
+    if applies(rules, User(dict.fromkeys(_NAMED, NOBODY))) is not False:
+        if _mentions(rules, _OF_PEOPLE):
+            text = "it applies to members of groups, which tokens of service accounts do not have"
+            yield Leftover(source, "rules", Why.MAPPED_BY_GROUP, text, roles=roles)
+        else:
+            text = "its rules may apply to others than those that it names, also in the future"
+            yield Leftover(source, "rules", Why.MAPPED_BY_PATTERN, text, roles=roles)
 
 
-def _values(rule: object, fields: tuple[str, ...]) -> Iterator[str]:
-    """Yield all texts that a rule compares with some fields."""
+def _mentions(rule: object, fields: tuple[str, ...]) -> bool:
+    """Return whether a rule compares one of some fields."""
     if isinstance(rule, list):
-        for part in rule:
-            yield from _values(part, fields)
-    elif isinstance(rule, Mapping):
-        for kind, inner in rule.items():
-            if kind != "field":
-                yield from _values(inner, fields)
-                continue
-            for name, wanted in mapping(inner).items():
-                values = wanted if isinstance(wanted, list) else [wanted]
-                yield from (str(value) for value in values if name in fields)
+        return any(_mentions(part, fields) for part in rule)
+    return isinstance(rule, Mapping) and any(
+        not mapping(inner).keys().isdisjoint(fields) if kind == "field" else _mentions(inner, fields)
+        for kind, inner in rule.items()
+    )
 
 
 def _users(users: Iterable[FoundUser], subjects: SubjectMap, left: list[Leftover]) -> Iterator[Login]:
@@ -185,8 +213,11 @@ def _users(users: Iterable[FoundUser], subjects: SubjectMap, left: list[Leftover
 
 
 def _keys(keys: Iterable[FoundKey], subjects: SubjectMap, left: list[Leftover]) -> Iterator[Login]:
-    for key in keys:
-        source, targets = f"API key {key.name}", subjects.keys.get(key.name, ())
+    known = list(keys)
+    names = [key.name for key in known]
+    for key in known:
+        label = f"{key.name} ({key.id})" if names.count(key.name) > 1 else key.name
+        source, targets = f"API key {label}", subjects.keys.get(key.name, ())
         if key.for_clusters:
             left.append(Leftover(source, "", Why.KEY_FOR_CLUSTERS, "it is of the type cross_cluster"))
         elif not targets and is_service_account(key.owner):
@@ -198,7 +229,7 @@ def _keys(keys: Iterable[FoundKey], subjects: SubjectMap, left: list[Leftover]) 
         elif problem := _limited(key):
             left.append(Leftover(source, "", Why.KEY_LIMITED, problem))
         else:
-            own = _rights(key)
+            own = _rights(key, label)
             held = tuple(Held(name, source) for name in own)
             yield from (Login(source, target, held, own) for target in targets)
 
@@ -221,12 +252,10 @@ def _is_everything(body: RoleBody) -> bool:
     return on_indices and "all" in body.cluster
 
 
-def _rights(key: FoundKey) -> dict[str, RoleBody]:
-    if key.rights:
-        one = len(key.rights) == 1
-        return {key.name if one else f"{key.name}-{name}": body for name, body in key.rights}
-    limits = key.limits or ()
-    return {key.name if len(limits) == 1 else f"{key.name}-{number}": body for number, body in enumerate(limits, 1)}
+def _rights(key: FoundKey, label: str) -> dict[str, RoleBody]:
+    """Return what a key may do, by a name for each of its role descriptors."""
+    found = key.rights or [(str(number), body) for number, body in enumerate(key.limits or (), 1)]
+    return {label if len(found) == 1 else f"{label} {name}": body for name, body in found}
 
 
 def _unused(material: Material, subjects: SubjectMap) -> Iterator[Leftover]:
@@ -238,4 +267,4 @@ def _unused(material: Material, subjects: SubjectMap) -> Iterator[Leftover]:
     }
     for kind, name in subjects.named():
         if name not in there[kind]:
-            yield Leftover(SUBJECT_MAP, f"{kind} {name}", Why.UNUSED_SUBJECT, f"there is no {kind} {name}")
+            yield Leftover(SUBJECT_MAP, f"{kind} {name}", Why.UNUSED_SUBJECT, f"there is no {kind} {name} that works")

@@ -19,6 +19,8 @@ class FoundRole:
     body: RoleBody
     built_in: bool = False
     """It comes with Elasticsearch."""
+    disabled: bool = False
+    """The license does not allow what it has, so it grants nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +36,7 @@ class FoundKey:
     """An API key, without its secret."""
 
     name: str
+    id: str
     owner: str
     """Name of the user who made it; empty: not known."""
     rights: tuple[tuple[str, RoleBody], ...]
@@ -58,6 +61,8 @@ class Material:
     """Number of objects that an operator manages already."""
     notes: tuple[str, ...] = ()
     """What a reviewer should know."""
+    partial: bool = False
+    """Not everything could be read, so somebody may need what nobody seems to need."""
 
     def __add__(self, other: "Material") -> "Material":
         """Return both together; a role that both have is taken from the first."""
@@ -69,11 +74,12 @@ class Material:
         return replace(
             self,
             roles={**other.roles, **self.roles},
-            mappings=tuple({each.name: each for each in (*other.mappings, *self.mappings)}.values()),
-            users=tuple({each.name: each for each in (*other.users, *self.users)}.values()),
+            mappings=(*self.mappings, *(each for each in other.mappings if each not in self.mappings)),
+            users=(*self.users, *(each for each in other.users if each not in self.users)),
             keys=(*self.keys, *other.keys),
             leftovers=(*self.leftovers, *other.leftovers, *again),
             ours=self.ours + other.ours,
+            partial=self.partial or other.partial,
             notes=tuple(dict.fromkeys((*self.notes, *other.notes))),
         )
 
@@ -94,13 +100,9 @@ def roles_in(found: Mapping[str, Any]) -> Material:
             ours += 1
         else:
             built_in = mapping(raw.get("metadata")).get("_reserved") is True
-            roles[name] = FoundRole(name, role_from_json(_without_state(raw)), built_in)
+            disabled = mapping(raw.get("transient_metadata")).get("enabled") is False
+            roles[name] = FoundRole(name, role_from_json(raw), built_in, disabled)
     return Material(roles=roles, leftovers=tuple(bad), ours=ours)
-
-
-def _without_state(raw: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a role without what says nothing about its rights."""
-    return {key: value for key, value in raw.items() if key != "transient_metadata"}
 
 
 def mappings_in(found: Mapping[str, Any]) -> Material:
@@ -117,13 +119,16 @@ def mappings_in(found: Mapping[str, Any]) -> Material:
 
 
 def users_in(found: Iterable[Any]) -> Material:
-    """Read users of the native realm, as the user API has them. Those that come with Elasticsearch are left out."""
+    """Read users of the native realm, as the user API has them.
+
+    Those that come with Elasticsearch, and those that are disabled, are left out.
+    """
     users, ours = list[FoundUser](), 0
     for raw in objects(list(found)):
         name = text(raw.get("username"))
         if is_ours(raw):
             ours += 1
-        elif name and mapping(raw.get("metadata")).get("_reserved") is not True:
+        elif name and raw.get("enabled") is not False and mapping(raw.get("metadata")).get("_reserved") is not True:
             users.append(FoundUser(name, texts(raw.get("roles"))))
     return Material(users=tuple(sorted(users, key=lambda user: user.name)), ours=ours)
 
@@ -140,14 +145,15 @@ def keys_in(found: Iterable[Any]) -> Material:
         limits = objects(raw.get("limited_by"))
         keys.append(
             FoundKey(
-                text(raw.get("name")) or text(raw.get("id")) or "(without a name)",
+                text(raw.get("name")) or "(without a name)",
+                text(raw.get("id")) or "",
                 text(raw.get("username")) or "",
                 tuple(_bodies(raw.get("role_descriptors"))),
                 tuple(body for _, body in _bodies(limits[0])) if len(limits) == 1 else None,
                 raw.get("type") == "cross_cluster",
             )
         )
-    return Material(keys=tuple(sorted(keys, key=lambda key: (key.name, key.owner))), ours=ours)
+    return Material(keys=tuple(sorted(keys, key=lambda key: (key.name, key.id))), ours=ours)
 
 
 MADE_BY_ADMIN: Final = (
@@ -164,4 +170,4 @@ def key_in_file(name: str, raw: Mapping[str, Any]) -> Material:
 
 def _bodies(given: Any) -> Iterable[tuple[str, RoleBody]]:
     for name, raw in sorted(mapping(given).items()):
-        yield name, role_from_json(_without_state(mapping(raw)))
+        yield name, role_from_json(mapping(raw))

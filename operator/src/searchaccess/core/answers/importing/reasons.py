@@ -46,6 +46,10 @@ class Why(StrEnum):
         "BuiltInRole",
         "declare in grants, clusterCan or kibana what the workload needs of it, or keep the role mapping",
     )
+    DISABLED = (
+        "Disabled",
+        "declare it if the workload should have it: nobody has it now, as the license lacks document or field security",
+    )
     NOTHING_GRANTED = ("NothingGranted", "delete the role if nothing refers to it")
     CLUSTER_PRIVILEGE = ("ClusterPrivilege", "keep the old role for it, or give the workload a narrower right")
     RUN_AS = ("RunAs", "keep the old role for it: no SearchAccess lets a workload act as somebody else")
