@@ -137,7 +137,7 @@ def report(found: "Imported", written: Sequence[Path], folder: Path | None) -> "
     """Return what people see: what is imported, what is left and why, and what to do next."""
     parts: list[RenderableType] = []
     if found.made:
-        rows = [(f"{one.ref}{' (declared)' if one.declared else ''}", one.subject, one.source) for one in found.made]
+        rows = [(f"{one.ref}{' (declared)' if one.declared_by else ''}", one.subject, one.source) for one in found.made]
         parts += [table(("SEARCHACCESS", "SUBJECT", "FROM"), rows), ""]
     parts += list(_leftovers(found))
     parts += [f"Note: {note}." for note in found.notes]

@@ -1,16 +1,20 @@
 """What a role grants becomes what a SearchAccess grants: exactly that, or it is reported."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 import yaml
 
+from searchaccess.api.credentials import Auth
 from searchaccess.core.answers.importing.formats.detect import material_in
-from searchaccess.core.answers.importing.importing import Wish, import_all
+from searchaccess.core.answers.importing.importing import Imported, Wish, import_all
 from searchaccess.core.answers.importing.subjects import subject_map
-from searchaccess.core.model.access import access_from_object
+from searchaccess.core.model.access import Access, access_from_object
+from searchaccess.core.model.timeboxes.timebox import Term, Validity
 from tests.support.operatorprocess import ROOT
 from tests.unit.answers.importing.having import (
+    BILLING,
     ORDERS,
     a_mapping,
     a_role,
@@ -218,9 +222,34 @@ def test_what_is_declared_already_is_not_written_again() -> None:
     there = access_from_object(first.made[0].manifest)
     again = imported(roles, mappings, declared=[there])
     assert (again.new, again.replaced) == ((), ("role orders",))
-    assert again.made[0].declared
-    # Another one under its name is never overwritten.
-    other = access_from_object({**first.made[0].manifest, "spec": {**spec(first), "clusterCan": ["monitor"]}})
+    assert again.made[0].declared_by == ("shop/orders",)
+
+
+def a_declared(found: Imported, **more: Any) -> Access:
+    return access_from_object({**found.made[0].manifest, "spec": {**spec(found), **more}})
+
+
+def test_what_is_declared_in_other_words_or_by_several_is_not_written_again() -> None:
+    roles = {"orders": a_role(an_entry("orders-*", privileges=["read"]), an_entry("logs", privileges=["create_doc"]))}
+    mappings = {"team": a_mapping("orders")}
+    first = imported(roles, mappings)
+    wider = a_declared(first, grants=[{"indices": ["*"], "can": ["read", "write"]}])
+    assert imported(roles, mappings, declared=[wider]).new == ()
+    reads, appends = (a_declared(first, grants=[grant]) for grant in spec(first)["grants"])
+    both = [replace(reads, name="a"), replace(appends, name="b")]
+    assert imported(roles, mappings, declared=both).made[0].declared_by == ("shop/a", "shop/b")
+    # Of somebody else, of a key, or ended, it counts for nothing.
+    for other in (
+        replace(wider, subject=BILLING),
+        replace(wider, auth=Auth.API_KEY),
+        replace(wider, validity=Validity(Term.EXPIRED)),
+    ):
+        assert len(imported(roles, mappings, declared=[other]).new) == 1
+
+
+def test_a_search_access_with_other_rights_is_never_overwritten() -> None:
+    roles, mappings = {"orders": a_role(an_entry("orders-*"))}, {"team": a_mapping("orders")}
+    other = a_declared(imported(roles, mappings), grants=[{"indices": ["logs"], "can": ["read"]}])
     assert [one.ref for one in imported(roles, mappings, declared=[other]).new] == ["shop/orders-2"]
 
 

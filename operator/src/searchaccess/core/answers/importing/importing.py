@@ -17,6 +17,7 @@ from searchaccess.core.answers.importing.subjects import SubjectMap, Target
 from searchaccess.core.model.access import Access, Subject
 from searchaccess.core.model.canonical import RoleBody
 from searchaccess.core.model.restrictions.union import Together, restricts, widening_grants
+from searchaccess.core.rights.foreign.additions import Budget, Declared, added_by
 
 _BY_FIELD = ((".where", Why.QUERY), (".fields", Why.FIELDS))
 
@@ -48,8 +49,12 @@ class Wish:
     declared: tuple[Access, ...] = ()
 
     def of(self, subject: Subject | None) -> tuple[Access, ...]:
-        """Return the SearchAccesses that a subject has on the cluster already."""
-        return tuple(one for one in self.declared if one.cluster == self.cluster and one.subject == subject)
+        """Return the SearchAccesses in whose rights a subject's new ones are merged."""
+        return tuple(
+            one
+            for one in self.declared
+            if (one.cluster, one.subject) == (self.cluster, subject) and not (one.has_credential or one.is_over)
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,13 +67,14 @@ class Made:
     subject: str
     by: tuple[str, ...]
     """How the subject has the role, such as ``role mapping orders``."""
-    declared: bool = False
-    """Such a SearchAccess is there already, whatever its mode is."""
+    declared_by: tuple[str, ...] = ()
+    """SearchAccesses that grant all of it already, as ``namespace/name``, whatever their mode is; none: it is new."""
 
     @property
     def ref(self) -> str:
-        """``namespace/name``."""
-        return f"{self.manifest['metadata']['namespace']}/{self.manifest['metadata']['name']}"
+        """``namespace/name`` of the new SearchAccess, or of those that are there already."""
+        own = f"{self.manifest['metadata']['namespace']}/{self.manifest['metadata']['name']}"
+        return ", ".join(self.declared_by) or own
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +82,7 @@ class Imported:
     """The result."""
 
     made: tuple[Made, ...]
-    """With those that are declared already."""
+    """With what is declared already."""
     leftovers: tuple[Leftover, ...]
     ours: int
     """Number of objects that an operator manages already."""
@@ -87,7 +93,7 @@ class Imported:
     @property
     def new(self) -> tuple[Made, ...]:
         """The SearchAccesses that are not declared yet."""
-        return tuple(one for one in self.made if not one.declared)
+        return tuple(one for one in self.made if not one.declared_by)
 
     @property
     def replaced(self) -> tuple[str, ...]:
@@ -103,7 +109,7 @@ class Imported:
         made = [
             {
                 "searchAccess": one.ref,
-                "declared": one.declared,
+                "declared": bool(one.declared_by),
                 "source": one.source,
                 "subject": one.subject,
                 "by": list(one.by),
@@ -160,7 +166,7 @@ def import_all(material: Material, wish: Wish) -> Imported:
         name = name_for(f"{own}-{target.short}" if several.count(source) > 1 else own, names)
         header = Header(name, wish.namespace, wish.cluster, target, source)
         if one := _make(header, holding, wish, found):
-            names.add(one.manifest["metadata"]["name"])
+            names |= {name} if not one.declared_by else set()
             made.append(one)
     left = sorted(set(found.left))
     return Imported(tuple(made), tuple(left), material.ours, material.notes, material.partial)
@@ -226,15 +232,21 @@ def _make(header: Header, holding: _Holding, wish: Wish, found: _Found) -> Made 
     if whole is None:
         return None
     by = tuple(sorted(holding.by))
-    for known in wish.of(whole.access.subject):
-        if known.share.same_as(whole.access.share) and not known.has_credential:
-            there = {"name": known.name, "namespace": known.namespace}
-            manifest = {**whole.manifest, "metadata": {**whole.manifest["metadata"], **there}}
-            return Made(manifest, header.source, label, by, declared=True)
+    if known := _covering(whole.access, wish.of(whole.access.subject)):
+        return Made(whole.manifest, header.source, label, by, known)
     if refusal := wish.refusal(whole.access):
         left.append(Leftover(header.source, "", Why.POLICY, refusal, label))
         return None
     return Made(whole.manifest, header.source, label, by)
+
+
+def _covering(access: Access, there: tuple[Access, ...]) -> tuple[str, ...]:
+    """Return which SearchAccesses grant all that another one would; none: they do not, or that cannot be seen."""
+    body = access.share.body
+    for some in (*((one,) for one in there), there):
+        if some and not added_by(body, Declared.of(one.share for one in some), Budget()):
+            return tuple(sorted(one.ref for one in some))
+    return ()
 
 
 def _pieces(header: Header, holding: _Holding, wish: Wish, found: _Found) -> Iterator[Piece]:
@@ -243,8 +255,7 @@ def _pieces(header: Header, holding: _Holding, wish: Wish, found: _Found) -> Ite
     if together is None:
         together = found.together[header.target] = Together()
         for known in wish.of(header.target.subject):
-            if not known.has_credential:
-                together.add(known.share.entries, known.ref)
+            together.add(known.share.entries, known.ref)
     for position, entry in enumerate(holding.body.entries):
         label, problem = label_of(entry, position), None
         if position in holding.merged:
