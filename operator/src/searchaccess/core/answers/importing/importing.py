@@ -1,6 +1,7 @@
 """Turns what Elasticsearch has into SearchAccesses that grant the same, and reports the rest with reasons."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -48,13 +49,13 @@ class Wish:
     refusal: Callable[[Access], str] = _accepted
     declared: tuple[Access, ...] = ()
 
-    def of(self, subject: Subject | None) -> tuple[Access, ...]:
+    def by_subject(self) -> dict[Subject | None, tuple[Access, ...]]:
         """Return the SearchAccesses in whose rights a subject's new ones are merged."""
-        return tuple(
-            one
-            for one in self.declared
-            if (one.cluster, one.subject) == (self.cluster, subject) and not (one.has_credential or one.is_over)
-        )
+        found: dict[Subject | None, tuple[Access, ...]] = {}
+        for one in self.declared:
+            if one.cluster == self.cluster and not (one.has_credential or one.is_over):
+                found[one.subject] = (*found.get(one.subject, ()), one)
+        return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,6 +143,8 @@ class _Holding:
 class _Found:
     """What is known so far."""
 
+    declared: Mapping[Subject | None, tuple[Access, ...]]
+    """What each subject has already."""
     holdings: dict[tuple[str, Target], _Holding] = field(default_factory=dict)
     left: list[Leftover] = field(default_factory=list)
     together: dict[Target, Together] = field(default_factory=dict)
@@ -153,17 +156,17 @@ def import_all(material: Material, wish: Wish) -> Imported:
 
     A SearchAccess grants one subject exactly what one role gives it. All of them are in the mode Observe.
     """
-    found = _Found(left=list(material.leftovers))
+    found = _Found(wish.by_subject(), left=list(material.leftovers))
     logins = logins_of(material, wish.subjects, wish.realm, wish.claim)
     found.left += logins.leftovers
     for login in logins.logins:
         _take_in(login, material, found)
     found.left += _without_holder(material, found, logins.logins)
-    several = [source for source, _ in found.holdings]
+    subjects = Counter(source for source, _ in found.holdings)
     made, names = list[Made](), {one.name for one in wish.declared if one.namespace == wish.namespace}
     for (source, target), holding in sorted(found.holdings.items(), key=lambda item: item[0]):
         own = source.partition(" ")[2].removeprefix("key ")
-        name = name_for(f"{own}-{target.short}" if several.count(source) > 1 else own, names)
+        name = name_for(f"{own}-{target.short}" if subjects[source] > 1 else own, names)
         header = Header(name, wish.namespace, wish.cluster, target, source)
         if one := _make(header, holding, wish, found):
             names |= {name} if not one.declared_by else set()
@@ -216,14 +219,14 @@ def _without_holder(material: Material, found: _Found, logins: Iterable[Login]) 
 def _make(header: Header, holding: _Holding, wish: Wish, found: _Found) -> Made | None:
     """Return a SearchAccess, if any of a role can be one."""
     left, label = found.left, header.target.label
-    pieces = list(_pieces(header, holding, wish, found))
-    cluster = [name for name in holding.body.cluster if name in DECLARABLE_ON_CLUSTER]
-    left += _refused_on_cluster(header, holding.body)
     rest = [Leftover(header.source, part, why, text, label) for part, why, text in rest_of(holding.body)]
     left += rest
     if any(one.why is Why.UNKNOWN_FIELD for one in rest):
         # It may limit all that the role grants.
         return None
+    pieces = list(_pieces(header, holding, found))
+    cluster = [name for name in holding.body.cluster if name in DECLARABLE_ON_CLUSTER]
+    left += _refused_on_cluster(header, holding.body)
     if not pieces and not cluster:
         if not any(leftover.source == header.source for leftover in left):
             left.append(Leftover(header.source, "", Why.NOTHING_GRANTED, "it grants nothing"))
@@ -232,7 +235,7 @@ def _make(header: Header, holding: _Holding, wish: Wish, found: _Found) -> Made 
     if whole is None:
         return None
     by = tuple(sorted(holding.by))
-    if known := _covering(whole.access, wish.of(whole.access.subject)):
+    if known := _covering(whole.access, found.declared.get(header.target.subject, ())):
         return Made(whole.manifest, header.source, label, by, known)
     if refusal := wish.refusal(whole.access):
         left.append(Leftover(header.source, "", Why.POLICY, refusal, label))
@@ -249,12 +252,12 @@ def _covering(access: Access, there: tuple[Access, ...]) -> tuple[str, ...]:
     return ()
 
 
-def _pieces(header: Header, holding: _Holding, wish: Wish, found: _Found) -> Iterator[Piece]:
+def _pieces(header: Header, holding: _Holding, found: _Found) -> Iterator[Piece]:
     """Yield the entries of a role that a SearchAccess can grant; the others are noted."""
     together = found.together.get(header.target)
     if together is None:
         together = found.together[header.target] = Together()
-        for known in wish.of(header.target.subject):
+        for known in found.declared.get(header.target.subject, ()):
             together.add(known.share.entries, known.ref)
     for position, entry in enumerate(holding.body.entries):
         label, problem = label_of(entry, position), None

@@ -103,6 +103,18 @@ class _Realm:
         found = [self._applies(rules, name, one) for one in names]
         return True if True in found else None if None in found else False
 
+    def may_apply_to_others(self, rules: object, *, by_id: bool) -> bool:
+        """Return whether rules may apply to callers that they do not name.
+
+        Args:
+            rules: of a role mapping.
+            by_id: whether the callers are known by their unique ids alone.
+        """
+        names = [self.name] if self.name else (sorted(set(literals(rules, (REALM,)))) or [""])
+        nobody: dict[str, Value] = {GROUPS: (), DN: None, EMAIL: NOBODY, USERNAME: NOBODY}
+        nobody |= {SUB: NOBODY} if by_id else {}
+        return any(applies(rules, User({REALM: name, **nobody})) is not False for name in names)
+
     def _applies(self, rules: object, name: str, realm: str) -> bool | None:
         found = {applies(rules, user) for user in self._users(name, realm)}
         return found.pop() if len(found) == 1 else None
@@ -122,27 +134,61 @@ class _Realm:
 
 def _callers(material: Material, subjects: SubjectMap, realm: _Realm) -> Iterator[Login]:
     """Yield those who log in with a token, each with all roles that role mappings and the subject map give it."""
-    mappings = [(each, _rules(each)) for each in material.mappings if each.body.enabled]
+    mappings = _Mappings(material.mappings, realm)
     held: dict[Target, list[Held]] = {}
     for role, targets in sorted(subjects.roles.items()):
         for target in targets:
             held.setdefault(target, []).append(Held(role, SUBJECT_MAP))
-    names = {name for _, rules in mappings for name in literals(rules, _NAMED)}
-    names |= {target.label for target in held if is_service_account(target.label)}
+    names = mappings.names | {target.label for target in held if is_service_account(target.label)}
     for name in sorted(names):
-        for target in _targets(name, subjects):
-            for each, rules in mappings:
-                held.setdefault(target, []).extend(_given(each, rules, name, realm.applies(rules, name)))
+        given = list(mappings.given_to(name)) if (targets := _targets(name, subjects)) else []
+        for target in targets:
+            held.setdefault(target, []).extend(given)
     for target, roles in held.items():
         if any(one.imported for one in roles):
             yield Login(f"caller {target.label}", target, tuple(roles))
 
 
-def _given(found: RoleMapping, rules: object, name: str, applied: bool | None) -> Iterator[Held]:  # noqa: FBT001
-    """Yield the roles that a role mapping gives to a caller, or may give, as far as that can be seen."""
-    if applied is False:
-        return
-    by, certain = f"role mapping {found.name}", applied is True and name in set(literals(rules, _NAMED))
+class _Mappings:
+    """Role mappings that are enabled, by the names of callers that they may apply to.
+
+    Args:
+        found: all role mappings.
+        realm: of the callers.
+    """
+
+    def __init__(self, found: Iterable[RoleMapping], realm: _Realm) -> None:
+        self._realm = realm
+        self._by_name: dict[str, list[tuple[RoleMapping, object]]] = {}
+        self._wide: dict[bool, list[tuple[RoleMapping, object]]] = {True: [], False: []}
+        """Those that may apply to callers that they do not name, by whether these are known by their ids alone."""
+        for each in found:
+            if each.body.enabled:
+                rules = _rules(each)
+                for by_id, wide in self._wide.items():
+                    if realm.may_apply_to_others(rules, by_id=by_id):
+                        wide.append((each, rules))
+                for name in set(literals(rules, _NAMED)):
+                    self._by_name.setdefault(name, []).append((each, rules))
+
+    @property
+    def names(self) -> set[str]:
+        """The names of callers in all of them."""
+        return set(self._by_name)
+
+    def given_to(self, name: str) -> Iterator[Held]:
+        """Yield the roles that a caller has, or may have, as far as that can be seen."""
+        named = self._by_name.get(name, [])
+        for found, rules in named:
+            if (applied := self._realm.applies(rules, name)) is not False:
+                yield from _given(found, name, certain=applied is True)
+        for found, rules in self._wide[is_unique_id(name)]:
+            if all(found is not each for each, _ in named) and self._realm.applies(rules, name) is not False:
+                yield from _given(found, name, certain=False)
+
+
+def _given(found: RoleMapping, name: str, *, certain: bool) -> Iterator[Held]:
+    by = f"role mapping {found.name}"
     for role in found.body.roles:
         yield Held(role, by, imported=certain)
     for template in json.loads(found.body.templates):
