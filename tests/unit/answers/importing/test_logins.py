@@ -6,8 +6,10 @@ from typing import Any
 import pytest
 
 from searchaccess.api.searchcluster import PrincipalClaim
+from searchaccess.core.answers.importing import logins
 from searchaccess.core.answers.importing.importing import Wish, import_all
 from searchaccess.core.answers.importing.subjects import BadSubjectMapError, subject_map
+from searchaccess.core.rights.foreign.rules import User, applies
 from tests.unit.answers.importing.having import (
     BILLING,
     ORDERS,
@@ -104,6 +106,20 @@ def test_a_user_that_is_disabled_has_no_rights_today() -> None:
     user = {"username": "legacy", "roles": ["orders"], "enabled": False}
     found = imported(ROLE, users=[user], subjects={"users": {"legacy": ORDERS}})
     assert left(found) == [("role orders", "", "NoSubject"), ("subject map", "user legacy", "UnusedSubject")]
+
+
+def test_a_role_mapping_is_compared_with_the_callers_that_it_names(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked, number = list[User](), 50
+
+    def counted(rule: Any, user: User) -> bool | None:
+        asked.append(user)
+        return applies(rule, user)
+
+    monkeypatch.setattr(logins, "applies", counted)
+    mappings = {f"m{at}": a_mapping(f"r{at}", rules=by_name(f"a{at}{ORDERS}")) for at in range(number)}
+    found = imported({f"r{at}": ROLE["orders"] for at in range(number)}, mappings)
+    assert (len(found.made), found.leftovers) == (number, ())
+    assert len(asked) <= 5 * number
 
 
 def test_where_not_everything_can_be_read_nothing_is_said_to_be_replaced() -> None:
