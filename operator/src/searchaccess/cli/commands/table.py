@@ -37,6 +37,7 @@ _ENTRIES: Final = (
     Entry("explain", "explain", "Say why somebody may do something on an index.", Section.INSPECT),
     Entry("who-can", "who_can", "List who may do something on an index.", Section.INSPECT),
     Entry("can-i", "can_i", "Ask with a workload's own token what it may do.", Section.INSPECT),
+    Entry("import", "importing", "Write SearchAccesses for existing rights.", Section.CHANGE),
     Entry("run", "run", "Run the operator.", Section.OPERATE),
     Entry("reconcile", "reconcile", "Reconcile once, or for a while, and report.", Section.OPERATE),
     Entry("audit", "audit", "Report who did what on which index, from which revision.", Section.INSPECT),
