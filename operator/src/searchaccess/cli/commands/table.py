@@ -32,6 +32,8 @@ class Entry:
 
 
 _ENTRIES: Final = (
+    Entry("status", "status", "Show SearchAccesses: an overview, or a tree of one.", Section.INSPECT),
+    Entry("version", "version", "Show the versions that work together.", Section.INSPECT),
     Entry("run", "run", "Run the operator.", Section.OPERATE),
     Entry("reconcile", "reconcile", "Reconcile once, or for a while, and report.", Section.OPERATE),
     Entry("crds", "crds", "Print or apply the CustomResourceDefinitions.", Section.OPERATE),
