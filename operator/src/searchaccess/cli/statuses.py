@@ -44,8 +44,12 @@ async def show_statuses(kubernetes: Kubernetes, access: str, wanted: Wanted, out
         _show_one([report for report in reports if report["name"] == name], reports, name, output)
         return
     shown = chosen(reports, wanted, time.time())
-    data = {"items": shown, "summary": counted(reports, len(shown))}
-    emit(output, data, lambda: _overview(shown, data["summary"], several=not (namespace or live.scope)))
+    summary = counted(reports, len(shown))
+    emit(
+        output,
+        {"items": shown, "summary": summary},
+        lambda: _overview(shown, summary, several=not (namespace or live.scope)),
+    )
 
 
 def _show_one(found: list[Report], all_of_them: list[Report], name: str, output: Format) -> None:

@@ -34,10 +34,18 @@ class Entry:
 _ENTRIES: Final = (
     Entry("status", "status", "Show SearchAccesses: an overview, or a tree of one.", Section.INSPECT),
     Entry("version", "version", "Show the versions that work together.", Section.INSPECT),
+    Entry("rotate", "rotate", "Replace API keys or passwords now.", Section.CHANGE),
+    Entry("suspend", "suspend", "Leave rights as they are, unobserved.", Section.CHANGE),
+    Entry("resume", "resume", "Resume what is suspended.", Section.CHANGE),
+    Entry("refresh", "refresh", "Reconcile SearchAccesses now.", Section.CHANGE),
+    Entry("adopt", "adopt", "Let the operator replace a foreign role.", Section.CHANGE),
+    Entry("approve", "approve", "Approve a SearchAccess with your name.", Section.CHANGE),
+    Entry("reject", "reject", "Withdraw the approvals of a SearchAccess.", Section.CHANGE),
     Entry("run", "run", "Run the operator.", Section.OPERATE),
     Entry("reconcile", "reconcile", "Reconcile once, or for a while, and report.", Section.OPERATE),
     Entry("crds", "crds", "Print or apply the CustomResourceDefinitions.", Section.OPERATE),
     Entry("mapping", "mapping", "Print the role mapping of a SearchCluster.", Section.GENERATE),
+    Entry("realm", "realm", "Print the JWT realm that a SearchCluster needs.", Section.GENERATE),
     Entry("login", "login", "Print the role for a login to Elasticsearch.", Section.GENERATE),
     Entry(
         "generate-admission-policy",
