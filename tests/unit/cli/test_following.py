@@ -9,7 +9,7 @@ import pytest
 from searchaccess.core.answers.verbs.outcomes import Asked, Outcome, Verb
 from searchaccess.operator import changing
 from searchaccess.operator.changing import Changes
-from searchaccess.ports.errors import ExternalError, PermissionDenied, Unreachable
+from searchaccess.ports.errors import ExternalError, LoginRefused, PermissionDenied, Unreachable
 from tests.unit.answers.test_statuses import ready
 from tests.unit.builders import a_search_access
 
@@ -86,6 +86,13 @@ async def test_it_ends_with_what_became_of_it(steps: tuple[Step, ...], ends: str
     assert found == [ends]
     assert len(script.paths) == len(steps)
     assert script.paths[0] == "searchaccesses?fieldSelector=metadata.name%3Dorders&"
+
+
+async def test_what_a_person_must_mend_ends_it() -> None:
+    refused = LoginRefused("log in again")
+    with pytest.raises(LoginRefused) as raised:
+        await follow([one()], refused)
+    assert raised.value is refused
 
 
 async def test_many_of_a_namespace_need_one_watch() -> None:

@@ -1,6 +1,12 @@
 """`searchaccess status` and `searchaccess version`, against an API server that gives one answer to everything."""
 
 import json
+import os
+import pty
+import re
+import subprocess
+import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -10,9 +16,10 @@ from typer.testing import CliRunner
 
 from searchaccess import __version__
 from searchaccess.cli.main import app
+from tests.support.operatorprocess import ROOT
 from tests.unit.answers.test_statuses import deployment, ready
 from tests.unit.builders import a_search_access, a_search_cluster
-from tests.unit.cli.program import Answers, api_server, refused, write_kubeconfig
+from tests.unit.cli.program import Answers, api_server, environment, refused, write_kubeconfig
 from tests.unit.cli.test_connecting import answers, forbidden
 from tests.unit.cli.test_reaching import listed
 
@@ -136,3 +143,39 @@ def test_versions(tmp_path: Path) -> None:
 
 def test_the_client_alone_needs_no_server() -> None:
     assert json.loads(refused("version", "--client", "-o", "json", code=0))["client"]["version"] == __version__
+
+
+SHOWN = """
+import sys
+sys.path.insert(0, {root!r})
+from searchaccess.cli.printing import Format, emit
+from searchaccess.cli.statuses import _overview, _tree
+from searchaccess.core.answers.statuses.tree import tree_of
+from tests.unit.answers.test_statuses import LATER, a_report, ready
+reports = [
+    a_report("orders-reader", ready(access="r orders-*, audit-* +3", drift={{"open": 2}}), validUntil=LATER),
+    a_report("other", ready("False", "PermissionDenied", message="no right " * 30)),
+]
+emit(Format.TABLE, {{}}, lambda: [*_overview(reports, "2 SearchAccesses", several=True), _tree(tree_of(reports[1]))])
+"""
+
+
+@pytest.mark.parametrize("no_color", ["", "1"])
+def test_a_terminal_of_80_columns_is_enough_and_gets_colors(tmp_path: Path, no_color: str) -> None:
+    code, environ = SHOWN.format(root=str(ROOT)), environment(tmp_path, COLUMNS="80", TERM="xterm", NO_COLOR=no_color)
+    terminal, inside = pty.openpty()
+    with subprocess.Popen([sys.executable, "-c", code], env=environ, stdout=inside) as process:
+        os.close(inside)
+        shown = b""
+        with suppress(OSError):
+            while piece := os.read(terminal, 65536):
+                shown += piece
+    os.close(terminal)
+    assert process.returncode == 0, shown
+    text = shown.decode()
+    assert ("\x1b[31m" in text) is not no_color
+    lines = [line.rstrip() for line in re.sub(r"\x1b\[[0-9;]*m", "", text).splitlines()]
+    assert max(map(len, lines)) <= 80
+    assert lines[0].split() == ["NAME", "ACCESS", "READY", "REASON", "DRIFT", "ENDS"]
+    assert lines[1].split()[0] == "shop/orders-reader"
+    assert any(line.endswith("2026-01-01T11:00Z") for line in lines)

@@ -144,7 +144,7 @@ class Reaching:
         logins = read_elasticsearch_logins(self.elasticsearch_login or [])
         if self.elasticsearch:
             name = self.cluster or "elasticsearch"
-            ca = self.ca_file.read_text() if self.ca_file else ""
+            ca = _text(self.ca_file) if self.ca_file else ""
             try:
                 async with opened_without_kubernetes(self.elasticsearch, ca, logins, name, self.instance) as live:
                     yield live
@@ -174,6 +174,13 @@ class Reaching:
                 "excludes --kubeconfig, --context and --gke: nothing is read from Kubernetes",
                 param_hint="--elasticsearch",
             )
+
+
+def _text(file: Path) -> str:
+    try:
+        return file.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError):
+        raise typer.BadParameter(f"{file} cannot be read", param_hint="--ca-file") from None
 
 
 def _expect_one_namespace(namespace: str, everywhere: bool) -> None:  # noqa: FBT001 - of two options

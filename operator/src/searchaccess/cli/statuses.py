@@ -1,7 +1,7 @@
 """Shows the states of SearchAccesses."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any, Final
 
 from rich.console import RenderableType
@@ -10,12 +10,16 @@ from rich.tree import Tree
 
 from searchaccess.cli.connecting import Kubernetes
 from searchaccess.cli.manifests import failure
-from searchaccess.cli.printing import Format, emit, plain, progress, table, warn
+from searchaccess.cli.printing import Format, emit, plain, progress, table, warn, width
 from searchaccess.core.answers.statuses.overview import Wanted, chosen, counted, open_differences
 from searchaccess.core.answers.statuses.report import Report, report_of
 from searchaccess.core.answers.statuses.tree import Mark, Node, tree_of
 
 _STYLES: Final = {Mark.PLAIN: "", Mark.GOOD: "green", Mark.WARN: "yellow", Mark.BAD: "bold red"}
+_WIDE: Final = 100
+"""Columns of a terminal that has room for the same SearchCluster in each row."""
+_LONG: Final = 30
+"""Characters of a name that wraps if it is longer."""
 _CLOSE: Final = 5
 """Names that are suggested."""
 
@@ -81,10 +85,22 @@ def _overview(reports: Sequence[Report], summary: str, *, several: bool) -> list
         name = f"{report['namespace']}/{report['name']}" if several else report["name"]
         drift = open_differences(report)
         ready = report["ready"] if report["current"] else f"{report['ready']}?"
-        ends = report["ends"] or ""
+        # To the minute.
+        ends = f"{report['ends'][:16]}Z" if report["ends"] else ""
         rows.append([name, report["cluster"], report["access"], ready, report["reason"], drift or "", ends])
         styles.append("red" if report["ready"] == "False" or drift else None)
-    # A column without a value takes width from others.
-    used = [number for number in range(len(heads)) if number < len(heads) - 2 or any(row[number] for row in rows)]
+    # A column that says nothing takes width from others.
+    narrow = (width() or _WIDE) < _WIDE
+    used = [
+        number for number, head in enumerate(heads) if _is_needed(head, {row[number] for row in rows}, narrow=narrow)
+    ]
     columns = [heads[number] for number in used]
-    return [table(columns, [[row[number] for number in used] for row in rows], styles), "", f"{summary}."]
+    whole = {*columns} - ({"ACCESS"} if max(len(row[0]) for row in rows) <= _LONG else {"ACCESS", "NAME"})
+    cells = [[row[number] for number in used] for row in rows]
+    return [table(columns, cells, styles, whole), "", f"{summary}."]
+
+
+def _is_needed(head: str, values: Collection[object], *, narrow: bool) -> bool:
+    if head in {"DRIFT", "ENDS"}:
+        return any(values)
+    return not (narrow and head == "CLUSTER" and len(values) == 1)

@@ -217,7 +217,7 @@ def _show(lines: Sequence[_Line], following: Following) -> None:
 
     def shown() -> list[Any]:
         steps = dict.fromkeys(f"next: {line.outcome.next_step}" for line in lines if line.outcome.next_step)
-        return [table(["NAME", "STATE", "MESSAGE"], rows), *steps]
+        return [table(["NAME", "STATE", "MESSAGE"], rows, whole={"NAME", "STATE"}), *steps]
 
     emit(following.output, {"items": items}, shown)
     if waits and any(line.outcome.state is State.PENDING for line in lines):

@@ -96,4 +96,4 @@ def _shown(data: dict[str, Any]) -> list[RenderableType]:
         license_ = f", license {one['license']}" if one["license"] else ""
         ready = "" if one["ready"] == "True" else f", not ready: {one['reason'] or 'no status yet'}"
         rows.append(["Elasticsearch", one["elasticsearch"] or unknown, f"SearchCluster {one['name']}{license_}{ready}"])
-    return [table(["WHAT", "VERSION", "DETAILS"], rows)]
+    return [table(["WHAT", "VERSION", "DETAILS"], rows, whole={"WHAT", "VERSION"})]

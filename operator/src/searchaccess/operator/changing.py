@@ -14,6 +14,7 @@ from searchaccess.core.model.intake.reading import mapping, objects
 from searchaccess.operator.reading import next_step
 from searchaccess.ports.errors import NotFound, PermissionDenied, Rejected, TransientError
 from searchaccess.ports.kubernetes import Plural
+from searchaccess.ports.tasks import first_error_alone
 
 MANAGER: Final = "kubectl-searchaccess"
 """Name of these writes in ``metadata.managedFields``."""
@@ -134,9 +135,11 @@ class Changes:
             followed.take(raw)
             names.setdefault(meta.namespace, {})[meta.uid] = meta.name
         try:
-            async with asyncio.timeout(within), asyncio.TaskGroup() as group:
-                for namespace, by_uid in names.items():
-                    group.create_task(self._follow_in(namespace, by_uid, followed))
+            async with asyncio.timeout(within):
+                with first_error_alone():
+                    async with asyncio.TaskGroup() as group:
+                        for namespace, by_uid in names.items():
+                            group.create_task(self._follow_in(namespace, by_uid, followed))
         except TimeoutError:
             pass
         return followed.outcomes

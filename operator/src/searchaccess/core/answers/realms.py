@@ -12,6 +12,7 @@ from searchaccess.core.clusters.realm import WantedRealm, lines_of
 from searchaccess.core.model.canonical import mapping_from_json
 from searchaccess.core.rights.ownership import Operator
 
+_FIRST: Final = "the operator writes it with the first SearchAccess, if its login has the tier Full"
 _PREFIX: Final = "xpack.security.authc.realms.jwt"
 
 
@@ -114,7 +115,7 @@ def differences(
     lines += [f"node {one.node} needs {one.line} and has {one.have}" for one in facts.mismatches or ()]
     lines += [f"in doubt: node {one.node} should have {one.line} and has {one.have}" for one in facts.doubts]
     if mapping is None:
-        lines.append(f"the role mapping {needs.mapping} is missing")
+        lines.append(f"the role mapping {needs.mapping} is missing: {_FIRST}")
     elif mapping_from_json(dict(mapping)) != mapping_from_json(dict(needs.body)):
         lines.append(f"the role mapping {needs.mapping} is another")
     return lines
