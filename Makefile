@@ -56,6 +56,10 @@ fmt: $(INSTALLED) ## Format the code and fix what can be fixed automatically
 generate: $(INSTALLED) ## Generate the CRDs and reference pages from the code
 	$(RUN) -m searchaccess.cli.generate
 
+.PHONY: docs
+docs: $(INSTALLED) ## Build the documentation as a website into build/site, and check its links
+	$(RUN) -m website $(BUILD)/site
+
 .PHONY: lock
 lock: $(if $(filter $(OWN_UV),$(UV)),$(OWN_UV)) ## Pin the dependencies of pyproject.toml; UPGRADE=1 upgrades them
 	$(COMPILE) pyproject.toml --output-file requirements/runtime.txt

@@ -1,0 +1,87 @@
+"""``python -m website``: build the website into a folder, and check its links."""
+
+import argparse
+import shutil
+import subprocess
+import sys
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+from urllib.parse import urlsplit
+
+from website.links import broken, read_site
+from website.navigation import navigation, toml
+from website.pages import CONTENTS, BrokenLink, Repository, assemble, place_of
+
+ROOT: Final = Path(__file__).parents[1]
+_LEFT_OUT: Final = {".git", ".venv", "build", "node_modules", "__pycache__", ".stack"}
+_LARGEST: Final = 500_000
+
+
+def main() -> int:
+    """Build the website.
+
+    Returns:
+        0, or 1 if a link is broken or a page has a warning.
+    """
+    parser = argparse.ArgumentParser(prog="python -m website", description="Build the documentation as a website.")
+    parser.add_argument("folder", type=Path, help="where the website is written; it is emptied first")
+    folder = parser.parse_args().folder.resolve()
+    try:
+        return build(folder)
+    except BrokenLink as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+
+
+def build(folder: Path) -> int:
+    """Write the website's sources beside its folder, build it, and check its links.
+
+    Args:
+        folder: of the finished website.
+
+    Returns:
+        0, or 1 if a link is broken or a page has a warning.
+
+    Raises:
+        BrokenLink: a link leads to no file of the repository.
+    """
+    repository = Repository(dict(_files()))
+    work = folder.parent / f"{folder.name}-sources"
+    shutil.rmtree(work, ignore_errors=True)
+    for place, text in assemble(repository).items():
+        page = work / "docs" / place
+        page.parent.mkdir(parents=True, exist_ok=True)
+        page.write_text(text)
+    items = navigation(
+        repository.files[CONTENTS],
+        lambda target: place_of(str((ROOT / "docs" / target).resolve().relative_to(ROOT)), repository),
+    )
+    settings = (ROOT / "website" / "zensical.toml").read_text()
+    base = urlsplit(tomllib.loads(settings)["project"]["site_url"]).path
+    where = f'[project]\nsite_dir = "site"\nnav = {toml([{"Home": "index.md"}, *items])}\n'
+    (work / "zensical.toml").write_text(settings.replace("[project]\n", where, 1))
+    command = [sys.executable, "-m", "zensical", "build", "--strict", "--clean", "-f", str(work / "zensical.toml")]
+    if subprocess.run(command, check=False, cwd=work).returncode:
+        return 1
+    shutil.rmtree(folder, ignore_errors=True)
+    shutil.move(work / "site", folder)
+    files = [path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()]
+    wrong = broken(read_site(folder), files, base)
+    print(*(f"error: {line}" for line in wrong), sep="\n", file=sys.stderr)
+    return 1 if wrong else 0
+
+
+def _files() -> Iterator[tuple[str, str]]:
+    for path in sorted(ROOT.rglob("*")):
+        relative = path.relative_to(ROOT)
+        if _LEFT_OUT.isdisjoint(relative.parts) and path.is_file() and path.stat().st_size < _LARGEST:
+            try:
+                yield relative.as_posix(), path.read_text()
+            except UnicodeDecodeError:
+                continue
+
+
+if __name__ == "__main__":
+    sys.exit(main())
