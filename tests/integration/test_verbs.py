@@ -1,6 +1,8 @@
 """Commands that ask the operator for something, on real servers: what they set, what becomes of it, what they say."""
 
 import json
+import subprocess
+import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -184,3 +186,21 @@ def test_what_a_realm_needs_is_compared_with_what_it_has(field: Arena) -> None:
     world.patch_cluster("prod", {"spec": {"identity": {"jwtRealm": realm}}})
     [found] = run(world, *given, code=2)
     assert any("allowed_audiences: [https://other.example.com] and has" in line for line in found["wrong"])
+
+
+def test_kubectl_runs_and_completes_the_plugin(field: Arena) -> None:
+    field.world.apply(field.cluster(), access("orders", grant("orders-*")))
+    path = f"{Path(sys.executable).parent}:/usr/bin:/bin"
+    given = f"--kubeconfig={field.kubernetes.kubeconfig}"
+
+    def kubectl(*arguments: str) -> str:
+        command = [field.kubernetes.kubectl, *arguments]
+        done = subprocess.run(command, env={"PATH": path}, capture_output=True, text=True, check=False, timeout=120)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    assert "SearchAccess shop/orders on SearchCluster prod" in kubectl("searchaccess", "status", "shop/orders", given)
+    assert json.loads(kubectl("searchaccess", "version", "-o", "json", given))["kinds"] == ["v1alpha1"]
+    completed = kubectl("__complete", "searchaccess", "stat").splitlines()
+    assert completed[0].partition("\t")[0] == "status"
+    assert completed[-1] == ":4"

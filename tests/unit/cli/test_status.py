@@ -173,7 +173,7 @@ def test_a_terminal_of_80_columns_is_enough_and_gets_colors(tmp_path: Path, no_c
     os.close(terminal)
     assert process.returncode == 0, shown
     text = shown.decode()
-    assert ("\x1b[31m" in text) is not no_color
+    assert ("\x1b[31m" in text) is (not no_color)
     lines = [line.rstrip() for line in re.sub(r"\x1b\[[0-9;]*m", "", text).splitlines()]
     assert max(map(len, lines)) <= 80
     assert lines[0].split() == ["NAME", "ACCESS", "READY", "REASON", "DRIFT", "ENDS"]

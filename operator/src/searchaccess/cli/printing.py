@@ -95,13 +95,20 @@ def emit(output: Format, data: Any, shown: "Callable[[], Sequence[RenderableType
     """
     match output:
         case Format.JSON:
-            typer.echo(json.dumps(data, indent=2, ensure_ascii=False))
+            typer.echo(json.dumps(data, indent=2))
         case Format.YAML:
-            import yaml
-
-            typer.echo(yaml.safe_dump(data, sort_keys=False, allow_unicode=True, width=_UNBOUNDED), nl=False)
+            typer.echo(_yaml(data), nl=False)
         case Format.TABLE:
             _print(shown())
+
+
+def _yaml(data: Any) -> str:
+    import yaml
+
+    text = yaml.safe_dump(data, sort_keys=False, allow_unicode=True, width=_UNBOUNDED)
+    if _CONTROL.search(text):
+        return yaml.safe_dump(data, sort_keys=False, width=_UNBOUNDED)
+    return text
 
 
 def _print(parts: "Sequence[RenderableType]") -> None:
