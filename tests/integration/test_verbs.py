@@ -194,7 +194,7 @@ def test_kubectl_runs_and_completes_the_plugin(field: Arena) -> None:
     given = f"--kubeconfig={field.kubernetes.kubeconfig}"
 
     def kubectl(*arguments: str) -> str:
-        command = [field.kubernetes.kubectl, *arguments]
+        command = [str(field.kubernetes.kubectl), *arguments]
         done = subprocess.run(command, env={"PATH": path}, capture_output=True, text=True, check=False, timeout=120)
         assert done.returncode == 0, done.stderr
         return done.stdout
