@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 
 from searchaccess.api.clusters.tiers import Tier
 from searchaccess.cli.main import app
-from searchaccess.core.answers.logins import observer_role, role_for
+from searchaccess.core.answers.logins import full_role, keys_role, observer_role, role_for
 from searchaccess.core.clusters.cluster import cluster_from_object
 from searchaccess.core.model.canonical import mapping_from_json
 from searchaccess.core.policy.decision import Do, Gate, decide
@@ -18,6 +18,7 @@ from searchaccess.core.policy.delegation import Delegation, is_open
 from searchaccess.core.policy.login import LoginRights
 from searchaccess.core.rights.mapping import build_template_mapping
 from tests.support.logins import documented_mapping, documented_role, roles_documented
+from tests.unit.answers.test_realms import GATEWAY
 from tests.unit.builders import OPERATOR, a_grant, a_search_access, a_search_cluster, an_access
 
 DECLARED = [
@@ -70,6 +71,24 @@ def test_what_cannot_be_delegated_is_left_out_and_said() -> None:
     assert "* would delegate Elasticsearch's own indices" in left[0]
 
 
+def test_each_tier_has_what_is_documented_and_what_its_keys_get() -> None:
+    key = {"auth": "ApiKey", "credential": {"store": "main", "name": "key"}}
+    grants = [a_grant("keyed-*", where={"term": {"a": 1}}), a_grant("far-*", remoteClusters=["eu"])]
+    keyed = an_access("keyed", grants=grants, clusterCan=["monitor"], **key)
+    password = an_access("password", auth="Password", credential={"store": "main", "name": "user"})
+    assert full_role() == documented_role(Tier.FULL)
+    full = full_role([keyed, password])
+    assert full["indices"][-1] == {"names": ["keyed-*"], "privileges": ["read", "view_index_metadata"]}
+    [remote] = full["remote_indices"]
+    assert (remote["names"], remote["clusters"]) == (["far-*"], ["eu"])
+    role, left = keys_role([*DECLARED, keyed, password], OPERATOR)
+    assert left == ["shop/password: auth: Password needs a login of another tier"]
+    assert role["cluster"] == documented_role(Tier.ROLES_AND_KEYS)["cluster"]
+    assert role["global"] == role_for(DECLARED, OPERATOR)[0]["global"]
+    assert role["indices"][-1] == full["indices"][-1]
+    assert role["indices"][1]["names"] == ["audit-1", "keyed-*", "orders-*", "x"]
+
+
 @pytest.mark.parametrize(
     ("pattern", "opens"),
     [
@@ -115,3 +134,15 @@ def test_both_are_printed_from_manifests(tmp_path: Path) -> None:
     assert json.loads(printed)["global"]["role"]["manage"]["indices"][0]["names"] == ["orders-*"]
     assert "left out shop/all" in reported
     assert run("mapping", "-f", str(file), "--cluster", "another")[0] == 1
+
+
+def test_behind_a_gateway_only_the_largest_tier_is_enough(tmp_path: Path) -> None:
+    gateway = a_search_cluster("behind", identity={"gateway": GATEWAY})
+    assert cluster_from_object(gateway).gateway, cluster_from_object(gateway).invalid
+    file = tmp_path / "all.yaml"
+    file.write_text(yaml.safe_dump_all([gateway, a_search_access(cluster="behind")]))
+    for tier, code in ((Tier.OBSERVE, 0), (Tier.ROLES, 1), (Tier.ROLES_AND_KEYS, 1), (Tier.FULL, 0)):
+        ended, _, reported = run("login", "-f", str(file), "--tier", tier)
+        assert ended == code
+        assert ("SearchCluster behind is behind a gateway and needs the tier Full" in reported) is bool(code)
+    assert run("login", "-f", str(file), "--tier", "Roles", "--cluster", "other")[0] == 0

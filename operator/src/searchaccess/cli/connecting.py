@@ -66,20 +66,22 @@ ClusterName = Annotated[str, typer.Option("--cluster", metavar="NAME", help="Onl
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Kubernetes:
-    """Which API server, and which namespace; its fields are what the command line shows."""
+class Server:
+    """Which API server; its fields are what the command line shows."""
 
     kubeconfig: Kubeconfig = None
     context: KubeContext = ""
     gke: Gke = ""
     gke_endpoint: WhichEndpoint = GkeEndpoint.AUTO
     container_endpoint: ContainerEndpoint = ""
-    namespace: Namespace = ""
-    all_namespaces: AllNamespaces = False
 
     @asynccontextmanager
-    async def open(self) -> "AsyncIterator[Live]":
+    async def open(self, namespace: str = "", *, everywhere: bool = False) -> "AsyncIterator[Live]":
         """Connect to the API server; no request is sent yet.
+
+        Args:
+            namespace: that was chosen; empty: that of the kubeconfig's context.
+            everywhere: all namespaces were chosen.
 
         Raises:
             typer.BadParameter: an option has no valid value.
@@ -87,12 +89,26 @@ class Kubernetes:
         """
         from searchaccess.operator.reading import opened
 
-        _expect_one_namespace(self.namespace, self.all_namespaces)
         configure_logging(as_json=False, verbose=False)
         options = kubernetes_options(
             self.kubeconfig, self.context, self.gke, self.gke_endpoint, self.container_endpoint
         )
-        async with opened(options, self.namespace, everywhere=self.all_namespaces) as live:
+        async with opened(options, namespace, everywhere=everywhere) as live:
+            yield live
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kubernetes(Server):
+    """Which API server, and which namespace; its fields are what the command line shows."""
+
+    namespace: Namespace = ""
+    all_namespaces: AllNamespaces = False
+
+    @asynccontextmanager
+    async def open_scope(self) -> "AsyncIterator[Live]":
+        """Connect to the API server, with the namespace that was chosen; see ``Server.open``."""
+        _expect_one_namespace(self.namespace, self.all_namespaces)
+        async with self.open(self.namespace, everywhere=self.all_namespaces) as live:
             yield live
 
 
@@ -128,7 +144,7 @@ class Reaching:
         logins = read_elasticsearch_logins(self.elasticsearch_login or [])
         if self.elasticsearch:
             name = self.cluster or "elasticsearch"
-            ca = self.ca_file.read_text() if self.ca_file else ""
+            ca = _text(self.ca_file) if self.ca_file else ""
             try:
                 async with opened_without_kubernetes(self.elasticsearch, ca, logins, name, self.instance) as live:
                     yield live
@@ -160,6 +176,13 @@ class Reaching:
             )
 
 
+def _text(file: Path) -> str:
+    try:
+        return file.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError):
+        raise typer.BadParameter(f"{file} cannot be read", param_hint="--ca-file") from None
+
+
 def _expect_one_namespace(namespace: str, everywhere: bool) -> None:  # noqa: FBT001 - of two options
     if namespace and everywhere:
         raise typer.BadParameter("excludes --all-namespaces", param_hint="--namespace")
@@ -173,3 +196,8 @@ def takes_reaching(command: Callable[..., None]) -> Callable[..., None]:
 def takes_kubernetes(command: Callable[..., None]) -> Callable[..., None]:
     """Add the options of ``Kubernetes`` to a command, which gets them as its argument ``kubernetes``."""
     return taking(Kubernetes, "kubernetes")(command)
+
+
+def takes_server(command: Callable[..., None]) -> Callable[..., None]:
+    """Add the options of ``Server`` to a command, which gets them as its argument ``server``."""
+    return taking(Server, "server")(command)

@@ -28,6 +28,12 @@ def block(title: str, *lines: str) -> str:
 
 ANSWER_CODES: Final = block("Exit codes", *(f"{code:>2}  {text}" for code, text in ANSWERS.items()))
 EXIT_CODES: Final = block("Exit codes", *(f"{code:>2}  {text}" for code, text in EXITS.items()))
+VERB_EXITS: Final = block(
+    "Exit codes",
+    " 0  it was done, or asked for with --no-wait or --dry-run",
+    " 1  something was refused, or is not done in time",
+    "64  usage error; nothing was done",
+)
 
 
 def renamed(old: str, given: str, new: str, value: str, default: str) -> str:

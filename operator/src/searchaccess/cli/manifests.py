@@ -61,10 +61,19 @@ def read_kind(files: list[Path], kind: str, namespace: str = "") -> list[dict[st
     Raises:
         typer.Exit: a file is invalid; the error was printed.
     """
+    return [raw for raw in read_all(files, namespace) if raw.get("kind") == kind]
+
+
+def read_all(files: list[Path], namespace: str = "") -> list[dict[str, Any]]:
+    """Read the objects in files, and log how many there are; see ``read``.
+
+    Raises:
+        typer.Exit: a file is invalid; the error was printed.
+    """
     from searchaccess.cli.common import configure_logging
 
     configure_logging(as_json=False, verbose=False)
-    return [raw for raw in read(files, namespace) if raw.get("kind") == kind]
+    return read(files, namespace)
 
 
 def failure(text: str) -> typer.Exit:

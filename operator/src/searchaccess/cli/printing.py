@@ -4,7 +4,7 @@ import json
 import re
 import shutil
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, Any, Final
@@ -60,20 +60,26 @@ def console(*, err: bool = False) -> "Console":
     )
 
 
-def table(heads: Sequence[str], rows: Sequence[Sequence[object]], styles: Sequence[str | None] = ()) -> "Table":
+def table(
+    heads: Sequence[str],
+    rows: Sequence[Sequence[object]],
+    styles: Sequence[str | None] = (),
+    whole: Collection[str] = (),
+) -> "Table":
     """Return a table without lines; on a terminal, cells that do not fit wrap.
 
     Args:
         heads: of the columns.
         rows: each has a cell a column.
         styles: of each row, such as ``red``; empty: none.
+        whole: heads of columns whose cells do not wrap, as long as the others have room.
     """
     from rich.table import Table
     from rich.text import Text
 
     made = Table(box=None, pad_edge=False, header_style="bold")
     for head in heads:
-        made.add_column(head, overflow="fold")
+        made.add_column(head, overflow="fold", no_wrap=head in whole)
     for number, row in enumerate(rows):
         made.add_row(*(Text(plain(cell)) for cell in row), style=styles[number] if styles else None)
     return made
@@ -89,13 +95,20 @@ def emit(output: Format, data: Any, shown: "Callable[[], Sequence[RenderableType
     """
     match output:
         case Format.JSON:
-            typer.echo(json.dumps(data, indent=2, ensure_ascii=False))
+            typer.echo(json.dumps(data, indent=2))
         case Format.YAML:
-            import yaml
-
-            typer.echo(yaml.safe_dump(data, sort_keys=False, allow_unicode=True, width=_UNBOUNDED), nl=False)
+            typer.echo(_yaml(data), nl=False)
         case Format.TABLE:
             _print(shown())
+
+
+def _yaml(data: Any) -> str:
+    import yaml
+
+    text = yaml.safe_dump(data, sort_keys=False, allow_unicode=True, width=_UNBOUNDED)
+    if _CONTROL.search(text):
+        return yaml.safe_dump(data, sort_keys=False, width=_UNBOUNDED)
+    return text
 
 
 def _print(parts: "Sequence[RenderableType]") -> None:

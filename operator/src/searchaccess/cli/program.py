@@ -82,6 +82,7 @@ class Program(TyperGroup):
         super().__init__(**given)
         self.commands = Commands(TABLE)
         self._outlined = False
+        self._without_options = False
 
     def list_commands(self, ctx: Any) -> list[str]:  # noqa: ARG002 - of click
         """List the names as the help has them."""
@@ -92,6 +93,21 @@ class Program(TyperGroup):
         if self._outlined and cmd_name in TABLE:
             return TyperCommand(cmd_name, help=TABLE[cmd_name].help)
         return super().get_command(ctx, cmd_name)
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Read the options of the program; while a shell waits for a completion, only if there are any.
+
+        typer would load pydantic for values that nobody gave.
+        """
+        self._without_options = ctx.resilient_parsing and not "".join(args[:1]).startswith("-")
+        try:
+            return super().parse_args(ctx, args)
+        finally:
+            self._without_options = False
+
+    def get_params(self, ctx: Any) -> Any:
+        """Return the options of the program."""
+        return [] if self._without_options else super().get_params(ctx)
 
     def shell_complete(self, ctx: Any, incomplete: str) -> Any:
         """Complete the name of a command, or an option of the program."""

@@ -6,6 +6,7 @@ from typing import Final
 import typer
 
 _LAST_PORT: Final = 65535
+_DAY: Final = 24 * 3600.0
 
 
 def address(text: str, option: str) -> tuple[str, int] | None:
@@ -41,3 +42,22 @@ def duration(text: str, option: str) -> float:
     if not re.fullmatch(DURATION_PATTERN, text):
         raise typer.BadParameter("write a duration, such as 50m or 1h30m", param_hint=option)
     return seconds(text)
+
+
+def span(text: str, option: str) -> float:
+    """Read a time of up to some years, such as ``7d``, ``36h`` or ``1d12h``; return its seconds.
+
+    Args:
+        text: the time.
+        option: by which it was given.
+
+    Raises:
+        typer.BadParameter: it is none.
+    """
+    days, rest = re.fullmatch(r"(?:(\d{1,4})d)?(.*)", text, re.DOTALL | re.ASCII).groups()  # type: ignore[union-attr]
+    if days and not rest:
+        return int(days) * _DAY
+    try:
+        return int(days or 0) * _DAY + duration(rest, option)
+    except typer.BadParameter:
+        raise typer.BadParameter("write a time, such as 7d, 36h or 1d12h", param_hint=option) from None

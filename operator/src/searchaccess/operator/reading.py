@@ -110,9 +110,15 @@ class Live:
             ExternalError: the namespace kube-system may not be read.
         """
         with next_step():
-            return Operator(self.instance, await self._server().controller_id())
+            return Operator(self.instance, await self.server.controller_id())
 
-    def _server(self) -> KubernetesClient:
+    @property
+    def server(self) -> KubernetesClient:
+        """The API server.
+
+        Raises:
+            LoginMissing: there is none.
+        """
         if self.kubernetes is None:
             raise LoginMissing("this needs the API server: leave out --elasticsearch")
         return self.kubernetes
@@ -129,7 +135,7 @@ class Live:
         Raises:
             ExternalError: they may not be listed; the message has the next step.
         """
-        client = self._server()
+        client = self.server
         with next_step():
             return await _all_pages(lambda following: client.list_of(plural, following, namespace))
 
@@ -193,10 +199,10 @@ class Live:
         labels: dict[str, dict[str, str]] = {}
         try:
             with next_step():
-                page = await self._server().list_namespaces()
+                page = await self.server.list_namespaces()
                 labels |= page.labels
                 while page.following:
-                    page = await self._server().list_namespaces(page.following)
+                    page = await self.server.list_namespaces(page.following)
                     labels |= page.labels
         except PermissionDenied as error:
             gaps.append(error.message)

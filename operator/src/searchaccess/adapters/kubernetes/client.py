@@ -2,9 +2,10 @@
 
 import base64
 import os
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any, Final
 from urllib.request import getproxies_environment
@@ -39,6 +40,10 @@ PAGE: Final = 500
 """Objects in one page of a list."""
 REQUEST_TIMEOUT: Final = 30.0
 """Seconds."""
+STREAM_TIMEOUT: Final = 3600.0
+"""Seconds after which an answer that goes on ends; the API server ends it earlier."""
+LONGEST_LINE: Final = 16 * 1024 * 1024
+"""Bytes of one object in it."""
 CONNECTIONS: Final = 48
 FIELD_MANAGER: Final = "searchaccess"
 """Name of our writes in ``metadata.managedFields``."""
@@ -135,7 +140,7 @@ class KubernetesClient:
     ) -> dict[str, Any]:
         """Make one request; return the object that is the answer. Raises only ``ExternalError``."""
         headers = {"Accept": accept, "Content-Type": content_type, "User-Agent": _USER_AGENT}
-        if method in _WRITES:
+        if method in _WRITES and "fieldManager=" not in path:
             path = f"{path}{'&' if '?' in path else '?'}fieldManager={FIELD_MANAGER}"
         with mapped():
             await self._api.update_params_for_auth(headers, [], ["BearerToken"], path, method, body)
@@ -150,6 +155,30 @@ class KubernetesClient:
         if not isinstance(answer, dict):
             raise Unexpected("the API server's response is not an object")
         return answer
+
+    async def stream(self, path: str) -> AsyncGenerator[dict[str, Any], None]:
+        """Give the objects of an answer that goes on, one a line; raises only ``ExternalError``.
+
+        https://kubernetes.io/docs/reference/using-api/api-concepts/#efficient-detection-of-changes
+        """
+        headers = {"Accept": "application/json", "User-Agent": _USER_AGENT}
+        with mapped():
+            await self._api.update_params_for_auth(headers, [], ["BearerToken"], path, "GET", None)
+            answer = await self._api.call_api("GET", self._host + path, headers, _request_timeout=STREAM_TIMEOUT)
+            if answer.status != HTTPStatus.OK:
+                text = (await body_of(answer.response, "the API server")).decode(errors="replace")
+                raise ApiException(status=answer.status, reason=answer.reason, body=text)
+            rest = b""
+            try:
+                async for chunk in answer.response.content.iter_any():
+                    *lines, rest = (rest + chunk).split(b"\n")
+                    for line in lines:
+                        if isinstance(found := decode(line), dict):
+                            yield found
+                    if len(rest) > LONGEST_LINE:
+                        raise Unexpected("the API server's response has a line that is too long")
+            finally:
+                answer.response.close()
 
     async def controller_id(self) -> str:
         """Return the uid of the namespace kube-system."""

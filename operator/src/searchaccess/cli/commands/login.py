@@ -1,7 +1,6 @@
 """``searchaccess login``."""
 
 import json
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Final
 
@@ -10,33 +9,28 @@ import typer
 from searchaccess.api.clusters.tiers import Tier
 from searchaccess.cli.common import Instance
 from searchaccess.cli.helptexts import block
-from searchaccess.cli.manifests import Filenames, Namespace, OnlyCluster, read_kind
+from searchaccess.cli.manifests import Filenames, Namespace, OnlyCluster, read_all
 
 EPILOG: Final = block(
     "Examples",
     "searchaccess login --tier Observe",
+    "searchaccess login --tier Full -f manifests/ --cluster prod",
     "searchaccess login -f manifests/ --cluster prod",
     "kubectl get searchaccess -A -o yaml | searchaccess login -f -",
 )
 
 
-class PrintedTier(StrEnum):
-    """Tiers of logins whose role can be printed."""
-
-    OBSERVE = Tier.OBSERVE
-    ROLES = Tier.ROLES
-
-
 def command(
     *,
     tier: Annotated[
-        PrintedTier,
+        Tier,
         typer.Option(
             case_sensitive=False,
-            metavar="|".join(PrintedTier),
-            help="Observe: for a login that only reads, for dry runs.",
+            metavar="|".join(Tier),
+            help="Observe: only reads, for dry runs. Roles: writes delegated roles. RolesAndKeys: also issues API keys."
+            " Full: everything, also passwords, and SearchClusters behind a gateway.",
         ),
-    ] = PrintedTier.ROLES,
+    ] = Tier.ROLES,
     filename: Annotated[list[Path] | None, Filenames] = None,
     namespace: Namespace = "",
     cluster: OnlyCluster = "",
@@ -44,28 +38,41 @@ def command(
 ) -> None:
     """Print the role for a login to Elasticsearch, as JSON.
 
-    For the tier Roles, it is the smallest role with which the operator can grant what manifests (-f) declare. Rights
-    that cannot be delegated are left out and reported on standard error, and the exit code is 1.
+    For the tiers Roles and RolesAndKeys, it is the smallest role with which the operator can grant what manifests (-f)
+    declare. What needs a larger tier is left out and reported on standard error, and the exit code is 1. A
+    SearchCluster behind a gateway needs the tier Full, as the operator writes native users.
 
-    With manifests (-f), both roles have view_index_metadata on the indices that these name. With it, the operator sees
+    With manifests (-f), the role has view_index_metadata on the indices that these name. With it, the operator sees
     where aliases lead, which patterns match nothing, and whether each where can run.
     """
-    from searchaccess.core.answers.logins import observer_role, role_for
+    from searchaccess.core.answers.logins import full_role, keys_role, observer_role, role_for
+    from searchaccess.core.clusters.cluster import cluster_from_object
     from searchaccess.core.model.access import access_from_object
     from searchaccess.core.rights.ownership import Operator
 
-    if not filename and tier is not PrintedTier.OBSERVE:
-        raise typer.BadParameter("requires manifests with -f", param_hint="--tier Roles")
-    found = (
-        [access_from_object(raw) for raw in read_kind(filename or [], "SearchAccess", namespace)] if filename else []
-    )
+    if not filename and tier in {Tier.ROLES, Tier.ROLES_AND_KEYS}:
+        raise typer.BadParameter("requires manifests with -f", param_hint=f"--tier {tier}")
+    raws = read_all(filename or [], namespace) if filename else []
+    found = [access_from_object(raw) for raw in raws if raw["kind"] == "SearchAccess"]
     accesses = [one for one in found if cluster in {"", one.cluster}]
-    if tier is PrintedTier.OBSERVE:
-        typer.echo(json.dumps(observer_role(accesses), indent=2))
-        return
-    role, left = role_for(accesses, Operator(instance, ""))
+    left: list[str] = []
+    match tier:
+        case Tier.OBSERVE:
+            role = observer_role(accesses)
+        case Tier.FULL:
+            role = full_role(accesses)
+        case Tier.ROLES:
+            role, left = role_for(accesses, Operator(instance, ""))
+        case Tier.ROLES_AND_KEYS:
+            role, left = keys_role(accesses, Operator(instance, ""))
     typer.echo(json.dumps(role, indent=2))
+    clusters = [cluster_from_object(raw) for raw in raws if raw["kind"] == "SearchCluster"]
+    behind = [one.name for one in clusters if cluster in {"", one.name} and one.gateway]
+    if tier in {Tier.OBSERVE, Tier.FULL}:
+        behind = []
     for line in left:
         typer.echo(f"searchaccess: left out {line}", err=True)
-    if left:
+    for name in behind:
+        typer.echo(f"searchaccess: SearchCluster {name} is behind a gateway and needs the tier Full", err=True)
+    if left or behind:
         raise typer.Exit(1)

@@ -4,6 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 from typing import Any, Final
 
+from searchaccess.api.credentials import Auth
 from searchaccess.core.clusters.cluster import Cluster
 from searchaccess.core.model.access import Access
 from searchaccess.core.model.restrictions.union import restricts
@@ -65,6 +66,55 @@ def role_for(accesses: Iterable[Access], operator: Operator) -> tuple[dict[str, 
     entries = [{"names": sorted(some), "privileges": list(privileges)} for privileges, some in sorted(names.items())]
     entries.append({"names": [f"{operator.mapping_name}.*"], "privileges": ["delete_index"]})
     return observer_role(granted) | {"global": {"role": {"manage": {"indices": entries}}}}, left
+
+
+def keys_role(accesses: Iterable[Access], operator: Operator) -> tuple[dict[str, Any], list[str]]:
+    """Return the same for the tier RolesAndKeys: a key has at most what the login itself has.
+
+    Args:
+        accesses: the SearchAccesses.
+        operator: the installation.
+
+    Returns:
+        The role; and for each SearchAccess that needs more, a line that says what.
+    """
+    some = list(accesses)
+    keyed = [access for access in some if access.auth is Auth.API_KEY and not access.invalid]
+    role, left = role_for([access for access in some if access not in keyed], operator)
+    visible = observer_role([*_delegated(some), *keyed])["indices"]
+    return _with_rights_of(keyed, role | {"cluster": [*role["cluster"], "manage_api_key"], "indices": visible}), left
+
+
+def full_role(accesses: Iterable[Access] = ()) -> dict[str, Any]:
+    """Return the role of the tier Full, with the rights of the API keys that some SearchAccesses declare.
+
+    Args:
+        accesses: the SearchAccesses.
+    """
+    some = list(accesses)
+    role = {"cluster": ["manage_security", "monitor"], "indices": observer_role(some)["indices"]}
+    return _with_rights_of([access for access in some if access.auth is Auth.API_KEY], role)
+
+
+def _with_rights_of(keyed: Iterable[Access], role: dict[str, Any]) -> dict[str, Any]:
+    """Return a role that also has what keys get, without the limits to some documents or fields."""
+    body: dict[str, Any] = {name: list(value) if isinstance(value, list) else value for name, value in role.items()}
+    own, remote = defaultdict[tuple[str, ...], set[str]](set), list[dict[str, Any]]()
+    for access in keyed:
+        body["cluster"] += [name for name in access.share.cluster if name not in body["cluster"]]
+        for entry in access.share.on_indices:
+            if entry.clusters:
+                rights = {"names": list(entry.indices), "privileges": list(entry.privileges)}
+                remote.append(rights | {"clusters": list(entry.clusters)})
+            else:
+                own[entry.privileges].update(entry.indices)
+        body.setdefault("applications", []).extend(e.to_json() for e in access.share.entries if e.application)
+    body["indices"] += [{"names": sorted(names), "privileges": list(some)} for some, names in sorted(own.items())]
+    return {name: value for name, value in (body | {"remote_indices": remote}).items() if value}
+
+
+def _delegated(accesses: Iterable[Access]) -> list[Access]:
+    return [access for access in accesses if not _beyond_delegation(access)]
 
 
 def _beyond_delegation(access: Access) -> str:

@@ -1,0 +1,48 @@
+"""``searchaccess approve``."""
+
+from typing import Annotated, Final
+
+import typer
+
+from searchaccess.cli.common import answer
+from searchaccess.cli.connecting import Kubernetes, takes_kubernetes
+from searchaccess.cli.helptexts import VERB_EXITS, block
+from searchaccess.cli.merging import taking
+from searchaccess.cli.targets import All, Following, Names, Selector, targets_of
+
+EPILOG: Final = "\n\n".join(
+    (
+        VERB_EXITS,
+        block(
+            "Examples",
+            "searchaccess approve migration -n shop --reason CHG-1234",
+            "searchaccess approve shop/migration --yes",
+        ),
+    )
+)
+
+
+@takes_kubernetes
+@taking(Following, "following")
+def command(
+    access: Names = None,
+    *,
+    selector: Selector = "",
+    everything: All = False,
+    reason: Annotated[
+        str, typer.Option(metavar="TEXT", help="Why, for those who review the approval, such as CHG-1234.")
+    ] = "",
+    following: Following,
+    kubernetes: Kubernetes,
+) -> None:
+    """Approve SearchAccesses as they are now, with your own name.
+
+    It shows what is approved, creates a SearchAccessApproval of the generation that was shown, and waits until the
+    rights are in force. Your name and groups are those that the API server knows.
+    """
+    from searchaccess.cli.verbs import run_verb
+    from searchaccess.core.answers.verbs.outcomes import Verb
+
+    targets = targets_of(access, selector, everything, kubernetes)
+    following.seconds  # noqa: B018 - checked before anything is done
+    answer(lambda: run_verb(Verb.APPROVE, kubernetes, targets, following, reason=reason))

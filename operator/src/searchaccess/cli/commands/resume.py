@@ -1,0 +1,35 @@
+"""``searchaccess resume``."""
+
+from typing import Final
+
+from searchaccess.cli.common import answer
+from searchaccess.cli.connecting import Kubernetes, takes_kubernetes
+from searchaccess.cli.helptexts import VERB_EXITS, block
+from searchaccess.cli.merging import taking
+from searchaccess.cli.targets import All, Following, Names, Selector, targets_of
+
+EPILOG: Final = "\n\n".join(
+    (
+        VERB_EXITS,
+        block("Examples", "searchaccess resume orders-reader -n shop", "searchaccess resume -n shop --all --yes"),
+    )
+)
+
+
+@takes_kubernetes
+@taking(Following, "following")
+def command(
+    access: Names = None,
+    *,
+    selector: Selector = "",
+    everything: All = False,
+    following: Following,
+    kubernetes: Kubernetes,
+) -> None:
+    """Resume suspended SearchAccesses, and wait until Elasticsearch has what they declare."""
+    from searchaccess.cli.verbs import run_verb
+    from searchaccess.core.answers.verbs.outcomes import Verb
+
+    targets = targets_of(access, selector, everything, kubernetes)
+    following.seconds  # noqa: B018 - checked before anything is done
+    answer(lambda: run_verb(Verb.RESUME, kubernetes, targets, following))

@@ -1,0 +1,39 @@
+"""``searchaccess version``."""
+
+from typing import Annotated, Final
+
+import typer
+
+from searchaccess.cli.common import answer
+from searchaccess.cli.connecting import Server, takes_server
+from searchaccess.cli.helptexts import block
+from searchaccess.cli.printing import Format, Output
+
+EPILOG: Final = block(
+    "Examples",
+    "searchaccess version --client",
+    "searchaccess version --context staging",
+    "searchaccess version -o json | jq -r '.clusters[].elasticsearch'",
+)
+
+
+@takes_server
+def command(
+    *,
+    client: Annotated[
+        bool, typer.Option("--client", help="Only this command: nothing is read from Kubernetes.")
+    ] = False,
+    output: Output = Format.TABLE,
+    server: Server,
+) -> None:
+    """Show the versions that work together: this command, the operator, the kinds, Kubernetes and Elasticsearch.
+
+    The operator's version is that of the image in its Deployment. What may not be read is said on standard error, and
+    is not known in the answer.
+    """
+    from searchaccess.cli.versions import show_client, show_versions
+
+    if client:
+        show_client(output)
+    else:
+        answer(lambda: show_versions(server, output))

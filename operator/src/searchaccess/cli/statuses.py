@@ -1,0 +1,106 @@
+"""Shows the states of SearchAccesses."""
+
+import time
+from collections.abc import Collection, Sequence
+from typing import Any, Final
+
+from rich.console import RenderableType
+from rich.text import Text
+from rich.tree import Tree
+
+from searchaccess.cli.connecting import Kubernetes
+from searchaccess.cli.manifests import failure
+from searchaccess.cli.printing import Format, emit, plain, progress, table, warn, width
+from searchaccess.core.answers.statuses.overview import Wanted, chosen, counted, open_differences
+from searchaccess.core.answers.statuses.report import Report, report_of
+from searchaccess.core.answers.statuses.tree import Mark, Node, tree_of
+
+_STYLES: Final = {Mark.PLAIN: "", Mark.GOOD: "green", Mark.WARN: "yellow", Mark.BAD: "bold red"}
+_WIDE: Final = 100
+"""Columns of a terminal that has room for the same SearchCluster in each row."""
+_LONG: Final = 30
+"""Characters of a name that wraps if it is longer."""
+_CLOSE: Final = 5
+"""Names that are suggested."""
+
+
+async def show_statuses(kubernetes: Kubernetes, access: str, wanted: Wanted, output: Format) -> None:
+    """Print the state of one SearchAccess as a tree, or an overview of many.
+
+    Args:
+        kubernetes: where they are.
+        access: ``name`` or ``namespace/name``; empty: an overview.
+        wanted: what the overview shows.
+        output: the format.
+
+    Raises:
+        typer.Exit: there is none of this name; that was printed.
+        ExternalError: they may not be read.
+    """
+    async with kubernetes.open_scope() as live:
+        namespace, _, name = access.rpartition("/")
+        with progress("reading SearchAccesses"):
+            declared = await live.declared(namespace or live.scope)
+    for gap in declared.gaps:
+        warn(f"not read: {gap}")
+    reports = [report_of(item.read, item.raw) for item in declared.accesses]
+    if access:
+        _show_one([report for report in reports if report["name"] == name], reports, name, output)
+        return
+    shown = chosen(reports, wanted, time.time())
+    summary = counted(reports, len(shown))
+    emit(
+        output,
+        {"items": shown, "summary": summary},
+        lambda: _overview(shown, summary, several=not (namespace or live.scope)),
+    )
+
+
+def _show_one(found: list[Report], all_of_them: list[Report], name: str, output: Format) -> None:
+    if not found:
+        names = sorted(report["name"] for report in all_of_them)
+        there = f"; there are: {', '.join(names[:_CLOSE])}" if names else ""
+        raise failure(f"there is no SearchAccess named {plain(name)!r} here{there}. Choose another namespace with -n")
+    data: Any = found[0] if len(found) == 1 else {"items": found}
+    emit(output, data, lambda: [_tree(tree_of(report)) for report in found])
+
+
+def _tree(node: Node) -> Tree:
+    tree = Tree(Text(plain(node.text), style="bold"))
+    _add(tree, node.below)
+    return tree
+
+
+def _add(tree: Tree, nodes: Sequence[Node]) -> None:
+    for node in nodes:
+        _add(tree.add(Text(" ".join(plain(node.text).split()), style=_STYLES[node.mark])), node.below)
+
+
+def _overview(reports: Sequence[Report], summary: str, *, several: bool) -> list[RenderableType]:
+    if not reports:
+        return [f"{summary}."]
+    heads = ["NAME", "CLUSTER", "ACCESS", "READY", "REASON", "DRIFT", "ENDS"]
+    rows, styles = [], []
+    for report in reports:
+        name = f"{report['namespace']}/{report['name']}" if several else report["name"]
+        drift = open_differences(report)
+        ready = report["ready"] if report["current"] else f"{report['ready']}?"
+        # To the minute.
+        ends = f"{report['ends'][:16]}Z" if report["ends"] else ""
+        rows.append([name, report["cluster"], report["access"], ready, report["reason"], drift or "", ends])
+        styles.append("red" if report["ready"] == "False" or drift else None)
+    # A column that says nothing takes width from others.
+    narrow = (width() or _WIDE) < _WIDE
+    used = [
+        number for number, head in enumerate(heads) if _is_needed(head, {row[number] for row in rows}, narrow=narrow)
+    ]
+    columns = [heads[number] for number in used]
+    whole = {*columns} - ({"ACCESS"} if max(len(row[0]) for row in rows) <= _LONG else {"ACCESS", "NAME"})
+    cells = [[row[number] for number in used] for row in rows]
+    return [table(columns, cells, styles, whole), "", f"{summary}."]
+
+
+def _is_needed(head: str, values: Collection[object], *, narrow: bool) -> bool:
+    if head in {"DRIFT", "ENDS"}:
+        return any(values)
+    return not (narrow and head == "CLUSTER" and len(values) == 1)

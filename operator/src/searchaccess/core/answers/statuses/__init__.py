@@ -1,0 +1,1 @@
+"""What ``searchaccess status`` and ``searchaccess version`` say, from what Kubernetes has."""

@@ -1,0 +1,112 @@
+"""The state of one SearchAccess, as plain data of a documented shape (docs/status.md)."""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from searchaccess.api.conditions.docs import REASON_DOCS
+from searchaccess.api.conditions.meaning import Who
+from searchaccess.api.conditions.types import ConditionType
+from searchaccess.api.status import SearchAccessStatus, condition_of
+from searchaccess.api.times.moments import moment
+from searchaccess.core.model.access import Access
+from searchaccess.core.model.canonical import Entry
+from searchaccess.core.model.timeboxes.timebox import shown_time
+
+Report = dict[str, Any]
+_NEXT_STEPS: Final = {str(reason): doc.next_step for reason, doc in REASON_DOCS.items() if doc.who is not Who.NOBODY}
+_SHOWN_ELSEWHERE: Final = frozenset(
+    {
+        ConditionType.READY,
+        ConditionType.RECONCILING,
+        ConditionType.STALLED,
+        ConditionType.DRIFTED,
+        ConditionType.EXCLUSIVE,
+        ConditionType.CREDENTIAL_READY,
+    }
+)
+
+
+def report_of(access: Access, raw: Mapping[str, Any]) -> Report:
+    """Return the state of a SearchAccess: what it declares, and what its status says of each part.
+
+    Args:
+        access: as the operator reads it.
+        raw: the same object with its status, as the API server has it.
+
+    Returns:
+        Plain data. A part that is not declared, or of which nothing is known, is None.
+    """
+    status = SearchAccessStatus.read(raw.get("status"))
+    ready = condition_of(status, ConditionType.READY)
+    reason = ready.reason if ready else ""
+    ends = ends_of(access, status)
+    return {
+        "namespace": access.namespace,
+        "name": access.name,
+        "cluster": access.cluster,
+        "subject": status.subject or str(access.subject or ""),
+        "access": status.access or access.summary,
+        "mode": "Suspended" if access.suspend else str(access.mode),
+        "ready": ready.status if ready else "Unknown",
+        "reason": reason,
+        "message": ready.message if ready else "the operator has not reported on it yet",
+        "nextStep": _NEXT_STEPS.get(reason),
+        "since": ready.last_transition_time if ready else None,
+        "current": status.observed_generation == access.generation,
+        "deletedAt": access.deleted_at or None,
+        "ends": None if ends is None else shown_time(ends),
+        "identity": _plain(status.identity),
+        "role": _plain(status.elasticsearch),
+        "entries": [_entry(entry) for entry in access.share.entries],
+        "clusterCan": list(access.share.cluster),
+        "auth": str(access.auth),
+        "credential": _with_condition(_plain(status.credential), status, ConditionType.CREDENTIAL_READY),
+        "drift": _with_condition(_plain(status.drift), status, ConditionType.DRIFTED),
+        "policies": [] if status.effective_policy is None else [_plain(policy) for policy in status.effective_policy],
+        "exclusive": _with_condition(None, status, ConditionType.EXCLUSIVE),
+        "limits": _plain(status.limits),
+        "validity": _plain(status.validity),
+        "conditions": [_plain(item) for item in status.conditions if item.type not in _SHOWN_ELSEWHERE],
+        "lastSync": status.last_sync_time,
+    }
+
+
+def ends_of(access: Access, status: SearchAccessStatus) -> int | None:
+    """Return when the rights end for good, in seconds since the epoch; None: they do not, as far as is known.
+
+    The end of a window of a schedule is none: another one follows.
+
+    Args:
+        access: as the operator reads it, with its approvals.
+        status: which says more if approvals may not be read.
+    """
+    ends = access.bounded_box.ends
+    if ends is not None or access.time_box.schedule is not None or status.validity is None:
+        return ends
+    change = moment(status.validity.next_change or "")
+    return int(change) if change is not None and status.validity.state == "Active" else None
+
+
+def _plain(model: Any) -> dict[str, Any] | None:
+    """Return a part of a status as JSON has it, without what is absent."""
+    return None if model is None else model.model_dump(mode="json", by_alias=True, exclude_none=True)
+
+
+def _with_condition(part: Report | None, status: SearchAccessStatus, kind: ConditionType) -> Report | None:
+    """Return a part of a status with the condition about it; None: there is neither."""
+    condition = condition_of(status, kind)
+    if condition is None:
+        return part
+    said = {"status": condition.status, "reason": condition.reason, "message": condition.message}
+    return {**(part or {}), "condition": said}
+
+
+def _entry(entry: Entry) -> Report:
+    return {
+        "indices": list(entry.indices),
+        "clusters": list(entry.clusters),
+        "application": entry.application or None,
+        "privileges": list(entry.privileges),
+        "fields": {"grant": list(entry.include), "except": list(entry.exclude)} if entry.hides_fields else None,
+        "where": entry.query or None,
+    }

@@ -1,0 +1,35 @@
+"""How answers are printed: nothing in them moves a cursor or pretends to be another line."""
+
+import json
+
+import pytest
+import yaml
+
+from searchaccess.cli.printing import Format, emit, plain, table, warn
+
+ODD = "a\x1b[2Jb\x9bc\u202ed\r\ne"
+
+
+@pytest.mark.parametrize("output", Format)
+def test_no_format_passes_control_characters_on(output: Format, capsys: pytest.CaptureFixture[str]) -> None:
+    emit(output, {"text": ODD}, lambda: [ODD, table(["HEAD"], [[ODD]])])
+    shown = capsys.readouterr().out
+    assert not set("\x1b\x9b\u202e\r") & set(shown)
+    if output is not Format.TABLE:
+        assert (json.loads if output is Format.JSON else yaml.safe_load)(shown) == {"text": ODD}
+
+
+def test_a_warning_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    warn("one\ntwo\x1b")
+    assert capsys.readouterr().err == "searchaccess: one two\N{REPLACEMENT CHARACTER}\n"
+
+
+def test_what_people_write_stays() -> None:
+    assert plain("für 東京\t\n") == "für 東京\t\n"
+
+
+def test_a_table_in_a_file_has_no_spaces_at_the_end_and_does_not_wrap(capsys: pytest.CaptureFixture[str]) -> None:
+    emit(Format.TABLE, None, lambda: [table(["NAME", "TEXT"], [["a", "x " * 200], ["b", ""]])])
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == 3
+    assert lines == [line.rstrip() for line in lines]

@@ -1,0 +1,181 @@
+"""`searchaccess status` and `searchaccess version`, against an API server that gives one answer to everything."""
+
+import json
+import os
+import pty
+import re
+import subprocess
+import sys
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from typer.testing import CliRunner
+
+from searchaccess import __version__
+from searchaccess.cli.main import app
+from tests.support.operatorprocess import ROOT
+from tests.unit.answers.test_statuses import deployment, ready
+from tests.unit.builders import a_search_access, a_search_cluster
+from tests.unit.cli.program import Answers, api_server, environment, refused, write_kubeconfig
+from tests.unit.cli.test_connecting import answers, forbidden
+from tests.unit.cli.test_reaching import listed
+
+
+def run(folder: Path, served: Answers, *arguments: str) -> tuple[int, str, str]:
+    """Run a command; give its exit code, its output, and what it says beside that."""
+    with api_server(served, []) as url:
+        given = ("--kubeconfig", str(write_kubeconfig(folder, url)))
+        done = CliRunner().invoke(app, [*arguments, *given], env={"COLUMNS": "80"})
+    assert "Traceback" not in done.output
+    return done.exit_code, done.stdout, done.stderr
+
+
+def served(*items: dict[str, Any], **more: Any) -> Answers:
+    return answers(searchaccesses=listed(*items), **more)
+
+
+SOME = (
+    a_search_access("orders", status=ready(access="r orders-*", subject="orders.l.p")),
+    a_search_access("broken", status=ready("False", "InvalidSpec", message="no\x1b[31m such action")),
+)
+
+
+def test_an_overview(tmp_path: Path) -> None:
+    code, text, said = run(tmp_path, served(*SOME), "status", "-A")
+    assert (code, said) == (0, "")
+    assert text.splitlines() == [
+        "NAME         CLUSTER  ACCESS      READY  REASON",
+        "shop/broken  prod     r orders-*  False  InvalidSpec",
+        "shop/orders  prod     r orders-*  True   InSync",
+        "",
+        "2 SearchAccesses: 1 ready, 0 drifted.",
+    ]
+    _, text, _ = run(tmp_path, served(*SOME), "status", "-A", "--not-ready")
+    assert [line.split()[0] for line in text.splitlines() if line] == ["NAME", "shop/broken", "2"]
+
+
+def test_one_is_a_tree_and_the_same_as_data(tmp_path: Path) -> None:
+    code, text, _ = run(tmp_path, served(*SOME), "status", "shop/broken")
+    assert code == 0
+    assert text.splitlines()[:2] == ["SearchAccess shop/broken on SearchCluster prod", text.splitlines()[1]]
+    assert "not ready: InvalidSpec" in text
+    assert "no\N{REPLACEMENT CHARACTER}[31m such action" in text
+    assert "\x1b" not in text
+    _, as_json, _ = run(tmp_path, served(*SOME), "status", "broken", "-n", "shop", "-o", "json")
+    _, as_yaml, _ = run(tmp_path, served(*SOME), "status", "broken", "-n", "shop", "-o", "yaml")
+    found = json.loads(as_json)
+    assert found == yaml.safe_load(as_yaml)
+    assert (found["name"], found["ready"], found["reason"]) == ("broken", "False", "InvalidSpec")
+    assert found["entries"] == [
+        {
+            "indices": ["orders-*"],
+            "clusters": [],
+            "application": None,
+            "privileges": ["read", "view_index_metadata"],
+            "fields": None,
+            "where": None,
+        }
+    ]
+
+
+def test_none_of_a_name_is_said_with_those_that_there_are(tmp_path: Path) -> None:
+    code, text, said = run(tmp_path, served(*SOME), "status", "nope")
+    assert (code, text) == (1, "")
+    assert said == (
+        "searchaccess: there is no SearchAccess named 'nope' here; there are: broken, orders. Choose another namespace"
+        " with -n\n"
+    )
+
+
+def test_what_may_not_be_read_beside_is_said_and_the_rest_shown(tmp_path: Path) -> None:
+    refused_policies = forbidden("list", "searchaccesspolicies", "searchaccess.dev", "at the cluster scope")
+    code, text, said = run(tmp_path, served(*SOME, searchaccesspolicies=refused_policies), "status", "-A")
+    assert code == 0
+    assert "2 SearchAccesses" in text
+    assert said.startswith("searchaccess: not read: the API server answered 403")
+    assert said.count("\n") == 1
+    code, text, said = run(tmp_path, answers(searchaccesses=refused_policies), "status")
+    assert (code, text) == (1, "")
+    assert "an administrator grants it: kubectl create clusterrole" in said
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (("orders", "--drifted"), "excludes --cluster, --drifted"),
+        (("a/b", "-n", "c"), "excludes --namespace"),
+        (("-n", "c", "-A"), "excludes --all-namespaces"),
+        (("--expiring", "soon"), "write a time, such as 7d, 36h or 1d12h"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
+)
+def test_what_excludes_what(arguments: tuple[str, ...], says: str) -> None:
+    assert says in refused("status", *arguments)
+
+
+def test_versions(tmp_path: Path) -> None:
+    cluster = a_search_cluster("prod") | {"status": {"version": "9.1.0", "license": "basic", **ready("False", "Gone")}}
+    given = answers(
+        version=(200, {"gitVersion": "v1.36.0"}),
+        deployments=listed(deployment("operator", "registry/searchaccess-operator:0.1.0")),
+        searchclusters=listed(cluster),
+        **{"searchaccess.dev": (200, {"versions": [{"version": "v1alpha1"}]})},
+    )
+    code, text, said = run(tmp_path, given, "version")
+    assert (code, said) == (0, "")
+    assert [line.split()[:2] for line in text.splitlines()] == [
+        ["WHAT", "VERSION"],
+        ["client", __version__],
+        ["operator", "0.1.0"],
+        ["kinds", "v1alpha1"],
+        ["Kubernetes", "v1.36.0"],
+        ["Elasticsearch", "9.1.0"],
+    ]
+    assert text.splitlines()[-1].endswith("SearchCluster prod, license basic, not ready: Gone")
+    given["deployments"] = forbidden("list", "deployments", "apps", "at the cluster scope")
+    code, text, said = run(tmp_path, given, "version", "-o", "json")
+    assert (code, json.loads(text)["operators"]) == (0, None)
+    assert said.startswith("searchaccess: not read: ")
+
+
+def test_the_client_alone_needs_no_server() -> None:
+    assert json.loads(refused("version", "--client", "-o", "json", code=0))["client"]["version"] == __version__
+
+
+SHOWN = """
+import sys
+sys.path.insert(0, {root!r})
+from searchaccess.cli.printing import Format, emit
+from searchaccess.cli.statuses import _overview, _tree
+from searchaccess.core.answers.statuses.tree import tree_of
+from tests.unit.answers.test_statuses import LATER, a_report, ready
+reports = [
+    a_report("orders-reader", ready(access="r orders-*, audit-* +3", drift={{"open": 2}}), validUntil=LATER),
+    a_report("other", ready("False", "PermissionDenied", message="no right " * 30)),
+]
+emit(Format.TABLE, {{}}, lambda: [*_overview(reports, "2 SearchAccesses", several=True), _tree(tree_of(reports[1]))])
+"""
+
+
+@pytest.mark.parametrize("no_color", ["", "1"])
+def test_a_terminal_of_80_columns_is_enough_and_gets_colors(tmp_path: Path, no_color: str) -> None:
+    code, environ = SHOWN.format(root=str(ROOT)), environment(tmp_path, COLUMNS="80", TERM="xterm", NO_COLOR=no_color)
+    terminal, inside = pty.openpty()
+    with subprocess.Popen([sys.executable, "-c", code], env=environ, stdout=inside) as process:
+        os.close(inside)
+        shown = b""
+        with suppress(OSError):
+            while piece := os.read(terminal, 65536):
+                shown += piece
+    os.close(terminal)
+    assert process.returncode == 0, shown
+    text = shown.decode()
+    assert ("\x1b[31m" in text) is (not no_color)
+    lines = [line.rstrip() for line in re.sub(r"\x1b\[[0-9;]*m", "", text).splitlines()]
+    assert max(map(len, lines)) <= 80
+    assert lines[0].split() == ["NAME", "ACCESS", "READY", "REASON", "DRIFT", "ENDS"]
+    assert lines[1].split()[0] == "shop/orders-reader"
+    assert any(line.endswith("2026-01-01T11:00Z") for line in lines)
