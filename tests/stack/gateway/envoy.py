@@ -4,8 +4,7 @@ import json
 import ssl
 import subprocess
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 import httpx
 
@@ -21,15 +20,15 @@ from searchaccess.core.gateway.render import (
 )
 from searchaccess.core.gateway.settings import GatewaySettings
 from tests.stack.certificates import ServerCertificate, write_server_certificate
-from tests.stack.processes import ProcessGroup, ServerProcess, free_port
-from tests.stack.workspace import Workspace
+from tests.stack.processes import ServerProcess, free_port
+from tests.stack.server import Server
 from tests.support.waiting import eventually
 
 _START_SECONDS = 60.0
 _DRAIN_SECONDS = "20"
 
 
-class Gateway:
+class Gateway(Server):
     """One Envoy on free loopback ports, with folders like those that the kubelet mounts.
 
     Args:
@@ -55,9 +54,7 @@ class Gateway:
         address: str = "127.0.0.1",
         health_port: int = 0,
     ) -> None:
-        self._workspace = Workspace()
-        self.folder = self._workspace.path
-        self._processes = ProcessGroup(self.folder / "logs")
+        super().__init__()
         self._process: ServerProcess | None = None
         self.certificate = write_server_certificate(self.folder / "pki")
         self.ca_file = self.certificate.ca_file
@@ -208,20 +205,6 @@ class Gateway:
         """Ask Envoy to end."""
         if self._process:
             self._process.stop()
-
-    def close(self, *, failed: bool = False) -> None:
-        """End it; after a failure its files and logs are kept."""
-        self._processes.close()
-        self._workspace.close(failed=failed)
-
-    def __enter__(self) -> Self:
-        self.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close(failed=error is not None)
 
 
 def envoy_binary() -> str:
