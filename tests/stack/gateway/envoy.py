@@ -38,6 +38,7 @@ class Gateway(Server):
         system_ca: certificate authorities of its image.
         iap_keys: where the Identity-Aware Proxy publishes keys.
         jwks_cache_seconds: after which keys are read again.
+        connection_seconds: after which a caller's connection ends.
         address: where it answers health checks, and callers if it renders its configuration.
         health_port: for health checks; a free one by default.
     """
@@ -51,6 +52,7 @@ class Gateway(Server):
         system_ca: Path | None = None,
         iap_keys: str = Paths().iap_keys,
         jwks_cache_seconds: int = 300,
+        connection_seconds: int = 600,
         address: str = "127.0.0.1",
         health_port: int = 0,
     ) -> None:
@@ -70,6 +72,7 @@ class Gateway(Server):
             health_port=health_port or free_port(),
             iap_keys=iap_keys,
             jwks_cache_seconds=jwks_cache_seconds,
+            connection_seconds=connection_seconds,
         )
         self.url = f"https://127.0.0.1:{self.paths.port}"
         self.rendered = Rendered("", "", "")
