@@ -142,6 +142,63 @@ async def test_what_others_write_where_it_can_be_seen_resets_no_password(stage: 
     assert stage.notes("prod").count("PasswordsReset") == 1
 
 
+def reads_of_keys(stage: Stage) -> int:
+    return sum(call.method == "changed_keys" for call in stage.faults.calls)
+
+
+@on_stage
+async def test_api_keys_of_others_reset_no_password_and_cost_a_request_each_time(stage: Stage) -> None:
+    await behind(stage, MINE)
+    await stage.sleep(30)
+    server = stage.elasticsearch
+    assert reads_of_keys(stage) == 1, "what was there before"
+    await stage.sleep(3600)
+    assert reads_of_keys(stage) == 1, "nothing is to be explained"
+    made = [server.write_key(f"theirs-{number}", "a", "native", {}) for number in range(3)]
+    await stage.sleep(10)
+    assert reads_of_keys(stage) == 2
+    server.invalidate_keys(made[:2])
+    await stage.sleep(10)
+    assert reads_of_keys(stage) == 3
+    assert stage.notes("prod").count("PasswordsReset") == 0
+
+
+@on_stage
+async def test_an_api_key_explains_one_write_alone(stage: Stage) -> None:
+    await behind(stage, MINE)
+    await stage.sleep(30)
+    server = stage.elasticsearch
+    server.write_key("theirs", "a", "native", {})
+    server.set_password(ROLE)
+    await stage.sleep(10)
+    assert server.passwords == {}
+    assert stage.notes("prod").count("PasswordsReset") == 1
+    await stage.sleep(1000)
+    server.write_key("theirs-2", "a", "native", {})
+    await stage.sleep(10)
+    server.set_password(ROLE)
+    await stage.sleep(10)
+    assert server.passwords == {}, "the key was there before"
+    assert stage.notes("prod").count("PasswordsReset") == 2
+
+
+@on_stage
+async def test_api_keys_that_cannot_be_read_explain_nothing_later_either(stage: Stage) -> None:
+    await behind(stage, MINE)
+    await stage.sleep(30)
+    server = stage.elasticsearch
+    server.reads_others = False
+    server.write_key("theirs", "a", "native", {})
+    await stage.sleep(10)
+    assert stage.notes("prod").count("PasswordsReset") == 1
+    server.reads_others = True
+    await stage.sleep(590)
+    server.set_password(ROLE)
+    await stage.sleep(180)
+    assert server.passwords == {}
+    assert stage.notes("prod").count("PasswordsReset") == 2
+
+
 @on_stage
 async def test_nobody_watched_before_the_operator_started(stage: Stage) -> None:
     await behind(stage, MINE)
