@@ -103,6 +103,8 @@ class GatewayWatcher:
         """When the login was last tested."""
         self._refusals = 0
         """How often in a row Elasticsearch refused the login."""
+        self._short_since: float | None = None
+        """Since when fewer pods run than are declared; None: there are enough."""
 
     def wake(self) -> None:
         """Look for something to do after a reconcile, if there is a gateway. Without one there is no timer."""
@@ -162,7 +164,7 @@ class GatewayWatcher:
         if self._is_due(_PODS, applied):
             await self._ask_pods(gateways, gateway)
         known = self._state.gateway
-        loaded = known.version if known and known.in_sync and known.in_sync[0] else ""
+        loaded = known.version if known and known.is_loaded else ""
         user = keeper.in_use.user if keeper.in_use else ""
         if self._is_due(_GATEWAY, (gateway, self._reconciler.config.ca, loaded)):
             await self._test_gateway(gateways, gateway)
@@ -196,16 +198,28 @@ class GatewayWatcher:
                         return PodAnswer(pod.name, trouble=error.message)
                 return PodAnswer(pod.name, version, seconds=_age(pod, now))
 
-            pods = Pods(tuple(await _together([ask(pod) for pod in listed])))
+            answers = await _together([ask(pod) for pod in listed if not pod.waits])
+            pods = Pods(tuple(answers), waiting=tuple(f"{pod.name} ({pod.waits})" for pod in listed if pod.waits))
         since = max(0.0, epoch(self._context.clock.now()) - applied.since)
-        judgement = judge_pods(pods, applied.version, since, str(applied.place))
-        self._agenda.plan(_PODS, ASK_EVERY if judgement[0] else ASK_AGAIN)
+        replicas, short = gateway.replicas, self._short_for(pods, gateway.replicas)
+        judgement = judge_pods(pods, applied.version, since, str(applied.place), replicas=replicas, short=short)
+        all_loaded = pods.have_all(applied.version)
+        self._agenda.plan(_PODS, ASK_EVERY if all_loaded else ASK_AGAIN)
         before = self._state.gateway
         self._found(pods=pods, in_sync=judgement)
-        if judgement[0] and before and len(before.places) > 1:
+        if all_loaded and before and len(before.places) > 1:
             # Former gateways can go.
             self._reconciler.hurry()
             self._context.inventory.marks.dirty(self._name).event.set()
+
+    def _short_for(self, pods: Pods, replicas: int) -> float:
+        """Return for how many seconds fewer pods have run than are declared, as far as this process knows."""
+        now = self._context.clock.monotonic()
+        if pods.trouble or len(pods.answers) >= replicas:
+            self._short_since = None
+            return 0.0
+        self._short_since = now if self._short_since is None else self._short_since
+        return now - self._short_since
 
     # The gateway
 

@@ -198,7 +198,7 @@ class GatewayReconciler:
             self.keeper.rotated = ""
         self._agenda.plan(_OBJECTS, min(READ_EVERY, self.keeper.after))
         known = self._state.gateway
-        if former and self._context.dry_run is None and known.in_sync and known.in_sync[0] and known.login:
+        if former and self._context.dry_run is None and known.is_loaded and known.login:
             await self._remove(job.gateways, job.session, places_of(former), [job.place])
 
     def _stored_drift(self) -> Drift | None:
