@@ -5,6 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 from searchaccess.core.gateway.users import NativeUser
+from searchaccess.core.rights.ownership import Operator
 from searchaccess.ports.elasticsearch import Written
 from searchaccess.ports.errors import PermissionDenied, Rejected
 from tests.component.common import FOREIGN, FORMER, MAPPING, ORDERS, ROLE, begin, drift, former_installation, granted
@@ -20,6 +21,7 @@ GATEWAY: dict[str, Any] = {
 BY_REALM: dict[str, Any] = {"jwtRealm": {"name": REALM, "audience": AUDIENCE}}
 MINE = access("orders", grant("orders-*"))
 BILLS = access("bills", grant("bills-*"))
+BLUE = Operator("blue", OPERATOR.controller)
 BILLS_ROLE = OPERATOR.role_name(account("bills"))
 SIDE = "elasticsearch"
 
@@ -381,6 +383,20 @@ async def test_users_of_a_former_installation_become_ours_with_their_roles(stage
     await behind(stage, MINE, takeOver=[{"controller": FORMER.controller}])
     assert user(stage)["metadata"]["controller"] == OPERATOR.controller
     assert stage.ready("orders") == ("True", "InSync")
+
+
+@on_stage
+async def test_users_of_another_instance_that_is_taken_over_go_after_its_roles(stage: Stage) -> None:
+    server = await former_installation(stage, BLUE, search_cluster(identity=GATEWAY), MINE, BILLS)
+    assert set(server.users_now) == {BLUE.role_name(ORDERS), BLUE.role_name(account("bills"))}
+    stage.servers["https://one:9200"] = server
+    strange = BLUE.role_name(account("strange"))
+    server.users_now[strange] = {"username": strange, "roles": [], "metadata": {}, "enabled": True}
+    taken = [{"controller": BLUE.controller, "instance": BLUE.instance}]
+    await behind(stage, MINE, BILLS, takeOver=taken)
+    await stage.sleep(400)
+    assert set(server.roles_now) == {ROLE, BILLS_ROLE}
+    assert set(server.users_now) == {ROLE, BILLS_ROLE, strange}, "somebody else's stays"
 
 
 @on_stage
