@@ -67,12 +67,21 @@ def role_for(accesses: Iterable[Access], operator: Operator) -> tuple[dict[str, 
     return observer_role(granted) | {"global": {"role": {"manage": {"indices": entries}}}}, left
 
 
+def _other_tier(access: Access) -> str:
+    """Return why a SearchAccess needs a login that is not limited to roles; empty: it does not."""
+    if access.has_credential:
+        return f"auth: {access.auth} needs a login of another tier"
+    if access.limits.are_declared:
+        return "limits are for a SearchCluster with identity.gateway, which needs a login of the tier Full"
+    return ""
+
+
 def _beyond_delegation(access: Access) -> str:
     """Return why the rights of a SearchAccess cannot be delegated; empty: they can."""
     if access.invalid:
         return access.invalid
-    if access.has_credential:
-        return f"auth: {access.auth} needs a login of another tier"
+    if other := _other_tier(access):
+        return other
     if access.share.cluster:
         return "clusterCan cannot be delegated"
     if access.reads_remotely:
