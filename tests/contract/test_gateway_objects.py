@@ -187,7 +187,7 @@ async def test_a_login_reads_back_and_a_changed_one_is_seen(side: Side) -> None:
     assert user_in(found_again) == ""
 
 
-async def test_pods_that_run_are_listed(installed: KubernetesServers) -> None:
+async def test_pods_are_listed_with_the_reason_for_which_they_do_not_run(installed: KubernetesServers) -> None:
     side, client = await for_real(installed)
     namespace = side.place.namespace
 
@@ -209,8 +209,18 @@ async def test_pods_that_run_are_listed(installed: KubernetesServers) -> None:
     times = {"startTime": "2026-01-01T10:00:00Z", "containerStatuses": [again]}
     pod("pod-c", phase="Running", podIP="10.1.1.2", **times)
     pod("pod-b", phase="Pending")
+    waits = running | {"state": {"waiting": {"reason": "ImagePullBackOff", "message": "no such image"}}}
+    pod("pod-d", phase="Pending", containerStatuses=[waits])
+    pod("pod-e", phase="Pending", conditions=[{"type": "PodScheduled", "status": "False", "reason": "Unschedulable"}])
+    pod("pod-f", phase="Failed", podIP="10.1.1.3")
     found = await side.objects.pods(namespace, NAME)
-    assert found == [Pod("pod-a", "10.1.1.1"), Pod("pod-c", "10.1.1.2", "2026-01-01T11:00:00Z")]
+    assert found == [
+        Pod("pod-a", "10.1.1.1"),
+        Pod("pod-b", "", waits="Pending"),
+        Pod("pod-c", "10.1.1.2", "2026-01-01T11:00:00Z"),
+        Pod("pod-d", "", waits="ImagePullBackOff"),
+        Pod("pod-e", "", waits="Unschedulable"),
+    ]
     assert await side.objects.pods(namespace, "another") == []
     await client.close()
 

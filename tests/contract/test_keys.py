@@ -68,6 +68,31 @@ async def test_the_keys_of_a_realm_are_read_with_what_they_allow(search: Elastic
     assert key_id not in {raw["id"] for raw in await search.port.owned_keys(login.realm) or ()}
 
 
+async def test_a_key_is_one_write_when_it_is_created_and_one_when_it_is_invalidated(
+    search: ElasticsearchSide, operator: Operator
+) -> None:
+    """By this, API keys of others explain writes of the security index."""
+
+    async def sequence() -> int:
+        probe = await search.port.probe()
+        assert probe is not None
+        return probe.sequence_number
+
+    await make(search, operator)
+    now = await search.port.time()
+    assert now is not None
+    first, before = await sequence(), {raw["id"] for raw in await search.port.changed_keys(now - 600) or ()}
+    key_id = await make(search, operator)
+    assert await sequence() == first + 1
+    [made] = [raw for raw in await search.port.changed_keys(now - 600) or () if raw["id"] not in before]
+    assert (made["id"], "invalidation" in made) == (key_id, False)
+    await search.port.revoke_keys([key_id])
+    assert await sequence() == first + 2
+    [ended] = [raw for raw in await search.port.changed_keys(now - 600) or () if raw["id"] == key_id]
+    assert ended["invalidation"] >= ended["creation"]
+    assert key_id not in {raw["id"] for raw in await search.port.changed_keys(now + 600) or ()}
+
+
 async def test_what_was_made_reads_back_as_it_was_meant(search: ElasticsearchSide, operator: Operator) -> None:
     before = time.time()
     key_id = await make(search, operator)

@@ -23,14 +23,19 @@ class ServerCertificate:
     key_file: Path
 
 
-def write_server_certificate(folder: Path, names: Sequence[str] = ()) -> ServerCertificate:
-    """Make a new authority and a certificate of it for 127.0.0.1, localhost and further names."""
+LOOPBACK = ("127.0.0.1", "localhost")
+
+
+def write_server_certificate(
+    folder: Path, names: Sequence[str] = (), *, loopback: Sequence[str] = LOOPBACK
+) -> ServerCertificate:
+    """Make a new authority and a certificate of it for names and addresses of this machine, and for further names."""
     folder.mkdir(parents=True, exist_ok=True)
     files = ServerCertificate(folder / "ca.crt", folder / "server.crt", folder / "server.key")
     authority_key = ec.generate_private_key(ec.SECP256R1())
     server_key = ec.generate_private_key(ec.SECP256R1())
     authority = _authority(authority_key)
-    server = _server(server_key.public_key(), authority, authority_key, names)
+    server = _server(server_key.public_key(), authority, authority_key, [*loopback, *names])
     files.ca_file.write_bytes(authority.public_bytes(serialization.Encoding.PEM))
     files.certificate_file.write_bytes(server.public_bytes(serialization.Encoding.PEM))
     files.key_file.touch(mode=0o600)
@@ -72,7 +77,7 @@ def _server(
     authority_key: ec.EllipticCurvePrivateKey,
     names: Sequence[str],
 ) -> x509.Certificate:
-    addresses = [x509.IPAddress(ipaddress.ip_address("127.0.0.1")), *map(x509.DNSName, ("localhost", *names))]
+    addresses = [_subject(name) for name in names]
     issuer_key_id = x509.AuthorityKeyIdentifier.from_issuer_public_key(authority_key.public_key())
     return (
         _builder(_name("searchaccess test server"), authority.subject, public_key)
@@ -82,6 +87,13 @@ def _server(
         .add_extension(issuer_key_id, critical=False)
         .sign(authority_key, hashes.SHA256())
     )
+
+
+def _subject(name: str) -> x509.GeneralName:
+    try:
+        return x509.IPAddress(ipaddress.ip_address(name))
+    except ValueError:
+        return x509.DNSName(name)
 
 
 def _builder(subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePublicKey) -> x509.CertificateBuilder:

@@ -2,34 +2,31 @@
 
 import ssl
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 import httpx
 
 from tests.stack.build_go import VAULT, ensure_program
 from tests.stack.certificates import write_server_certificate
-from tests.stack.processes import ProcessGroup, free_port
-from tests.stack.workspace import Workspace
+from tests.stack.processes import free_port
+from tests.stack.server import Server
 
 _START_SECONDS = 30.0
 MOUNT = "secret"
 
 
-class VaultServer:
+class VaultServer(Server):
     """One Vault on a free loopback port, unsealed, with its KV engine mounted. Its data is in memory."""
 
     def __init__(self) -> None:
-        self._workspace = Workspace()
-        self._folder = self._workspace.path
-        self._processes = ProcessGroup(self._folder / "logs")
-        self._certificate = write_server_certificate(self._folder / "pki")
+        super().__init__()
+        self._certificate = write_server_certificate(self.folder / "pki")
         self._port = free_port()
         self.url = f"https://127.0.0.1:{self._port}"
         self.ca_file = self._certificate.ca_file
 
     def start(self) -> None:
-        token_file = self._folder / "root-token"
+        token_file = self.folder / "root-token"
         process = self._processes.start("vault", self._command(ensure_program(VAULT), token_file))
         process.wait_until(lambda: token_file.is_file() and self._answers(), _START_SECONDS)
         self.root_token = token_file.read_text()
@@ -81,17 +78,3 @@ class VaultServer:
         """Make a token with a policy."""
         made = self.call("POST", "auth/token/create", {"policies": [policy], **more})
         return str(made["auth"]["client_token"])
-
-    def close(self, *, failed: bool = False) -> None:
-        """Stop it; after a failure logs are kept."""
-        self._processes.close()
-        self._workspace.close(failed=failed)
-
-    def __enter__(self) -> Self:
-        self.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close(failed=error is not None)

@@ -46,6 +46,8 @@ class MemoryGateways:
         """Whether pods load each configuration at once."""
         self.started: dict[str, str] = {}
         """By pod, when it started; RFC 3339."""
+        self.waiting: dict[str, str] = {}
+        """By pod, why it does not run."""
         self.has_identity = False
         self.answers: Callable[[Mapping[str, str], str], Answer] = self.refuses
         """What a gateway answers to headers and a token."""
@@ -121,7 +123,12 @@ class MemoryGateways:
         pods = self.running.get((namespace, gateway), {})
         return await self._faults.perform(
             Call(SIDE, "pods", (namespace, gateway)),
-            lambda: [Pod(name, f"10.0.0.{number}", self.started.get(name, "")) for number, name in enumerate(pods, 1)],
+            lambda: [
+                Pod(name, "", waits=self.waiting[name])
+                if name in self.waiting
+                else Pod(name, f"10.0.0.{number}", self.started.get(name, ""))
+                for number, name in enumerate(pods, 1)
+            ],
         )
 
     async def version_of(self, pod: Pod) -> str:

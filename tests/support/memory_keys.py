@@ -94,6 +94,14 @@ class MemoryKeys:
 
         return await self._faults.perform(Call(ELASTICSEARCH, "keys_of_users", (prefix,)), read)
 
+    async def changed_keys(self, since: float) -> Sequence[dict[str, Any]] | None:
+        def read() -> list[dict[str, Any]] | None:
+            times = {key: (raw["creation"], raw.get("invalidation", 0)) for key, raw in self.keys_now.items()}
+            matching = [self.keys_now[key] for key, found in times.items() if max(found) >= since * 1000]
+            return copied(readable_list(matching)) if self.reads_others else None
+
+        return await self._faults.perform(Call(ELASTICSEARCH, "changed_keys"), read)
+
     def write_key(self, name: str, owner: str, realm: str, had: Mapping[str, Any], **rights: Any) -> str:
         """Have somebody else's user make an API key with what it has; with no rights, all of that."""
         key_id = f"key-{len(self.keys_now) + 1}"
@@ -194,5 +202,5 @@ class MemoryKeys:
         """Invalidate API keys."""
         for key_id in ids:
             if key_id in self.keys_now and not self.keys_now[key_id]["invalidated"]:
-                self.keys_now[key_id]["invalidated"] = True
+                self.keys_now[key_id] |= {"invalidated": True, "invalidation": int(self.now() * 1000)}
                 self.sequence += 1

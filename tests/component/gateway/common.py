@@ -25,7 +25,7 @@ async def begin(stage: Stage, *pods: str, **spec: Any) -> None:
     stage.runs_gateways = True
     await stage.restart()
     stage.gateways.run(PLACE, *pods)
-    stage.apply(search_cluster(identity={"gateway": gateway(**spec)}))
+    stage.apply(search_cluster(identity={"gateway": gateway(**{"replicas": max(1, len(pods)), **spec})}))
     await stage.quiet()
 
 

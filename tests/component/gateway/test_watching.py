@@ -6,12 +6,14 @@ from typing import Final
 import pytest
 
 from searchaccess.core.gateway.facts import GRACE
+from searchaccess.core.gateway.objects import Place
 from searchaccess.core.gateway.proof import SMUGGLED, Answer
-from searchaccess.engine.gateway.background import PROVE_EVERY
+from searchaccess.engine.gateway.background import PROVE_EVERY, GatewayWatcher
 from searchaccess.ports.errors import PermissionDenied
+from searchaccess.ports.gateway import Gateways
 from tests.component.gateway.common import PLACE, begin, condition, declare
 from tests.support.memory_gateways import AUDIENCE, OWN_EMAIL, SIDE, own_token
-from tests.support.stage import Stage, on_stage
+from tests.support.stage import Stage, on_stage, search_cluster
 from tests.support.world import condition_in
 
 OWN: Final = f"searchaccess.default.{OWN_EMAIL}"
@@ -56,6 +58,54 @@ async def test_a_pod_that_has_just_started_is_not_reported_for_what_it_has_not_r
     assert stage.notes("prod").count("GatewayOutOfDate") == 0
     await stage.sleep(GRACE)
     assert condition(stage, "GatewayInSync") == ("False", "GatewayOutOfDate")
+
+
+@on_stage
+async def test_a_pod_that_does_not_run_is_reported_and_former_gateways_do_not_wait_for_it(stage: Stage) -> None:
+    await begin(stage, "pod-a", "pod-b")
+    stage.gateways.waiting["pod-b"] = "ImagePullBackOff"
+    await stage.sleep(60)
+    assert condition(stage, "GatewayInSync") == ("Unknown", "GatewayUpdating")
+    await stage.sleep(GRACE)
+    found = condition_in(stage.cluster(), "GatewayInSync")
+    assert (found["status"], found["reason"]) == ("False", "GatewayIncomplete")
+    assert "pod-b (ImagePullBackOff)" in found["message"]
+    assert stage.notes("prod").count("GatewayIncomplete") == 1
+    assert stage.cluster()["status"]["gateway"]["pods"] == 1
+
+    other = Place("gateways", "other")
+    stage.gateways.run(other, "pod-c", "pod-d")
+    stage.gateways.waiting["pod-d"] = "Pending"
+    declare(stage, name="other", replicas=2)
+    await stage.sleep(60)
+    assert stage.cluster()["status"]["gateway"]["places"] == [str(other)]
+    stage.gateways.waiting.clear()
+    await stage.sleep(60)
+    assert condition(stage, "GatewayInSync") == ("True", "GatewayInSync")
+
+
+def test_nothing_wakes_for_a_gateway_where_there_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    looks: list[GatewayWatcher] = []
+    look = GatewayWatcher._look
+
+    async def counted(self: GatewayWatcher, gateways: Gateways) -> float:
+        looks.append(self)
+        return await look(self, gateways)
+
+    monkeypatch.setattr(GatewayWatcher, "_look", counted)
+
+    @on_stage
+    async def play(stage: Stage) -> None:
+        stage.runs_gateways = True
+        await stage.restart()
+        stage.apply(search_cluster())
+        await stage.quiet()
+        await stage.sleep(3600)
+        assert looks == []
+        await begin(stage, "pod-a")
+        assert looks
+
+    play()
 
 
 @on_stage

@@ -5,6 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 from searchaccess.core.gateway.users import NativeUser
+from searchaccess.core.rights.ownership import Operator
 from searchaccess.ports.elasticsearch import Written
 from searchaccess.ports.errors import PermissionDenied, Rejected
 from tests.component.common import FOREIGN, FORMER, MAPPING, ORDERS, ROLE, begin, drift, former_installation, granted
@@ -20,6 +21,7 @@ GATEWAY: dict[str, Any] = {
 BY_REALM: dict[str, Any] = {"jwtRealm": {"name": REALM, "audience": AUDIENCE}}
 MINE = access("orders", grant("orders-*"))
 BILLS = access("bills", grant("bills-*"))
+BLUE = Operator("blue", OPERATOR.controller)
 BILLS_ROLE = OPERATOR.role_name(account("bills"))
 SIDE = "elasticsearch"
 
@@ -140,6 +142,63 @@ async def test_what_others_write_where_it_can_be_seen_resets_no_password(stage: 
     server.write_role("ops", {"cluster": ["monitor"], "metadata": {}})
     await stage.sleep(10)
     assert stage.notes("prod").count("PasswordsReset") == 1
+
+
+def reads_of_keys(stage: Stage) -> int:
+    return sum(call.method == "changed_keys" for call in stage.faults.calls)
+
+
+@on_stage
+async def test_api_keys_of_others_reset_no_password_and_cost_a_request_each_time(stage: Stage) -> None:
+    await behind(stage, MINE)
+    await stage.sleep(30)
+    server = stage.elasticsearch
+    assert reads_of_keys(stage) == 1, "what was there before"
+    await stage.sleep(3600)
+    assert reads_of_keys(stage) == 1, "nothing is to be explained"
+    made = [server.write_key(f"theirs-{number}", "a", "native", {}) for number in range(3)]
+    await stage.sleep(10)
+    assert reads_of_keys(stage) == 2
+    server.invalidate_keys(made[:2])
+    await stage.sleep(10)
+    assert reads_of_keys(stage) == 3
+    assert stage.notes("prod").count("PasswordsReset") == 0
+
+
+@on_stage
+async def test_an_api_key_explains_one_write_alone(stage: Stage) -> None:
+    await behind(stage, MINE)
+    await stage.sleep(30)
+    server = stage.elasticsearch
+    server.write_key("theirs", "a", "native", {})
+    server.set_password(ROLE)
+    await stage.sleep(10)
+    assert server.passwords == {}
+    assert stage.notes("prod").count("PasswordsReset") == 1
+    await stage.sleep(1000)
+    server.write_key("theirs-2", "a", "native", {})
+    await stage.sleep(10)
+    server.set_password(ROLE)
+    await stage.sleep(10)
+    assert server.passwords == {}, "the key was there before"
+    assert stage.notes("prod").count("PasswordsReset") == 2
+
+
+@on_stage
+async def test_api_keys_that_cannot_be_read_explain_nothing_later_either(stage: Stage) -> None:
+    await behind(stage, MINE)
+    await stage.sleep(30)
+    server = stage.elasticsearch
+    server.reads_others = False
+    server.write_key("theirs", "a", "native", {})
+    await stage.sleep(10)
+    assert stage.notes("prod").count("PasswordsReset") == 1
+    server.reads_others = True
+    await stage.sleep(590)
+    server.set_password(ROLE)
+    await stage.sleep(180)
+    assert server.passwords == {}
+    assert stage.notes("prod").count("PasswordsReset") == 2
 
 
 @on_stage
@@ -324,6 +383,20 @@ async def test_users_of_a_former_installation_become_ours_with_their_roles(stage
     await behind(stage, MINE, takeOver=[{"controller": FORMER.controller}])
     assert user(stage)["metadata"]["controller"] == OPERATOR.controller
     assert stage.ready("orders") == ("True", "InSync")
+
+
+@on_stage
+async def test_users_of_another_instance_that_is_taken_over_go_after_its_roles(stage: Stage) -> None:
+    server = await former_installation(stage, BLUE, search_cluster(identity=GATEWAY), MINE, BILLS)
+    assert set(server.users_now) == {BLUE.role_name(ORDERS), BLUE.role_name(account("bills"))}
+    stage.servers["https://one:9200"] = server
+    strange = BLUE.role_name(account("strange"))
+    server.users_now[strange] = {"username": strange, "roles": [], "metadata": {}, "enabled": True}
+    taken = [{"controller": BLUE.controller, "instance": BLUE.instance}]
+    await behind(stage, MINE, BILLS, takeOver=taken)
+    await stage.sleep(400)
+    assert set(server.roles_now) == {ROLE, BILLS_ROLE}
+    assert set(server.users_now) == {ROLE, BILLS_ROLE, strange}, "somebody else's stays"
 
 
 @on_stage

@@ -77,6 +77,8 @@ def limited(
         CallerLimits(MEGABYTE),
         every=every,
         small=CallerLimits(1000),
+        medium=CallerLimits(6 * MEGABYTE),
+        large=CallerLimits(8 * MEGABYTE),
         rated=CallerLimits(MEGABYTE, Rate(1, 3)),
         **groups,
     )
@@ -130,8 +132,19 @@ def _post(gateway: Gateway, token: str, size: int, *, chunked: bool) -> int:
     return answer.status_code
 
 
-@pytest.mark.parametrize("chunked", [False, True])
-@pytest.mark.parametrize(("caller", "most"), [("small", 1000), ("anybody", MEGABYTE)])
+@pytest.mark.parametrize(
+    ("caller", "most", "chunked"),
+    [
+        ("small", 1000, False),
+        ("small", 1000, True),
+        ("anybody", MEGABYTE, False),
+        ("anybody", MEGABYTE, True),
+        ("medium", 6 * MEGABYTE, False),
+        ("medium", 4 * MEGABYTE, True),
+        ("large", 8 * MEGABYTE, False),
+        ("large", 8 * MEGABYTE, True),
+    ],
+)
 def test_a_body_has_at_most_the_bytes_of_its_caller(
     caller: str, most: int, *, chunked: bool, limited: Gateway, recorder: Recorder, forger: Forger
 ) -> None:

@@ -4,8 +4,7 @@ import json
 import ssl
 import subprocess
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 import httpx
 
@@ -21,15 +20,15 @@ from searchaccess.core.gateway.render import (
 )
 from searchaccess.core.gateway.settings import GatewaySettings
 from tests.stack.certificates import ServerCertificate, write_server_certificate
-from tests.stack.processes import ProcessGroup, ServerProcess, free_port
-from tests.stack.workspace import Workspace
+from tests.stack.processes import ServerProcess, free_port
+from tests.stack.server import Server
 from tests.support.waiting import eventually
 
 _START_SECONDS = 60.0
 _DRAIN_SECONDS = "20"
 
 
-class Gateway:
+class Gateway(Server):
     """One Envoy on free loopback ports, with folders like those that the kubelet mounts.
 
     Args:
@@ -39,6 +38,7 @@ class Gateway:
         system_ca: certificate authorities of its image.
         iap_keys: where the Identity-Aware Proxy publishes keys.
         jwks_cache_seconds: after which keys are read again.
+        connection_seconds: after which a caller's connection ends.
         address: where it answers health checks, and callers if it renders its configuration.
         health_port: for health checks; a free one by default.
     """
@@ -52,12 +52,11 @@ class Gateway:
         system_ca: Path | None = None,
         iap_keys: str = Paths().iap_keys,
         jwks_cache_seconds: int = 300,
+        connection_seconds: int = 600,
         address: str = "127.0.0.1",
         health_port: int = 0,
     ) -> None:
-        self._workspace = Workspace()
-        self.folder = self._workspace.path
-        self._processes = ProcessGroup(self.folder / "logs")
+        super().__init__()
         self._process: ServerProcess | None = None
         self.certificate = write_server_certificate(self.folder / "pki")
         self.ca_file = self.certificate.ca_file
@@ -73,6 +72,7 @@ class Gateway:
             health_port=health_port or free_port(),
             iap_keys=iap_keys,
             jwks_cache_seconds=jwks_cache_seconds,
+            connection_seconds=connection_seconds,
         )
         self.url = f"https://127.0.0.1:{self.paths.port}"
         self.rendered = Rendered("", "", "")
@@ -208,20 +208,6 @@ class Gateway:
         """Ask Envoy to end."""
         if self._process:
             self._process.stop()
-
-    def close(self, *, failed: bool = False) -> None:
-        """End it; after a failure its files and logs are kept."""
-        self._processes.close()
-        self._workspace.close(failed=failed)
-
-    def __enter__(self) -> Self:
-        self.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close(failed=error is not None)
 
 
 def envoy_binary() -> str:

@@ -46,6 +46,8 @@ class Answer:
     headers: Mapping[str, str] = field(default_factory=dict)
     hangs: bool = False
     """Whether it says nothing, and keeps the connection."""
+    breaks: bool = False
+    """Whether it closes the connection in place of an answer."""
     delay: float = 0.0
 
 
@@ -121,6 +123,8 @@ class _Server(ABC):
                     await reader.read()
                     return
                 await asyncio.sleep(answer.delay)
+                if answer.breaks:
+                    return
                 writer.write(_as_bytes(answer, without_body=request.method == "HEAD"))
                 await writer.drain()
         except (OSError, asyncio.IncompleteReadError):

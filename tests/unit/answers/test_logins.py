@@ -62,12 +62,14 @@ def test_what_cannot_be_delegated_is_left_out_and_said() -> None:
         an_access("remote", grants=[a_grant("logs-*", remoteClusters=["eu"])]),
         an_access("kibana", kibana=[{"spaces": ["sales"], "base": "read"}]),
         an_access("key", auth="ApiKey", credential={"store": "main", "name": "key"}),
+        an_access("limited", limits={"requestsPerSecond": 5}),
         an_access("broken", grants=[a_grant("Upper")]),
     ]
     role, left = role_for([*DECLARED, *beyond], OPERATOR)
     assert role == role_for(DECLARED, OPERATOR)[0]
-    names = ["all", "cluster", "remote", "kibana", "key", "broken"]
+    names = ["all", "cluster", "remote", "kibana", "key", "limited", "broken"]
     assert [line.partition(":")[0] for line in left] == [f"shop/{name}" for name in names]
+    assert "identity.gateway, which needs a login of the tier Full" in left[5]
     assert "* would delegate Elasticsearch's own indices" in left[0]
 
 

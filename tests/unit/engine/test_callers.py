@@ -1,31 +1,51 @@
 """The limits of a gateway's callers follow their SearchAccesses, and only those that changed are computed again."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
-from searchaccess.core.gateway.settings import CallerLimits, Rate
-from searchaccess.core.model.access import Access
-from searchaccess.engine.inventory.indexes.callers import CallersLimits
+from searchaccess.api.clusters.gateway import Gateway, GatewayLimits
+from searchaccess.core.gateway.settings import CallerLimits
+from searchaccess.engine.gateway.callers import Callers
 from searchaccess.engine.inventory.inventory import Inventory
+from searchaccess.engine.inventory.records import AccessRecord
 from tests.unit.builders import a_grant, a_search_access, a_search_cluster
 
-DEFAULT = CallerLimits(100 * 2**20)
+URL = "https://gateway.example.com"
 ONE, TWO = (f"{name}@acme-shop.iam.gserviceaccount.com" for name in ("one", "two"))
+
+
+def a_gateway(rate: int | None = None) -> Gateway:
+    limits = GatewayLimits(requests_per_second=rate, burst=rate)
+    return Gateway(audience=URL, url=URL, namespace="gateways", limits=limits)
+
+
+DEFAULT = a_gateway()
+
+
+class Counted(Inventory):
+    """An inventory that notes of whom the SearchAccesses were read."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.computed: list[str] = []
+
+    def of_principal(self, cluster: str, principal: str) -> list[AccessRecord]:
+        self.computed.append(principal)
+        return super().of_principal(cluster, principal)
 
 
 class Site:
     """An inventory, the limits of its callers, and who was computed."""
 
     def __init__(self, *accesses: dict[str, Any]) -> None:
-        self.inventory = Inventory()
+        self.inventory = Counted()
         raw = a_search_cluster()
         raw["metadata"]["resourceVersion"] = "1"
         self.inventory.see_cluster(raw)
         self.inventory.policies.keep(set(), frozenset())
         self._version = 1
         self.see(*accesses)
-        self.limits = CallersLimits(self.inventory.callers, "prod")
-        self.computed: list[str] = []
+        self.limits = Callers(self.inventory, "prod")
 
     def see(self, *accesses: dict[str, Any]) -> None:
         for raw in accesses:
@@ -33,13 +53,13 @@ class Site:
             raw["metadata"]["resourceVersion"] = str(self._version)
             self.inventory.see_access(raw)
 
-    def now(self, default: CallerLimits = DEFAULT) -> Mapping[str, CallerLimits]:
-        self.computed = []
-        return self.limits.now(lambda: self.inventory.principals("prod"), self._members, default)
+    def now(self, gateway: Gateway | None = DEFAULT) -> Mapping[str, CallerLimits]:
+        self.inventory.computed.clear()
+        return self.limits.now(gateway)
 
-    def _members(self, principal: str) -> Iterable[Access]:
-        self.computed.append(principal)
-        return [record.access for record in self.inventory.of_principal("prod", principal)]
+    @property
+    def computed(self) -> list[str]:
+        return self.inventory.computed
 
 
 def limited(name: str, rate: int | None, who: str = ONE, *, generation: int = 1, **more: Any) -> dict[str, Any]:
@@ -76,7 +96,7 @@ def test_a_grant_leaves_the_same_object() -> None:
 def test_another_default_computes_all_and_equal_limits_stay_the_same_object() -> None:
     site = Site(limited("a", 5), limited("b", None, TWO))
     before = site.now()
-    assert site.now(CallerLimits(DEFAULT.max_body, Rate(5, 5))) == {}
+    assert site.now(a_gateway(5)) == {}
     assert site.now() == before
 
 
@@ -134,3 +154,11 @@ def test_a_policy_that_refuses_it_lifts_its_limits() -> None:
     site.inventory.policies.see({"metadata": metadata, "spec": namespaces})
     site.see(limited("a", 5, generation=2), limited("b", 7, generation=2))
     assert site.now() == {}
+
+
+def test_without_a_gateway_nothing_is_noted_and_all_is_computed_with_the_next() -> None:
+    site = Site(limited("a", 5))
+    assert rates(site.now()) == {ONE: 5}
+    assert site.now(None) == {}
+    site.see(limited("a", 6, generation=2))
+    assert rates(site.now()) == {ONE: 6}

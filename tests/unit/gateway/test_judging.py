@@ -44,6 +44,25 @@ def test_pods_are_judged(answers: tuple[PodAnswer, ...], seconds: float, expecte
     assert (truth, reason) == expected
 
 
+@pytest.mark.parametrize(
+    ("short", "expected"), [(0.0, (None, "GatewayUpdating")), (GRACE, (False, "GatewayIncomplete"))]
+)
+def test_fewer_pods_than_declared_are_reported_after_a_while(short: float, expected: tuple[bool | None, str]) -> None:
+    pods = Pods((PodAnswer("a", "1"),), waiting=("b (ImagePullBackOff)",))
+    truth, reason, message = judge_pods(pods, "1", 0, "gateways/edge", replicas=2, short=short)
+    assert (truth, reason) == expected
+    assert "1 of 1 pods have loaded version 1, but spec.identity.gateway.replicas is 2" in message
+    assert "b (ImagePullBackOff)" in message
+    assert judge_pods(pods, "0", GRACE, "gateways/edge", replicas=2, short=GRACE)[1] == "GatewayOutOfDate"
+    assert judge_pods(pods, "1", 0, "gateways/edge", replicas=1)[0] is True
+
+
+def test_a_gateway_of_which_no_pod_runs_says_why() -> None:
+    truth, reason, message = judge_pods(Pods(waiting=("b (Unschedulable)",)), "1", 0, "gateways/edge", replicas=2)
+    assert (truth, reason) == (False, "GatewayMissing")
+    assert "b (Unschedulable)" in message
+
+
 def test_pods_that_cannot_be_listed_are_not_missing() -> None:
     truth, reason, message = judge_pods(Pods(trouble="forbidden"), "1", GRACE, "gateways/edge")
     assert (truth, reason) == (None, "GatewayNotAsked")

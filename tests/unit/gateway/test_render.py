@@ -175,8 +175,10 @@ def test_the_filters_are_in_the_order_that_matters() -> None:
         "who",
         "strip-late",
         "rules",
+        "repeat",
         "groups",
         "size",
+        "rates",
         "local_ratelimit",
         "buffer",
         "body_size_limit",
@@ -188,9 +190,18 @@ def test_the_filters_are_in_the_order_that_matters() -> None:
 
 def test_rates_are_divided_by_the_replicas_and_rounded_up() -> None:
     rates = _filter(render(CASES["limited"]).listeners, "envoy.filters.http.local_ratelimit")["descriptors"]
-    buckets = [(one["entries"][0].get("value", "")[:5], one["token_bucket"]["tokens_per_fill"]) for one in rates]
-    assert buckets == [("app@a", 2), ("batch", 2**32 - 1), ("web@a", 2), ("", 17)]
-    assert [one["token_bucket"]["max_tokens"] for one in rates] == [4, 2**32 - 1, 4, 34]
+    assert [one["entries"][1] for one in rates] == [{"key": "principal"}] * 2
+    assert {one["entries"][0]["value"]: one["token_bucket"] for one in rates} == {
+        "5/10": {"max_tokens": 4, "tokens_per_fill": 2, "fill_interval": "1s"},
+        "default": {"max_tokens": 34, "tokens_per_fill": 17, "fill_interval": "1s"},
+    }
+
+
+def test_a_caller_without_a_rate_does_not_have_the_default() -> None:
+    policies = _filter(render(CASES["limited"]).listeners, "rates")["shadow_rules"]["policies"]
+    assert [name for name, rules in policies.items() if "batch@" in json.dumps(rules)] == ["any"]
+    assert [name for name, rules in policies.items() if "(app|web)@" in json.dumps(rules)] == ["5/10"]
+    assert set(policies) == {"5/10", "any"}
 
 
 def test_callers_with_equal_limits_share_a_route() -> None:
@@ -200,15 +211,26 @@ def test_callers_with_equal_limits_share_a_route() -> None:
         ("batch",),
         (),
     ]
-    assert len(_manager(render(CASES["limited"]).listeners)["route_config"]["virtual_hosts"][0]["routes"]) == 5
+    assert len(_manager(render(CASES["limited"]).listeners)["route_config"]["virtual_hosts"][0]["routes"]) == 4
 
 
-def test_five_thousand_callers_are_some_routes_and_fit_into_a_config_map() -> None:
-    own = CallerLimits(MEGABYTE, None, frozenset({ApiGroup.SEARCH}))
-    many = replace(_SMALL, callers={f"a{n}@acme-shop.iam.gserviceaccount.com": own for n in range(5_000)})
-    text = render(many).listeners
+def test_ten_thousand_callers_are_some_routes_and_take_a_few_dozen_bytes_each() -> None:
+    own = CallerLimits(MEGABYTE, Rate(5, 10), frozenset({ApiGroup.SEARCH}))
+    callers = {f"reader-{n}@acme-shop-{n % 100}.iam.gserviceaccount.com": own for n in range(10_000)}
+    text = render(replace(_SMALL, callers=callers)).listeners
     assert len(_manager(text)["route_config"]["virtual_hosts"][0]["routes"]) == 21
-    assert len(text) < MEGABYTE
+    assert len(text) / len(callers) < 50
+
+
+@given(
+    emails=st.sets(st.from_regex(r"[a-z]{1,3}@[ab]([.]iam)?[.][cd][.]com", fullmatch=True), min_size=1, max_size=12),
+    other=st.from_regex(r"[a-z]{1,3}@[ab]([.]iam)?[.][cd][.]com", fullmatch=True),
+)
+@settings(max_examples=examples(200))
+def test_many_addresses_as_an_expression_match_themselves_alone(emails: set[str], other: str) -> None:
+    expression = any_of(emails)
+    assert all(re.fullmatch(expression, email) for email in emails)
+    assert bool(re.fullmatch(expression, other)) == (other in emails)
 
 
 def test_without_the_proxy_its_assertion_is_only_removed() -> None:
@@ -281,4 +303,5 @@ def test_each_rule_that_refuses_is_documented() -> None:
 def test_a_rate_of_one_is_one_for_each_replica() -> None:
     own = replace(_SMALL, replicas=9, limits=CallerLimits(1, Rate(1, 1)))
     (bucket,) = _filter(render(own).listeners, "envoy.filters.http.local_ratelimit")["descriptors"]
+    assert bucket["entries"][0] == {"key": "rate", "value": "default"}
     assert bucket["token_bucket"] == {"max_tokens": 1, "tokens_per_fill": 1, "fill_interval": "1s"}

@@ -1,5 +1,6 @@
 """What is done about the native user of a principal behind a gateway, and when passwords are reset."""
 
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -105,12 +106,19 @@ def test_a_predecessors_user_gets_our_stamp_once_which_is_no_drift() -> None:
     assert plan_user(OPERATOR, PRINCIPAL, former, NEEDED).conflict == ROLE
 
 
+def concluded(suspicion: Suspicion, writes: int, now: Mapping[str, int], own: Collection[str]) -> None:
+    """Account for a read that was certain, where there are no API keys."""
+    suspicion.account(writes, now, own)
+    suspicion.explain(frozenset())
+    suspicion.conclude()
+
+
 def watched(suspicion: Suspicion | None = None) -> Suspicion:
     """Give one that has reset passwords at the start, and knows what there is."""
     found = suspicion or Suspicion()
     assert found.is_due(0)
     found.was_reset(float("-inf"))
-    found.account(0, {"role/a": 1, "user/a": 1}, (), settled=True)
+    concluded(found, 0, {"role/a": 1, "user/a": 1}, ())
     assert not found.pending
     return found
 
@@ -133,42 +141,42 @@ def test_a_write_that_no_visible_change_explains_is_suspicious(
     writes: int, now: dict[str, int], own: set[str], *, suspicious: bool
 ) -> None:
     suspicion = watched()
-    suspicion.account(writes, now, own, settled=True)
+    concluded(suspicion, writes, now, own)
     assert suspicion.is_due(0) == suspicious
 
 
 def test_a_change_that_a_list_shows_only_later_explains_its_write() -> None:
     suspicion = watched()
-    suspicion.account(1, {"role/a": 1, "user/a": 1}, (), settled=False)
+    suspicion.account(1, {"role/a": 1, "user/a": 1}, ())
     assert not suspicion.pending
-    suspicion.account(0, {"role/a": 2, "user/a": 1}, (), settled=True)
+    concluded(suspicion, 0, {"role/a": 2, "user/a": 1}, ())
     assert not suspicion.pending
 
 
 def test_passwords_are_reset_now_and_then_at_most_but_never_forgotten() -> None:
     suspicion = watched()
     same = {"role/a": 1, "user/a": 1}
-    suspicion.account(1, same, (), settled=True)
+    concluded(suspicion, 1, same, ())
     assert suspicion.is_due(1000)
     suspicion.was_reset(1000)
-    suspicion.account(1, same, (), settled=True)
+    concluded(suspicion, 1, same, ())
     assert not suspicion.is_due(1000 + RESET_EVERY - 1)
     assert suspicion.is_due(1000 + RESET_EVERY)
 
 
 def test_a_change_does_not_explain_a_later_write() -> None:
     suspicion = watched()
-    suspicion.account(0, {"role/a": 2, "user/a": 1}, (), settled=True)
-    suspicion.account(1, {"role/a": 2, "user/a": 1}, (), settled=True)
+    concluded(suspicion, 0, {"role/a": 2, "user/a": 1}, ())
+    concluded(suspicion, 1, {"role/a": 2, "user/a": 1}, ())
     assert suspicion.pending
 
 
 def test_a_suspicion_during_a_reset_waits_for_the_next_one() -> None:
     suspicion = watched()
     same = {"role/a": 1, "user/a": 1}
-    suspicion.account(1, same, (), settled=True)
+    concluded(suspicion, 1, same, ())
     assert suspicion.begin()
-    suspicion.account(1, same, (), settled=True)
+    concluded(suspicion, 1, same, ())
     assert not suspicion.begin(), "it goes on"
     assert suspicion.is_due(5)
     suspicion.was_reset(5)

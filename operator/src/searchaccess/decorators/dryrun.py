@@ -222,6 +222,10 @@ class DryRunElasticsearch:
         """Read the API keys of users with a name prefix (one request)."""
         return await self._real.keys_of_users(prefix)
 
+    async def changed_keys(self, since: float) -> Sequence[dict[str, Any]] | None:
+        """Read the API keys that were created or invalidated since a time (one request)."""
+        return await self._real.changed_keys(since)
+
     async def holders(self, prefix: str) -> Sequence[dict[str, Any]] | None:
         """Read the users of the native realm that have a role with a name prefix (one request)."""
         return await self._real.holders(prefix)

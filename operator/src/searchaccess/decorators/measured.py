@@ -194,6 +194,10 @@ class MeasuredElasticsearch(Measured):
         """Read the API keys that users of a realm own (one request)."""
         return await self._do("owned_keys", self._real.owned_keys, realm, besides)
 
+    async def changed_keys(self, since: float) -> Sequence[dict[str, Any]] | None:
+        """Read the API keys that were created or invalidated since a time (one request)."""
+        return await self._do("changed_keys", self._real.changed_keys, since)
+
     async def holders(self, prefix: str) -> Sequence[dict[str, Any]] | None:
         """Read the users of the native realm that have a role with a name prefix (one request)."""
         return await self._do("holders", self._real.holders, prefix)

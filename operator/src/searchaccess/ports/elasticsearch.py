@@ -219,6 +219,16 @@ class ElasticsearchPort(Protocol):
     async def keys_of_users(self, prefix: str) -> Sequence[dict[str, Any]] | None:
         """Read the API keys of users with a name prefix, of any realm, like ``owned_keys`` (one request)."""
 
+    async def changed_keys(self, since: float) -> Sequence[dict[str, Any]] | None:
+        """Read the API keys that were created or invalidated since a time, by Elasticsearch's clock (one request).
+
+        Args:
+            since: seconds since the epoch.
+
+        Returns:
+            None: not permitted, or there are more than one request returns.
+        """
+
     async def holders(self, prefix: str) -> Sequence[dict[str, Any]] | None:
         """Read the users of the native realm that have a role with a name prefix (one request).
 

@@ -35,7 +35,7 @@ class GatewayObjects(Protocol):
         """
 
     async def pods(self, namespace: str, gateway: str) -> Sequence[Pod]:
-        """Return the pods of a gateway that run and have an address; at most 200."""
+        """Return the pods of a gateway that run, or are to run; at most 200."""
 
 
 class GatewayCalls(Protocol):

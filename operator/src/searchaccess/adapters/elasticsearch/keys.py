@@ -13,7 +13,7 @@ from searchaccess.core.credentials.credential import DESCRIPTOR
 from searchaccess.core.model.canonical import RoleBody
 from searchaccess.core.model.intake.reading import mapping, readable_list
 from searchaccess.ports.elasticsearch import MadeKey, Written
-from searchaccess.ports.errors import NotFound, PermissionDenied, Unexpected
+from searchaccess.ports.errors import NotFound, PermissionDenied, Rejected, Unexpected
 
 
 class KeysClient(ClientPart):
@@ -38,6 +38,19 @@ class KeysClient(ClientPart):
     async def keys_of_users(self, prefix: str) -> Sequence[dict[str, Any]] | None:
         """Read the API keys of users with a name prefix."""
         return await self._owned({"prefix": {"username": {"value": prefix}}}, [])
+
+    async def changed_keys(self, since: float) -> Sequence[dict[str, Any]] | None:
+        """Read the API keys that were created or invalidated since a time."""
+        after = {"gte": math.floor(since * 1000)}
+        either = [{"range": {name: after}} for name in ("creation", "invalidation")]
+        try:
+            with mapped():
+                api = await self._api()
+                answer = await api.security.query_api_keys(query={"bool": {"should": either}}, size=OTHERS)
+        except (PermissionDenied, Rejected):
+            # Refused too: by a release that does not know such a query.
+            return None
+        return all_of(keys_of, await decoded(answer.body))
 
     async def _owned(self, these: dict[str, Any], besides: list[dict[str, Any]]) -> Sequence[dict[str, Any]] | None:
         works = [these, {"term": {"invalidated": {"value": False}}}]

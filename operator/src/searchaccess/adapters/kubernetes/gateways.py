@@ -13,6 +13,8 @@ from searchaccess.core.model.intake.reading import is_name, is_uid, mapping, obj
 from searchaccess.ports.errors import Conflict, NotFound, Unexpected
 
 MOST_PODS: Final = 200
+_ENDED: Final = frozenset({"Succeeded", "Failed"})
+_LONGEST_REASON: Final = 60
 _MERGE: Final = "application/merge-patch+json"
 
 
@@ -61,7 +63,7 @@ class KubernetesGateways:
             return
 
     async def pods(self, namespace: str, gateway: str) -> Sequence[Pod]:
-        """Return the pods of a gateway that run and have an address."""
+        """Return the pods of a gateway that run, or are to run."""
         label = parameter(f"{LABEL_GATEWAY}={gateway}")
         path = f"{path_of('/api/v1/namespaces', namespace, 'pods')}?labelSelector={label}&limit={MOST_PODS}"
         answer = await self._client.call("GET", path)
@@ -70,14 +72,24 @@ class KubernetesGateways:
 
 
 def _pod(raw: Mapping[str, Any]) -> Pod | None:
-    """Read a pod; None: it does not run, is being deleted, or has no address."""
+    """Read a pod; None: it has ended, or is being deleted."""
     metadata, status = mapping(raw.get("metadata")), mapping(raw.get("status"))
-    name, address = metadata.get("name"), text(status.get("podIP"))
-    if metadata.get("deletionTimestamp") or status.get("phase") != "Running" or not address or not is_name(name):
+    name, address, phase = metadata.get("name"), text(status.get("podIP")), status.get("phase")
+    if metadata.get("deletionTimestamp") or phase in _ENDED or not is_name(name):
         return None
+    if phase != "Running" or not address:
+        return Pod(str(name), "", waits=_why(status))
     states = (mapping(mapping(one.get("state")).get("running")) for one in objects(status.get("containerStatuses")))
     started = [moment for state in states if (moment := text(state.get("startedAt")))]
     return Pod(str(name), address, max(started, default=text(status.get("startTime")) or ""))
+
+
+def _why(status: Mapping[str, Any]) -> str:
+    """Return why a pod does not run, by its containers or else by its conditions."""
+    waiting = (mapping(mapping(one.get("state")).get("waiting")) for one in objects(status.get("containerStatuses")))
+    failed = (one for one in objects(status.get("conditions")) if one.get("status") == "False")
+    reasons = (text(one.get("reason"), _LONGEST_REASON) for one in (*waiting, *failed))
+    return next((reason for reason in reasons if reason), "Pending")
 
 
 def observed_of(raw: Mapping[str, Any], target: Target) -> Observed:

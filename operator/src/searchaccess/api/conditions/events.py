@@ -29,6 +29,7 @@ class EventReason(StrEnum):
     BREAK_GLASS = Reason.BREAK_GLASS.value
     GATEWAY_OUT_OF_DATE = Reason.GATEWAY_OUT_OF_DATE.value
     GATEWAY_MISSING = Reason.GATEWAY_MISSING.value
+    GATEWAY_INCOMPLETE = Reason.GATEWAY_INCOMPLETE.value
     GATEWAY_ACCEPTS_OTHERS = Reason.GATEWAY_ACCEPTS_OTHERS.value
     GATEWAY_REFUSES = Reason.GATEWAY_REFUSES.value
     GATEWAY_LOGIN_REFUSED = Reason.GATEWAY_LOGIN_REFUSED.value
@@ -129,6 +130,9 @@ EVENT_DOCS: dict[EventReason, EventDoc] = {
     ),
     EventReason.GATEWAY_MISSING: EventDoc(
         warning=True, when="No pod of the gateway runs, so callers are not served. On the SearchCluster."
+    ),
+    EventReason.GATEWAY_INCOMPLETE: EventDoc(
+        warning=True, when="Fewer pods of the gateway run than it has replicas. On the SearchCluster."
     ),
     EventReason.GATEWAY_ACCEPTS_OTHERS: EventDoc(
         warning=True,

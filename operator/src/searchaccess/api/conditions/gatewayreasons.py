@@ -16,7 +16,7 @@ GATEWAY_REASONS: Final = {
     ),
     Reason.GATEWAY_UPDATING: ReasonDoc(
         "A new configuration was written, and some pods have not loaded it yet. Kubernetes brings it to them within "
-        "two minutes; until then they serve with the former one.",
+        "two minutes; until then they serve with the former one. Or a pod does not run yet.",
         "Wait.",
         Who.NOBODY,
     ),
@@ -30,6 +30,12 @@ GATEWAY_REASONS: Final = {
         "No pod of the gateway runs, so callers are not served.",
         "Install the gateway's chart with the name and in the namespace of `spec.identity.gateway`, or see why its "
         "pods do not run.",
+        Who.PLATFORM,
+    ),
+    Reason.GATEWAY_INCOMPLETE: ReasonDoc(
+        "Fewer pods of the gateway run than `spec.identity.gateway.replicas` says. Those that run have loaded the "
+        "configuration. Callers may send less than their limits, which are divided by the replicas.",
+        "See why the pods do not run: the message has Kubernetes' reasons. If there are to be so few, set `replicas`.",
         Who.PLATFORM,
     ),
     Reason.GATEWAY_NOT_ASKED: ReasonDoc(

@@ -62,6 +62,7 @@ class Reason(StrEnum):
     GATEWAY_UPDATING = "GatewayUpdating"
     GATEWAY_OUT_OF_DATE = "GatewayOutOfDate"
     GATEWAY_MISSING = "GatewayMissing"
+    GATEWAY_INCOMPLETE = "GatewayIncomplete"
     GATEWAY_NOT_ASKED = "GatewayNotAsked"
     GATEWAY_VERIFIED = "GatewayVerified"
     GATEWAY_PARTLY_VERIFIED = "GatewayPartlyVerified"

@@ -18,12 +18,15 @@ Judgement: TypeAlias = tuple[bool | None, Reason, str]
 
 @dataclass(frozen=True, slots=True)
 class Pod:
-    """One pod of a gateway that runs."""
+    """One pod of a gateway, which runs or is to run."""
 
     name: str
     address: str
+    """Empty: it does not run yet."""
     started: str = ""
     """When the newest of its containers started; RFC 3339. Empty: not known."""
+    waits: str = ""
+    """Why it does not run, in one word of Kubernetes, such as ``ImagePullBackOff``; empty: it runs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +49,12 @@ class Pods:
     answers: tuple[PodAnswer, ...] = ()
     trouble: str = ""
     """Why the pods could not be listed."""
+    waiting: tuple[str, ...] = ()
+    """Those that do not run, each with the reason."""
+
+    def have_all(self, version: str) -> bool:
+        """Return whether pods run, and all of these have loaded a configuration."""
+        return not self.trouble and bool(self.answers) and self.loaded(version) == len(self.answers)
 
     def loaded(self, version: str) -> int:
         """Return how many have loaded a configuration."""
@@ -89,15 +98,24 @@ class GatewayFacts:
     rotated: str = ""
     """What to emit about a login that was just replaced; empty: none was."""
 
+    @property
+    def is_loaded(self) -> bool:
+        """Whether all pods that run have loaded what is written, as far as is known."""
+        return self.pods is not None and self.pods.have_all(self.version)
 
-def judge_pods(pods: Pods, version: str, seconds: float, where: str) -> Judgement:
-    """Return whether all pods of a gateway have loaded its configuration.
+
+def judge_pods(  # noqa: PLR0911 - one for each reason
+    pods: Pods, version: str, seconds: float, where: str, *, replicas: int = 1, short: float = 0.0
+) -> Judgement:
+    """Return whether all pods of a gateway run, and have loaded its configuration.
 
     Args:
         pods: what they say.
         version: of the configuration that is written.
         seconds: since it was written.
         where: the gateway, ``namespace/name``.
+        replicas: how many pods are declared, at the least.
+        short: seconds since fewer run.
     """
     if pods.trouble:
         message = f"the pods of the gateway {where} cannot be listed: {pods.trouble}"
@@ -108,6 +126,8 @@ def judge_pods(pods: Pods, version: str, seconds: float, where: str) -> Judgemen
             f"no pod runs with the label searchaccess.dev/gateway: {name} in the namespace {namespace}: callers are "
             "not served. Install the gateway's chart there, or correct spec.identity.gateway"
         )
+        if pods.waiting:
+            message = f"no pod of the gateway {where} runs, so callers are not served: {some_of(pods.waiting)}"
         return False, Reason.GATEWAY_MISSING, message
     late = [answer for answer in pods.answers if not answer.trouble and answer.version != version]
     # One that has just started reads its files, and may have been given those from before.
@@ -125,6 +145,10 @@ def judge_pods(pods: Pods, version: str, seconds: float, where: str) -> Judgemen
         names = some_of([answer.pod for answer in mute])
         message = f"{count} have loaded version {version}; no answer on port 9902 of {names}: {mute[0].trouble}"
         return None, Reason.GATEWAY_NOT_ASKED, message
+    if len(pods.answers) < replicas:
+        why = f": {some_of(pods.waiting)}" if pods.waiting else ""
+        text = f"{count} have loaded version {version}, but spec.identity.gateway.replicas is {replicas}{why}"
+        return (None, Reason.GATEWAY_UPDATING, text) if short < GRACE else (False, Reason.GATEWAY_INCOMPLETE, text)
     return True, Reason.GATEWAY_IN_SYNC, f"{count} have loaded version {version}"
 
 

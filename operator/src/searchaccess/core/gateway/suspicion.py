@@ -1,15 +1,40 @@
 """Whether somebody may have set the password of a user: Elasticsearch shows no password, nor when it was set.
 
 Every write of a security object moves the sequence number of the index ``.security``. Writes of others that nothing in
-roles, role mappings and users explains may have been of passwords.
+roles, role mappings, users and API keys explains may have been of passwords.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Any, Final
+
+from searchaccess.api.constants import MANAGED_BY
+from searchaccess.core.model.intake.reading import LATEST, mapping, text, whole_number
 
 RESET_EVERY: Final = 600.0
 """Seconds between two resets of all passwords: others may write security objects all the time."""
+_ID_LIMIT: Final = 200
+
+
+def key_events(keys: Iterable[Mapping[str, Any]], since: float) -> frozenset[str]:
+    """Return what happened to API keys, each of which was one write of others.
+
+    Keys of an operator are left out: this one's writes are counted anyway, and who invalidates them is suspicious.
+
+    Args:
+        keys: as Elasticsearch returns them.
+        since: seconds since the epoch; what happened before is left out.
+    """
+    found = set[str]()
+    for raw in keys:
+        if mapping(raw.get("metadata")).get("managed_by") == MANAGED_BY:
+            continue
+        key = text(raw.get("id"), _ID_LIMIT)
+        for event in ("creation", "invalidation"):
+            when = whole_number(raw.get(event), LATEST)
+            if key and when is not None and when >= since * 1000:
+                found.add(f"{event} of {key}")
+    return frozenset(found)
 
 
 @dataclass(slots=True)
@@ -22,13 +47,20 @@ class Suspicion:
     """Whether passwords are to be reset. Nobody watched before the first read."""
     _known: dict[str, int] | None = None
     """By object, a hash of its content."""
+    _events: frozenset[str] | None = None
+    """What was known of API keys; None: they were not read completely, so that none of them explains anything."""
     _underway: bool = False
     """Whether a reset of all passwords began, and is not complete."""
     _again: bool = False
     """Whether there was another suspicion meanwhile."""
     _reset_at: float = field(default=float("-inf"))
 
-    def account(self, writes: int, now: Mapping[str, int], own: Collection[str], *, settled: bool) -> None:
+    @property
+    def needs_keys(self) -> bool:
+        """Whether API keys are to be read before this concludes: they may explain something, or were never read."""
+        return bool(self.unexplained) or self._events is None
+
+    def account(self, writes: int, now: Mapping[str, int], own: Collection[str]) -> None:
         """Compare a full read with the last one.
 
         A write changes one object, so others wrote at least as many times as there are changed objects. If they wrote
@@ -38,7 +70,6 @@ class Suspicion:
             writes: of others, since the last call.
             now: by object that was read, a hash of its content.
             own: objects that this operator wrote since the last call.
-            settled: whether the read certainly returned what was written until then.
         """
         self.unexplained += writes
         if self._known is not None:
@@ -46,7 +77,20 @@ class Suspicion:
             changed = {name for name in {*before, *now} if before.get(name) != now.get(name)}
             self.unexplained = max(0, self.unexplained - len(changed.difference(own)))
         self._known = dict(now)
-        if settled and self.unexplained:
+
+    def explain(self, events: frozenset[str] | None) -> None:
+        """Account for API keys that others created or invalidated: each event explains one write, once.
+
+        Args:
+            events: all since a time before the last call, see ``key_events``; None: they cannot be read completely.
+        """
+        if events is not None and self._events is not None:
+            self.unexplained = max(0, self.unexplained - len(events - self._events))
+        self._events = events
+
+    def conclude(self) -> None:
+        """Suspect that a password was set, if anything is not explained. All reads must have been certain."""
+        if self.unexplained:
             self.pending, self.unexplained, self._again = True, 0, self._underway
 
     def is_due(self, now: float) -> bool:

@@ -6,6 +6,7 @@ the gateway, one for settings, and two to each address of Elasticsearch.
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import replace
 from typing import Final, TypeVar
 
@@ -33,7 +34,7 @@ from searchaccess.core.gateway.proof import (
 from searchaccess.core.status.credential import epoch
 from searchaccess.engine.barrier import caught
 from searchaccess.engine.gateway.reconcile import GatewayReconciler
-from searchaccess.engine.pacing.agenda import Agenda
+from searchaccess.engine.pacing.agenda import NEVER, Agenda
 from searchaccess.engine.state import ClusterState, Context, Healthy, Session
 from searchaccess.ports.elasticsearch import Connector
 from searchaccess.ports.errors import ExternalError
@@ -53,7 +54,7 @@ PROVE_AGAIN: Final = 60.0
 CONFIRM: Final = 20.0
 """Seconds after which a refused login is tried again: a restarting node refuses every login."""
 IDLE: Final = 1.0
-"""Seconds between two looks at whether there is anything to do."""
+"""Seconds between two rounds at least."""
 _PODS: Final = "pods"
 _GATEWAY: Final = "gateway"
 _RUN_AS: Final = "run as"
@@ -94,30 +95,57 @@ class GatewayWatcher:
         self._session = session
         self._publish = publish
         self._agenda = Agenda(context.clock, PROVE_AGAIN, PROVE_AGAIN)
+        self._news = asyncio.Event()
+        """Set when there may be something to do."""
         self._keys: dict[str, object] = {}
         """What each part was last about."""
         self._tested_at = float("-inf")
         """When the login was last tested."""
         self._refusals = 0
         """How often in a row Elasticsearch refused the login."""
+        self._short_since: float | None = None
+        """Since when fewer pods run than are declared; None: there are enough."""
+
+    def wake(self) -> None:
+        """Look for something to do after a reconcile, if there is a gateway. Without one there is no timer."""
+        if self._state.gateway is not None:
+            self._news.set()
 
     async def run(self) -> None:
         """Observe until cancelled."""
         if self._context.gateways is None or self._context.dry_run is not None:
             return
+        delay = NEVER
         while True:
-            await asyncio.sleep(max(IDLE, min(self._agenda.delay(), ASK_AGAIN)))
-            session = self._open_session()
-            gateway = session.cluster.gateway if session else None
-            if session is None or gateway is None or self._reconciler.config.applied is None:
-                continue
-            before = self._state.gateway
-            try:
-                await self._observe(self._context.gateways, session, gateway)
-            except Exception as error:  # noqa: BLE001 - the barrier between the gateway and everything else
-                caught(self._context.meter, self._name, "gateway", error)
-            if self._state.gateway != before:
-                self._publish()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(None if delay == NEVER else delay):
+                    await self._news.wait()
+            self._news.clear()
+            delay = await self._look(self._context.gateways)
+            if delay < NEVER:
+                await asyncio.sleep(IDLE)
+                delay -= IDLE
+
+    async def _look(self, gateways: Gateways) -> float:
+        """Observe what is due; return the seconds until something is due again; infinity: not before a reconcile."""
+        session = self._open_session()
+        gateway = session.cluster.gateway if session else None
+        if session is None or gateway is None or self._reconciler.config.applied is None:
+            return NEVER
+        before = self._state.gateway
+        try:
+            await self._observe(gateways, session, gateway)
+        except Exception as error:  # noqa: BLE001 - the barrier between the gateway and everything else
+            caught(self._context.meter, self._name, "gateway", error)
+        if self._state.gateway != before:
+            self._publish()
+        return max(IDLE, min(self._agenda.delay(), self._suspected_after()))
+
+    def _suspected_after(self) -> float:
+        """Return the seconds until a login is tested whose password somebody may have changed; infinity: nobody."""
+        if not self._reconciler.suspects:
+            return NEVER
+        return max(0.0, self._tested_at + PROVE_AGAIN - self._context.clock.monotonic())
 
     def _open_session(self) -> Session | None:
         """Return the session if requests may be sent now; None: they may not."""
@@ -136,13 +164,12 @@ class GatewayWatcher:
         if self._is_due(_PODS, applied):
             await self._ask_pods(gateways, gateway)
         known = self._state.gateway
-        loaded = known.version if known and known.in_sync and known.in_sync[0] else ""
+        loaded = known.version if known and known.is_loaded else ""
         user = keeper.in_use.user if keeper.in_use else ""
         if self._is_due(_GATEWAY, (gateway, self._reconciler.config.ca, loaded)):
             await self._test_gateway(gateways, gateway)
         due = self._is_due(_RUN_AS, (session.connection, user, session.cluster.uid))
-        suspects = self._reconciler.suspects and self._context.clock.monotonic() - self._tested_at >= PROVE_AGAIN
-        if keeper.login is not None and (due or suspects):
+        if keeper.login is not None and (due or self._suspected_after() <= 0):
             self._reconciler.suspects, self._tested_at = False, self._context.clock.monotonic()
             await self._test_login(session, user, keeper.login)
 
@@ -171,16 +198,28 @@ class GatewayWatcher:
                         return PodAnswer(pod.name, trouble=error.message)
                 return PodAnswer(pod.name, version, seconds=_age(pod, now))
 
-            pods = Pods(tuple(await _together([ask(pod) for pod in listed])))
+            answers = await _together([ask(pod) for pod in listed if not pod.waits])
+            pods = Pods(tuple(answers), waiting=tuple(f"{pod.name} ({pod.waits})" for pod in listed if pod.waits))
         since = max(0.0, epoch(self._context.clock.now()) - applied.since)
-        judgement = judge_pods(pods, applied.version, since, str(applied.place))
-        self._agenda.plan(_PODS, ASK_EVERY if judgement[0] else ASK_AGAIN)
+        replicas, short = gateway.replicas, self._short_for(pods, gateway.replicas)
+        judgement = judge_pods(pods, applied.version, since, str(applied.place), replicas=replicas, short=short)
+        all_loaded = pods.have_all(applied.version)
+        self._agenda.plan(_PODS, ASK_EVERY if all_loaded else ASK_AGAIN)
         before = self._state.gateway
         self._found(pods=pods, in_sync=judgement)
-        if judgement[0] and before and len(before.places) > 1:
+        if all_loaded and before and len(before.places) > 1:
             # Former gateways can go.
             self._reconciler.hurry()
             self._context.inventory.marks.dirty(self._name).event.set()
+
+    def _short_for(self, pods: Pods, replicas: int) -> float:
+        """Return for how many seconds fewer pods have run than are declared, as far as this process knows."""
+        now = self._context.clock.monotonic()
+        if pods.trouble or len(pods.answers) >= replicas:
+            self._short_since = None
+            return 0.0
+        self._short_since = now if self._short_since is None else self._short_since
+        return now - self._short_since
 
     # The gateway
 

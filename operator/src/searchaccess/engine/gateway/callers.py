@@ -1,11 +1,11 @@
-"""Which limits single callers of a gateway have."""
+"""The limits of the callers of a gateway, computed again for those alone whose SearchAccesses changed."""
 
 from collections.abc import Mapping
 
 from searchaccess.api.clusters.gateway import Gateway
-from searchaccess.core.gateway.limits import default_limits
+from searchaccess.core.gateway.limits import callers_limits, default_limits, with_callers
 from searchaccess.core.gateway.settings import CallerLimits
-from searchaccess.engine.inventory.indexes.callers import CallersLimits
+from searchaccess.core.model.access import Access
 from searchaccess.engine.inventory.inventory import Inventory
 
 
@@ -20,7 +20,8 @@ class Callers:
     def __init__(self, inventory: Inventory, cluster: str) -> None:
         self._inventory = inventory
         self._cluster = cluster
-        self._limits = CallersLimits(inventory.callers, cluster)
+        self._default: CallerLimits | None = None
+        self._limits: Mapping[str, CallerLimits] = {}
 
     def now(self, gateway: Gateway | None) -> Mapping[str, CallerLimits]:
         """Return the limits that differ from the gateway's own, by e-mail address: the same object while none changes.
@@ -31,9 +32,17 @@ class Callers:
         if gateway is None:
             self._inventory.callers.forget(self._cluster)
             return {}
-        inventory, cluster = self._inventory, self._cluster
-        return self._limits.now(
-            lambda: inventory.principals(cluster),
-            lambda principal: [record.access for record in inventory.of_principal(cluster, principal)],
-            default_limits(gateway.limits),
-        )
+        default, changed = default_limits(gateway.limits), self._inventory.callers.take(self._cluster)
+        if changed is None or default != self._default:
+            before = None if self._default is None else self._limits
+            members = {each: self._members(each) for each in self._inventory.principals(self._cluster) if each}
+            found = callers_limits(members, default, before)
+            self._limits = self._limits if found == self._limits else found
+        else:
+            # An empty principal stands for unknown ones.
+            self._limits = with_callers(self._limits, {each: self._members(each) for each in changed if each}, default)
+        self._default = default
+        return self._limits
+
+    def _members(self, principal: str) -> list[Access]:
+        return [record.access for record in self._inventory.of_principal(self._cluster, principal)]

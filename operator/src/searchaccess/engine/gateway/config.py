@@ -1,5 +1,6 @@
 """Writes the configuration of a gateway into its ConfigMap."""
 
+import asyncio
 from dataclasses import dataclass
 from typing import Final
 
@@ -29,6 +30,9 @@ from searchaccess.ports.errors import ForeignObject, NotFound, Rejected
 
 MOST_BYTES: Final = 1_000_000
 """Of a ConfigMap's data; the API server takes 1 MiB of data, and 1.5 MiB in all."""
+
+_MANY: Final = 500
+"""Callers with limits of their own, above which the configuration is rendered in a thread."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +117,11 @@ class ConfigWriter:
         except NotForGateways as error:
             raise Rejected(str(error)) from None
         if self._rendering is None or self._rendering.settings != settings:
-            self._rendering = _Rendering(settings, render(settings))
+            # Thousands of callers take half a second, in which everything else goes on.
+            many = len(settings.callers) > _MANY
+            self._rendering = _Rendering(
+                settings, await asyncio.to_thread(render, settings) if many else render(settings)
+            )
         config = self._rendering.config
         if len(config.listeners.encode()) + len(config.clusters.encode()) > MOST_BYTES:
             raise Rejected(

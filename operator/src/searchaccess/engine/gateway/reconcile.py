@@ -3,6 +3,7 @@
 Requests while nothing changes, in a minute: one for the ConfigMap, one for the Secret, two to Elasticsearch.
 """
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Final
 
@@ -14,6 +15,7 @@ from searchaccess.api.conditions.reasons import Reason
 from searchaccess.api.status import Drift, SearchClusterStatus
 from searchaccess.core.gateway.facts import GatewayFacts, Problem
 from searchaccess.core.gateway.objects import Place
+from searchaccess.core.gateway.settings import CallerLimits
 from searchaccess.core.messages import some_of
 from searchaccess.core.status.drift import advance_drift
 from searchaccess.engine.barrier import caught
@@ -95,11 +97,14 @@ class GatewayReconciler:
         if gateway is None and not recorded:
             self._state.gateway = None
             return
-        if session.cluster.deleted_at or not self._is_due(session, gateway, scope):
+        if session.cluster.deleted_at:
+            return
+        callers = self._callers.now(gateway)
+        if not self._is_due(session, gateway, callers, scope):
             return
         facts = self._state.gateway or GatewayFacts(tuple(recorded))
         try:
-            problem = await self._try(gateways, session, gateway, recorded, facts)
+            problem = await self._try(gateways, session, gateway, callers, recorded, facts)
         except NotHolder:
             raise
         except ExternalError as error:
@@ -111,8 +116,9 @@ class GatewayReconciler:
             self._agenda.fail(_OBJECTS)
             self._state.gateway = replace(self._state.gateway or facts, problem=problem)
 
-    def _is_due(self, session: Session, gateway: Gateway | None, scope: Scope) -> bool:
-        callers = self._callers.now(gateway)
+    def _is_due(
+        self, session: Session, gateway: Gateway | None, callers: Mapping[str, CallerLimits], scope: Scope
+    ) -> bool:
         key = (gateway, session.connection, session.cluster.rotate_requested, session.cluster.uid, callers)
         changed = key != self._of or scope.full
         if self._agenda.is_backing_off(_OBJECTS) and key == self._of:
@@ -131,12 +137,13 @@ class GatewayReconciler:
         gateways: Gateways,
         session: Session,
         gateway: Gateway | None,
+        callers: Mapping[str, CallerLimits],
         recorded: list[str],
         facts: GatewayFacts,
     ) -> Problem | None:
         if gateway is None:
             return await self._retire(gateways, session, recorded)
-        job = Job(self._context, gateways, session, gateway, self._callers.now(gateway))
+        job = Job(self._context, gateways, session, gateway, callers)
         here = str(job.place)
         former = [place for place in dict.fromkeys((*facts.places, *recorded)) if place != here]
         facts = self._moved(facts, here, former)
@@ -191,7 +198,7 @@ class GatewayReconciler:
             self.keeper.rotated = ""
         self._agenda.plan(_OBJECTS, min(READ_EVERY, self.keeper.after))
         known = self._state.gateway
-        if former and self._context.dry_run is None and known.in_sync and known.in_sync[0] and known.login:
+        if former and self._context.dry_run is None and known.is_loaded and known.login:
             await self._remove(job.gateways, job.session, places_of(former), [job.place])
 
     def _stored_drift(self) -> Drift | None:

@@ -18,7 +18,8 @@ from searchaccess.core.status.credential import epoch
 from searchaccess.engine.barrier import caught
 from searchaccess.engine.concurrency.tasks import both, with_background
 from searchaccess.engine.credentials.reconcile import CredentialReconciler
-from searchaccess.engine.gateway.wing import GatewayWing
+from searchaccess.engine.gateway.background import GatewayWatcher
+from searchaccess.engine.gateway.reconcile import GatewayReconciler
 from searchaccess.engine.inventory.marks import Dirty
 from searchaccess.engine.loop.check import Peers, check, has_changed, know_login
 from searchaccess.engine.loop.deletion import Deletion
@@ -69,9 +70,9 @@ class Reconciler:
         self._rights = RightsReconciler(context, cluster.name)
         self._queries = QueryProver(context, cluster.name, self.state, self._open_session)
         self._credentials = CredentialReconciler(context, cluster.name, self.state)
-        self._gateway = GatewayWing(
-            context, cluster.name, self.state, connector, lambda: self._link.current, self._publish_cluster
-        )
+        self._gateway = GatewayReconciler(context, cluster.name, self.state)
+        opened = (connector, lambda: self._link.current, self._publish_cluster)
+        self._watcher = GatewayWatcher(context, cluster.name, self.state, self._gateway, *opened)
         self._failures = FailureReporter(context, cluster.name, self.state)
         self._deletion = Deletion(context)
         self._waiting = Waiting(context, cluster.name, self.state, self._schedule, self._failures)
@@ -114,7 +115,7 @@ class Reconciler:
         former = self._context.inventory.former
         former.begin(self._name)
         try:
-            await with_background(self._loop(since), both(self._queries.run(), self._gateway.run()))
+            await with_background(self._loop(since), both(self._queries.run(), self._watcher.run()))
         finally:
             self.busy_since = None
             self.reconciled.set()
@@ -131,6 +132,7 @@ class Reconciler:
                 await self.step()
             self.reconciled.set()
             self._queries.wake()
+            self._watcher.wake()
             await self._waiting.wait(self._delay(), ownership_unknown=self._ownership_unknown)
 
     def is_current(self) -> bool:
@@ -169,12 +171,8 @@ class Reconciler:
         self._publish_cluster()
         problem = self.state.problem if self.is_failing else None
         taken, self.busy_since = self._context.clock.monotonic() - self.began_at, None
-        self._context.meter.reconciled(
-            self._name,
-            full=full or dirty.full,
-            seconds=taken,
-            result=problem.reason if problem else "ok",
-        )
+        result = problem.reason if problem else "ok"
+        self._context.meter.reconciled(self._name, full=full or dirty.full, seconds=taken, result=result)
 
     async def _settle_principals(self) -> Exception | None:
         """Recompute principals before the dirty items are taken. Return the internal error that prevented it."""
@@ -304,9 +302,8 @@ class Reconciler:
         if full and not checked and self.state.login_may_gain_rights and not isinstance(self.state.health, Closed):
             # The change may concern the login's role.
             await know_login(session)
-        return Scope(
-            dirty.full, frozenset(dirty.principals), frozenset(dirty.credentials), include_settled=include_settled
-        )
+        principals, credentials = frozenset(dirty.principals), frozenset(dirty.credentials)
+        return Scope(dirty.full, principals, credentials, include_settled=include_settled)
 
     async def _ensure_finalizer(self, cluster: Cluster) -> None:
         if cluster.has_finalizer or cluster.deleted_at:

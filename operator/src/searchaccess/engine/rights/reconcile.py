@@ -33,6 +33,8 @@ from searchaccess.engine.status.finalizers import ensure_finalizers
 from searchaccess.engine.status.publish import StatusPublisher
 from searchaccess.ports.errors import ExternalError
 
+OLD_WAY: Final = 1800.0
+"""Seconds for which callers of a realm keep their role mapping at most until the pods of a gateway serve them."""
 TOGETHER: Final = 50
 """Finalizers that are written, and queries that are tried, while roles are being read, at most."""
 
@@ -62,6 +64,8 @@ class RightsReconciler:
         self._other_controllers = OtherControllers(self._own.operator, self._context.inventory, self._name)
         self._others = OthersReader(self._context)
         self._users = PrincipalUsers(self._context)
+        self._gateway_since: float | None = None
+        """Since when a gateway is declared that does not serve yet; None: it does."""
         self._roles: set[str] = set()
         self._user_roles: frozenset[str] = frozenset()
         self._foreign = 0
@@ -251,13 +255,22 @@ class RightsReconciler:
         replaced = mapping.settled and session.verdict.grants and not (mapping.late or mapping.unwritten)
         await self._users.settle(session, users, applier, run.done, replaced=replaced)
         # Callers of a realm need its role mapping until all of them have users.
-        applier.mappings.may_sweep = not (users.needed and users.failed)
+        applier.mappings.may_sweep = not (users.needed and (users.failed or self._waits_for_gateway(session)))
         done = {work.principal for work in run.done}
         for principal, failure in users.failed.items():
             self._progress.failures[principal] = failure
             if principal not in done:
                 self._progress.unsettle([principal])
                 self._progress.agenda.fail(principal)
+
+    def _waits_for_gateway(self, session: Session) -> bool:
+        """Return whether callers of a realm keep it, for a time, because no gateway serves them yet."""
+        known, now = session.state.gateway, self._context.clock.monotonic()
+        if self._context.gateways is None or (known is not None and known.is_loaded):
+            self._gateway_since = None
+            return False
+        self._gateway_since = now if self._gateway_since is None else self._gateway_since
+        return now - self._gateway_since < OLD_WAY
 
     async def _ensure_finalizers(self, records: Sequence[AccessRecord], run: Run) -> None:
         run.members.held |= await ensure_finalizers(self._context, records)

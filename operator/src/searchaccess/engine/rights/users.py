@@ -7,7 +7,7 @@ from typing import Final
 
 import structlog
 
-from searchaccess.core.gateway.suspicion import Suspicion
+from searchaccess.core.gateway.suspicion import Suspicion, key_events
 from searchaccess.core.gateway.users import Circumstances, NativeUser, UserPlan, plan_user, principal_of, user_of
 from searchaccess.core.model.canonical import stable_json
 from searchaccess.core.model.intake.reading import texts
@@ -15,6 +15,7 @@ from searchaccess.core.policy.decision import Do
 from searchaccess.core.rights.ownership import Operator, released_by_us
 from searchaccess.core.status.access import Failure
 from searchaccess.core.status.aspects.gateway import passwords_reset
+from searchaccess.core.status.credential import epoch
 from searchaccess.engine.concurrency.chunks import in_chunks
 from searchaccess.engine.rights.apply import Applier
 from searchaccess.engine.rights.observe import Observed
@@ -29,6 +30,8 @@ FEW: Final = 50
 """Users that are read one by one at most; more are read by their common prefix."""
 SEARCHABLE: Final = 2.0
 """Seconds after which a list certainly has what was written: until then, what was written counts."""
+OTHER_CLOCK: Final = 600.0
+"""Seconds by which Elasticsearch's clock may be behind this machine's, for its API keys to explain writes."""
 AGAIN: Final = 60.0
 """Seconds between tries of a reset of passwords that had to wait."""
 
@@ -77,6 +80,8 @@ class PrincipalUsers:
         """Names of users that could not be written: their passwords are reset when they can."""
         self._stamped: set[str] = set()
         """Names of users that were written once: a predecessor that still runs would write them again each time."""
+        self._keys_read_at: float | None = None
+        """When API keys were last read, in seconds since the epoch; None: never."""
         self._own: set[str] = set()
         """Objects that were written since the last full read."""
         self._suspicion = Suspicion()
@@ -173,8 +178,17 @@ class PrincipalUsers:
             seen[f"user/{name}"] = hash(stable_json(user.to_json()))
         state = session.state
         writes, state.foreign_writes = state.foreign_writes, 0
-        self._suspicion.account(writes, seen, self._own, settled=state.reads_are_settled)
+        self._suspicion.account(writes, seen, self._own)
         self._own = set()
+        if not state.reads_are_settled:
+            return
+        if self._suspicion.needs_keys:
+            now = epoch(self._context.clock.now())
+            since = self._keys_read_at if self._keys_read_at is not None else now
+            keys = await session.port.changed_keys(since - OTHER_CLOCK)
+            self._suspicion.explain(None if keys is None else key_events(keys, since - OTHER_CLOCK))
+            self._keys_read_at = now
+        self._suspicion.conclude()
 
     async def changed(self, run: UsersRun) -> set[str]:
         """Return the principals whose users are not as they should be, although their roles may be."""

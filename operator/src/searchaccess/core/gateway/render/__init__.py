@@ -9,7 +9,7 @@ from searchaccess.core.gateway.render.bootstrap import loaded_version, render_bo
 from searchaccess.core.gateway.render.certificate import render_certificate
 from searchaccess.core.gateway.render.clusters import clusters
 from searchaccess.core.gateway.render.documents import Json, to_text
-from searchaccess.core.gateway.render.listener import listener
+from searchaccess.core.gateway.render.listener import listener, with_version
 from searchaccess.core.gateway.render.login import render_login
 from searchaccess.core.gateway.render.paths import IN_THE_CHART, Paths
 from searchaccess.core.gateway.settings import GatewaySettings
@@ -38,10 +38,10 @@ def render(settings: GatewaySettings, paths: Paths = IN_THE_CHART) -> Rendered:
         settings: what it depends on.
         paths: files and addresses of the pod.
     """
-    upstream = clusters(settings, paths)
-    without_version = to_text({"listeners": [listener(settings, paths, "")], "clusters": upstream})
+    upstream, callers = clusters(settings, paths), listener(settings, paths)
+    without_version = to_text({"listeners": [callers], "clusters": upstream})
     version = hashlib.sha256(without_version.encode()).hexdigest()[:_DIGITS]
-    return Rendered(_file(version, [listener(settings, paths, version)]), _file(version, upstream), version)
+    return Rendered(_file(version, [with_version(callers, version)]), _file(version, upstream), version)
 
 
 def _file(version: str, resources: Sequence[Json]) -> str:

@@ -17,6 +17,23 @@ _HTTPS: Final = 443
 _MOST_CONNECTIONS: Final = 128
 """With thousands, Elasticsearch accepts them too slowly and connects fail; requests wait for one of these instead."""
 
+_MATCHED: Final = "envoy.transport_socket_match"
+_HOST: Final = "host"
+_OUTLIERS: Final = {
+    # A node that cannot be connected to gets no requests for a while. Answers do not count: a caller could have all
+    # nodes taken out by requests that end with 503. If most nodes are out, all get requests (Envoy's panic threshold).
+    "split_external_local_origin_errors": True,
+    "consecutive_local_origin_failure": 3,
+    "enforcing_consecutive_5xx": 0,
+    "enforcing_consecutive_gateway_failure": 0,
+    "enforcing_success_rate": 0,
+    "enforcing_local_origin_success_rate": 0,
+    "interval": "1s",
+    "base_ejection_time": "5s",
+    "max_ejection_time": "60s",
+    "max_ejection_percent": 50,
+}
+
 
 def clusters(settings: GatewaySettings, paths: Paths) -> list[Json]:
     """Return the clusters, in Envoy's sense of the word."""
@@ -35,11 +52,14 @@ def _elasticsearch(settings: GatewaySettings, paths: Paths) -> Json:
         "track_remaining": True,
     }
     hosts = tuple(sorted(set(settings.upstreams), key=lambda one: (one.host, one.port)))
-    encryption = _tls(hosts, _authorities(settings.ca, paths), verify=settings.verify) if settings.tls else None
+    authorities = _authorities(settings.ca, paths)
+    encryption = _tls_of_each(hosts, authorities, verify=settings.verify) if settings.tls else {}
     return _cluster(
         ELASTICSEARCH,
         hosts,
         encryption,
+        connect_timeout="3s",
+        outlier_detection=_OUTLIERS,
         circuit_breakers={"thresholds": [thresholds]},
         per_connection_buffer_limit_bytes=_BUFFER,
         lb_policy="LEAST_REQUEST",
@@ -51,28 +71,31 @@ def _keys(name: str, url: str, ca: str, paths: Paths) -> Json:
     hosts = (Upstream(parts.hostname or "", parts.port or _HTTPS),)
     # Otherwise a publisher that accepts a request and never answers would stop all further attempts.
     slow = _http_options({"max_stream_duration": "10s"})
-    return _cluster(name, hosts, _tls(hosts, _authorities(ca, paths), verify=True), **slow)
+    encryption = _tls_of_each(hosts, _authorities(ca, paths), verify=True)
+    return _cluster(name, hosts, encryption, connect_timeout="10s", **slow)
 
 
-def _cluster(name: str, hosts: Iterable[Upstream], encryption: Json | None, **more: object) -> Json:
-    endpoints = [{"endpoint": _endpoint(one)} for one in hosts]
-    cluster = typed(
+def _cluster(name: str, hosts: Iterable[Upstream], encryption: Json, **more: object) -> Json:
+    endpoints = [_endpoint(one) for one in hosts]
+    return typed(
         "config.cluster.v3.Cluster",
         name=name,
         type="STRICT_DNS",
         dns_lookup_family="V4_PREFERRED",
-        connect_timeout="10s",
         load_assignment={"cluster_name": name, "endpoints": [{"lb_endpoints": endpoints}]},
         upstream_connection_options={"tcp_keepalive": {"keepalive_time": 60, "keepalive_interval": 20}},
         **more,
+        **encryption,
     )
-    return cluster if encryption is None else {**cluster, "transport_socket": encryption}
 
 
 def _endpoint(host: Upstream) -> Json:
     """Where to connect, and the header Host: an IPv6 address has brackets there (RFC 9110)."""
     name = {"hostname": f"[{host.host}]"} if ":" in host.host else {}
-    return {"address": socket_address(host.host, host.port), **name}
+    endpoint = {"endpoint": {"address": socket_address(host.host, host.port), **name}}
+    if not _is_address(host.host):
+        return endpoint
+    return {**endpoint, "metadata": {"filter_metadata": {_MATCHED: {_HOST: host.host}}}}
 
 
 def _http_options(common: Json) -> Json:
@@ -84,16 +107,33 @@ def _http_options(common: Json) -> Json:
     return {"typed_extension_protocol_options": {"envoy.extensions.upstreams.http.v3.HttpProtocolOptions": options}}
 
 
-def _tls(hosts: Iterable[Upstream], authorities: Json, *, verify: bool) -> Json:
-    """A certificate must have the name of one of the hosts: Envoy verifies no name by default."""
+def _tls_of_each(hosts: Iterable[Upstream], authorities: Json, *, verify: bool) -> Json:
+    """How to connect to each host. Its certificate must have its own name: Envoy verifies none by default."""
     names = sorted({one.host for one in hosts})
+    named = [name for name in names if not _is_address(name)]
+    addresses = [name for name in names if _is_address(name)]
+    sockets = {name: _tls([name], authorities, verify=verify) for name in addresses}
+    if not named and len(addresses) == 1:
+        return {"transport_socket": sockets[addresses[0]]}
+    matches = [{"name": name, "match": {_HOST: name}, "transport_socket": one} for name, one in sockets.items()]
+    return {
+        # The last one is for all hosts that match nothing: those with names.
+        **({"transport_socket_matches": matches} if matches else {}),
+        "transport_socket": _tls(named, authorities, verify=verify) if named else sockets[addresses[0]],
+    }
+
+
+def _tls(names: list[str], authorities: Json, *, verify: bool) -> Json:
+    """Return TLS for an address, or for several names: then the name that is asked for must be in the certificate."""
     validation = (
         {"trusted_ca": authorities, "match_typed_subject_alt_names": [_name(name) for name in names]}
         if verify
         else {"trust_chain_verification": "ACCEPT_UNTRUSTED"}
     )
     # The name of a server is no address (RFC 6066).
-    indication = {} if all(_is_address(name) for name in names) else {"auto_host_sni": True}
+    indication = {} if any(_is_address(name) for name in names) else {"auto_host_sni": True}
+    if indication and verify:
+        indication["auto_sni_san_validation"] = True
     return extension(
         "tls",
         "extensions.transport_sockets.tls.v3.UpstreamTlsContext",

@@ -10,7 +10,8 @@ AUTHENTICATED: Final = "envoy.filters.http.jwt_authn"
 """Where Envoy keeps what a token says, once its signature is verified."""
 PAYLOAD: Final = "jwt"
 FAILURE: Final = "failure"
-DECISIONS: Final = {"filter": "envoy.filters.http.rbac"}
+RULES: Final = "envoy.filters.http.rbac"
+DECISIONS: Final = {"filter": RULES}
 """Where Envoy notes what the rules of each filter decided."""
 ACCOUNT: Final = r"[a-z0-9][a-z0-9.-]*@([a-z0-9-]+\.)+gserviceaccount\.com"
 """An e-mail address of a service account, as SearchAccesses declare it."""
@@ -22,6 +23,11 @@ _PERSON_PART: Final = "[A-Za-z0-9._%+-]*"
 def claim(name: str) -> str:
     """Return the command that gives a claim of the verified token."""
     return f"%DYNAMIC_METADATA({AUTHENTICATED}:{PAYLOAD}:{name})%"
+
+
+def noted(name: str) -> str:
+    """Return the name under which Envoy notes which of a filter's policies a request meets, without enforcing any."""
+    return f"{name}_shadow_effective_policy_id"
 
 
 def exactly(text: str) -> Json:
@@ -39,9 +45,24 @@ def payload(name: str, value: Json) -> Json:
     return {"filter": AUTHENTICATED, "path": [{"key": PAYLOAD}, {"key": name}], "value": value}
 
 
-def any_of(texts: Iterable[str]) -> str:
-    """Return the regular expression of texts, each taken literally."""
-    return "|".join(literally(text) for text in sorted(texts))
+def any_of(addresses: Iterable[str]) -> str:
+    """Return the regular expression of e-mail addresses, each taken literally.
+
+    Those of a domain share its name, and domains share their ends: thousands of addresses fit into a ConfigMap.
+    """
+    ends: dict[str, dict[str, list[str]]] = {}
+    for address in sorted(addresses):
+        name, at, domain = address.rpartition("@")
+        first, dot, end = domain.partition(".")
+        ends.setdefault(literally(dot + end), {}).setdefault(at + literally(first), []).append(literally(name))
+    return "|".join(
+        _one_of(_one_of(names) + domain for domain, names in domains.items()) + end for end, domains in ends.items()
+    )
+
+
+def _one_of(expressions: Iterable[str]) -> str:
+    found = list(expressions)
+    return found[0] if len(found) == 1 else f"({'|'.join(found)})"
 
 
 def person(pattern: str) -> str:

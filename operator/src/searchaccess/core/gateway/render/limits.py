@@ -1,14 +1,17 @@
 """What a caller may send: rates, sizes of bodies, and parts of the API."""
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
 from searchaccess.core.gateway.render.conditions import (
     AUTHENTICATED,
     PAYLOAD,
+    RULES,
     any_of,
     exactly,
     expression,
+    noted,
     payload,
     policy,
     rbac,
@@ -22,6 +25,9 @@ LIMITS: Final = "searchaccess.limits"
 
 
 _GROUPS: Final = "groups"
+_RATES: Final = "rates"
+_DEFAULT: Final = "default"
+_UNLIMITED_RATE: Final = "any"
 _SIZE: Final = "size"
 _BUFFER: Final = "envoy.filters.http.buffer"
 _BUFFER_TYPE: Final = "extensions.filters.http.buffer.v3.Buffer"
@@ -35,7 +41,7 @@ _UNLIMITED: Final = 2**32 - 1
 _AT_ONCE: Final = 500
 """Addresses in one regular expression, whose size is limited."""
 _KNOWN_CALLERS: Final = 20_000
-"""Callers whose rate is counted at a time; the one that was heard of least lately is forgotten first."""
+"""Callers of a rate that are counted at a time; the one that was heard of least lately is forgotten first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,11 +62,7 @@ def classes(settings: GatewaySettings) -> tuple[CallerClass, ...]:
         key = (limits.max_body, limits.groups)
         if key != default:
             found.setdefault(key, []).append(email)
-    several = [
-        CallerClass(tuple(emails[start : start + _AT_ONCE]), body, groups)
-        for (body, groups), emails in found.items()
-        for start in range(0, len(emails), _AT_ONCE)
-    ]
+    several = [CallerClass(some, body, groups) for (body, groups), emails in found.items() for some in _chunks(emails)]
     return (*sorted(several, key=lambda one: one.callers), CallerClass((), *default))
 
 
@@ -74,7 +76,8 @@ def _class_routes(one: CallerClass, largest: int) -> list[Json]:
     """Return the routes of a class of callers.
 
     Envoy limits bodies that it passes on as they arrive by one number for all callers: the largest. For others it looks
-    at ``Content-Length``, and keeps a body without one until it is complete.
+    at ``Content-Length``, and keeps a body without one until it is complete. Small bodies are kept in any case, so that
+    one route is enough.
     """
     if one.max_body >= largest:
         return [_route(one, {}, one.max_body, _streamed())]
@@ -82,10 +85,12 @@ def _class_routes(one: CallerClass, largest: int) -> list[Json]:
     without_length = {"headers": [{"name": "content-length", "present_match": True, "invert_match": True}]}
     buffered = {_BUFFER: typed(f"{_BUFFER_TYPE}PerRoute", buffer={"max_request_bytes": kept})}
     too_long = {"header": {"name": "content-length", "range_match": {"start": one.max_body + 1, "end": _MOST}}}
-    sized = _streamed() | {_SIZE: _rules(_SIZE, {"body-size": policy(too_long)})}
+    sized = {_SIZE: _rules(_SIZE, {"body-size": policy(too_long)})}
+    if one.max_body == kept:
+        return [_route(one, {}, kept, buffered | sized)]
     return [
         _route(one, without_length, kept, buffered),
-        _route(one, {}, one.max_body, sized),
+        _route(one, {}, one.max_body, _streamed() | sized),
     ]
 
 
@@ -98,7 +103,10 @@ def limit_filters(settings: GatewaySettings) -> list[Json]:
         filters.append(extension(_GROUPS, _RBAC, rules_stat_prefix=f"{_GROUPS}_", rules=rbac("DENY", {})))
     if sizes:
         filters.append(extension(_SIZE, _RBAC))
-    if descriptors := _descriptors(settings):
+    rates = _own_rates(settings)
+    if rates:
+        filters.append(_rate_classes(rates))
+    if descriptors := _descriptors(settings, rates):
         filters.append(_rate_filter(descriptors))
     if sizes:
         filters.append(extension(_BUFFER, _BUFFER_TYPE, max_request_bytes=_KEPT))
@@ -132,22 +140,59 @@ def _rules(name: str, policies: Json) -> Json:
 
 
 def _match(one: CallerClass) -> Json:
-    if not one.callers:
-        return {}
-    value = exactly(one.callers[0]) if len(one.callers) == 1 else expression(any_of(one.callers))
-    return {"dynamic_metadata": [payload("email", value)]}
+    return {"dynamic_metadata": [_calls(one.callers)]} if one.callers else {}
 
 
-def _descriptors(settings: GatewaySettings) -> list[Json]:
-    default = settings.limits.rate
-    own = [
-        {"entries": [{"key": "principal", "value": email}], "token_bucket": _bucket(limits.rate, settings.replicas)}
-        for email, limits in sorted(settings.callers.items())
-        if limits.rate != default
+def _calls(emails: tuple[str, ...]) -> Json:
+    """Return the matcher of some callers."""
+    return payload("email", exactly(emails[0]) if len(emails) == 1 else expression(any_of(emails)))
+
+
+def _chunks(emails: Iterable[str]) -> list[tuple[str, ...]]:
+    """Return addresses in parts, those of a domain together."""
+    ordered = sorted(emails, key=lambda email: (email.rpartition("@")[2], email))
+    return [tuple(ordered[start : start + _AT_ONCE]) for start in range(0, len(ordered), _AT_ONCE)]
+
+
+def _own_rates(settings: GatewaySettings) -> dict[str, tuple[Rate | None, list[str]]]:
+    """Return the rates that differ from the default with their callers, by what the gateway calls them."""
+    found: dict[str, tuple[Rate | None, list[str]]] = {}
+    for email, limits in settings.callers.items():
+        if limits.rate != settings.limits.rate:
+            found.setdefault(_name_of(limits.rate), (limits.rate, []))[1].append(email)
+    return dict(sorted(found.items()))
+
+
+def _name_of(rate: Rate | None) -> str:
+    return f"{rate.per_second}/{rate.burst}" if rate else _UNLIMITED_RATE
+
+
+def _rate_classes(rates: Mapping[str, tuple[Rate | None, list[str]]]) -> Json:
+    """Return the filter that notes which rate a caller has; it refuses nobody.
+
+    So there is one descriptor for each rate, in place of one for each caller, which take ten times the space.
+    """
+    policies = {
+        name: policy(
+            {"any": True},
+            principals=[{"sourced_metadata": {"metadata_matcher": _calls(some)}} for some in _chunks(emails)],
+        )
+        for name, (_, emails) in rates.items()
+    }
+    rules = rbac("ALLOW", policies)
+    return extension(_RATES, _RBAC, shadow_rules=rules, shadow_rules_stat_prefix=f"{_RATES}_")
+
+
+def _descriptors(settings: GatewaySettings, rates: Mapping[str, tuple[Rate | None, list[str]]]) -> list[Json]:
+    every = {name: rate for name, (rate, _) in rates.items()} | {_DEFAULT: settings.limits.rate}
+    return [
+        {
+            "entries": [{"key": "rate", "value": name}, {"key": "principal"}],
+            "token_bucket": _bucket(rate, settings.replicas),
+        }
+        for name, rate in every.items()
+        if rate is not None
     ]
-    if default is None:
-        return own
-    return [*own, {"entries": [{"key": "principal"}], "token_bucket": _bucket(default, settings.replicas)}]
 
 
 def _bucket(rate: Rate | None, replicas: int) -> Json:
@@ -168,6 +213,12 @@ def _rate_filter(descriptors: list[Json]) -> Json:
         "metadata_key": {"key": AUTHENTICATED, "path": [{"key": PAYLOAD}, {"key": "email"}]},
         "source": "DYNAMIC",
     }
+    rate = {
+        "descriptor_key": "rate",
+        "metadata_key": {"key": RULES, "path": [{"key": noted(_RATES)}]},
+        "source": "DYNAMIC",
+        "default_value": _DEFAULT,
+    }
     return extension(
         "envoy.filters.http.local_ratelimit",
         "extensions.filters.http.local_ratelimit.v3.LocalRateLimit",
@@ -179,6 +230,6 @@ def _rate_filter(descriptors: list[Json]) -> Json:
         always_consume_default_token_bucket=False,
         max_dynamic_descriptors=_KNOWN_CALLERS,
         token_bucket=_bucket(None, 1),
-        rate_limits=[{"actions": [{"metadata": principal}]}],
+        rate_limits=[{"actions": [{"metadata": rate}, {"metadata": principal}]}],
         descriptors=descriptors,
     )

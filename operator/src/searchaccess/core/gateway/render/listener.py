@@ -5,14 +5,14 @@ from typing import Final
 from searchaccess.core.gateway.render.authentication import caller_filter, token_filter
 from searchaccess.core.gateway.render.certificate import certificate_reference
 from searchaccess.core.gateway.render.clusters import ELASTICSEARCH
-from searchaccess.core.gateway.render.conditions import claim
+from searchaccess.core.gateway.render.conditions import RULES, claim, noted
 from searchaccess.core.gateway.render.documents import Json, extension, formatted, socket_address, typed
 from searchaccess.core.gateway.render.limits import limit_filters, routes
 from searchaccess.core.gateway.render.login import LOGIN
 from searchaccess.core.gateway.render.logs import access_logs
 from searchaccess.core.gateway.render.paths import Paths
 from searchaccess.core.gateway.render.replies import local_replies
-from searchaccess.core.gateway.render.rules import security_rules
+from searchaccess.core.gateway.render.rules import repeatable, security_rules
 from searchaccess.core.gateway.settings import GatewaySettings
 
 CONTROLS: Final = (
@@ -35,15 +35,15 @@ LATE_CONTROLS: Final = ("x-forwarded", "x-goog-")
 and the assertion of the Identity-Aware Proxy is one of Google's."""
 
 _BUFFER: Final = 1024 * 1024
+_RULES: Final = "rules"
 
 
-def listener(settings: GatewaySettings, paths: Paths, version: str) -> Json:
-    """Return the listener.
+def listener(settings: GatewaySettings, paths: Paths) -> Json:
+    """Return the listener, whose log does not name the version of the configuration yet.
 
     Args:
         settings: what it depends on.
         paths: files and addresses of the pod.
-        version: of the configuration, for the log.
     """
     manager = extension(
         "http",
@@ -51,8 +51,8 @@ def listener(settings: GatewaySettings, paths: Paths, version: str) -> Json:
         stat_prefix="gateway",
         codec_type="AUTO",
         server_name="searchaccess-gateway",
-        **_connection_settings(),
-        access_log=access_logs(version),
+        **_connection_settings(paths),
+        access_log=access_logs(""),
         local_reply_config=local_replies(),
         http_filters=_filters(settings, paths),
         route_config=_routes(settings),
@@ -66,7 +66,15 @@ def listener(settings: GatewaySettings, paths: Paths, version: str) -> Json:
     )
 
 
-def _connection_settings() -> Json:
+def with_version(listener: Json, version: str) -> Json:
+    """Return a listener that names the version in its log. The rest, which may be large, is shared."""
+    [chain] = listener["filter_chains"]
+    [manager] = chain["filters"]
+    named = {**manager, "typed_config": {**manager["typed_config"], "access_log": access_logs(version)}}
+    return {**listener, "filter_chains": [{**chain, "filters": [named]}]}
+
+
+def _connection_settings(paths: Paths) -> Json:
     return {
         "use_remote_address": True,
         "xff_num_trusted_hops": 0,
@@ -81,10 +89,14 @@ def _connection_settings() -> Json:
         "request_headers_timeout": "10s",
         "request_timeout": "0s",
         "stream_idle_timeout": "300s",
+        # An old connection ends between two requests: HTTP/1.1 by "connection: close", HTTP/2 by GOAWAY.
+        "http1_safe_max_connection_duration": True,
+        "drain_timeout": "30s",
         "common_http_protocol_options": {
             "headers_with_underscores_action": "REJECT_REQUEST",
             "max_headers_count": 64,
-            "idle_timeout": "900s",
+            "idle_timeout": f"{paths.idle_seconds}s",
+            "max_connection_duration": f"{paths.connection_seconds}s",
         },
         "http2_protocol_options": {
             "max_concurrent_streams": 100,
@@ -113,11 +125,14 @@ def _filters(settings: GatewaySettings, paths: Paths) -> list[Json]:
         caller_filter(settings),
         _without("strip-late", LATE_CONTROLS),
         extension(
-            "rules",
+            _RULES,
             "extensions.filters.http.rbac.v3.RBAC",
-            rules_stat_prefix="rules_",
+            rules_stat_prefix=f"{_RULES}_",
             rules=security_rules(),
+            shadow_rules_stat_prefix=f"{_RULES}_",
+            shadow_rules=repeatable(),
         ),
+        _repeating(),
         *limit_filters(settings),
         _login_filter(paths),
         extension("envoy.filters.http.router", "extensions.filters.http.router.v3.Router", suppress_envoy_headers=True),
@@ -130,6 +145,17 @@ def _without(name: str, beginnings: tuple[str, ...]) -> Json:
         name,
         "extensions.filters.http.header_mutation.v3.HeaderMutation",
         mutations={"request_mutations": removed},
+    )
+
+
+def _repeating() -> Json:
+    """Return the filter that lets requests which only read be sent again in more cases than others."""
+    name = f"%DYNAMIC_METADATA({RULES}:{noted(_RULES)})%"
+    header = {"header": {"key": "x-envoy-retry-on", "value": name}, "append_action": "OVERWRITE_IF_EXISTS_OR_ADD"}
+    return extension(
+        "repeat",
+        "extensions.filters.http.header_mutation.v3.HeaderMutation",
+        mutations={"request_mutations": [{"append": header}]},
     )
 
 

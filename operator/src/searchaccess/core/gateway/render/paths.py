@@ -32,6 +32,10 @@ class Paths:
     """Where the Identity-Aware Proxy publishes its keys."""
     jwks_cache_seconds: int = 300
     """After how many seconds keys are read again; a key that was withdrawn is accepted that long."""
+    connection_seconds: int = 600
+    """How old a caller's connection gets; with the next one, the caller may reach another pod."""
+    idle_seconds: int = 300
+    """After how many seconds without a request a caller's connection ends."""
 
 
 IN_THE_CHART: Final = Paths()

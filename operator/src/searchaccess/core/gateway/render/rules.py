@@ -13,6 +13,9 @@ SECURITY: Final = "/_(security|xpack)([/;].*)?"
 """With it a caller could set the password of its own user, and then log in without a token."""
 ODD: Final = r".*/([.]|%2[eE]){1,2}(/.*)?"
 """Dots as a part of a path, which something behind the gateway might resolve."""
+READING: Final = "GET|HEAD"
+REPEATED: Final = "gateway-error"
+"""https://www.envoyproxy.io/docs/envoy/v1.40.0/configuration/http/http_filters/router_filter#x-envoy-retry-on"""
 METHODS: Final = "GET|HEAD|POST|PUT|DELETE"
 
 
@@ -26,6 +29,17 @@ def security_rules() -> Json:
             "security-api": policy(all_rules(path(SECURITY), not_rule(path(SELF)))),
         },
     )
+
+
+def repeatable() -> Json:
+    """Return which requests may be sent again after Elasticsearch may have begun with them: they only read.
+
+    The name of the policy is Envoy's for the cases: no answer, or 502, 503 or 504. A page of a scroll is not read
+    twice, so only documents and searches are repeated.
+    """
+    reads = path("|".join((*PATHS[ApiGroup.DOCUMENTS], *PATHS[ApiGroup.SEARCH])))
+    others = path("|".join((*PATHS[ApiGroup.STATEFUL], *PATHS[ApiGroup.SQL])))
+    return rbac("ALLOW", {REPEATED: policy(all_rules(header(":method", READING), reads, not_rule(others)))})
 
 
 def group_policies(allowed: frozenset[ApiGroup]) -> Json:

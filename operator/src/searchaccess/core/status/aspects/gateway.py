@@ -17,6 +17,7 @@ CONDITIONS: Final = (ConditionType.GATEWAY_IN_SYNC, ConditionType.GATEWAY_VERIFI
 _EVENTS: Final = (
     EventReason.GATEWAY_OUT_OF_DATE,
     EventReason.GATEWAY_MISSING,
+    EventReason.GATEWAY_INCOMPLETE,
     EventReason.GATEWAY_ACCEPTS_OTHERS,
     EventReason.GATEWAY_REFUSES,
     EventReason.GATEWAY_LOGIN_REFUSED,

@@ -1,11 +1,4 @@
-"""The limits of the callers of a gateway, computed again for those alone whose SearchAccesses changed."""
-
-from collections.abc import Callable, Iterable, Mapping
-from typing import TypeAlias
-
-from searchaccess.core.gateway.limits import callers_limits, with_callers
-from searchaccess.core.gateway.settings import CallerLimits
-from searchaccess.core.model.access import Access
+"""Whose SearchAccesses changed, for the limits of a gateway's callers."""
 
 
 class ChangedCallers:
@@ -28,42 +21,3 @@ class ChangedCallers:
     def forget(self, cluster: str) -> None:
         """Note nothing more about a SearchCluster."""
         self._changed.pop(cluster, None)
-
-
-Members: TypeAlias = Callable[[str], Iterable[Access]]
-"""Returns all SearchAccesses of a principal on the cluster."""
-
-
-class CallersLimits:
-    """The limits of the callers of one SearchCluster's gateway.
-
-    Args:
-        changed: which principals' SearchAccesses changed.
-        cluster: the name of the SearchCluster.
-    """
-
-    def __init__(self, changed: ChangedCallers, cluster: str) -> None:
-        self._changed = changed
-        self._cluster = cluster
-        self._default: CallerLimits | None = None
-        self._limits: Mapping[str, CallerLimits] = {}
-
-    def now(
-        self, principals: Callable[[], Iterable[str]], members: Members, default: CallerLimits
-    ) -> Mapping[str, CallerLimits]:
-        """Return the limits of all callers that differ from the default: the same object as before if none changed.
-
-        Args:
-            principals: returns all principals of the cluster; an empty one stands for unknown ones.
-            members: returns the SearchAccesses of one.
-            default: of callers whose SearchAccesses declare none.
-        """
-        changed = self._changed.take(self._cluster)
-        if changed is None or default != self._default:
-            before = None if self._default is None else self._limits
-            found = callers_limits({each: members(each) for each in principals() if each}, default, before)
-            self._limits = self._limits if found == self._limits else found
-        else:
-            self._limits = with_callers(self._limits, {each: members(each) for each in changed if each}, default)
-        self._default = default
-        return self._limits

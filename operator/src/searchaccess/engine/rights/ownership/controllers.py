@@ -4,6 +4,7 @@ from collections.abc import Collection, Iterable, Mapping
 
 import structlog
 
+from searchaccess.core.gateway.users import principal_of
 from searchaccess.core.ownership.installations import Installation
 from searchaccess.core.ownership.others import Belongings, Summary, summarized
 from searchaccess.core.ownership.takeover import abandoned, installations_in, removable, removable_mappings
@@ -48,6 +49,8 @@ class OtherControllers:
         """As of the last full reconcile; None: there was none yet."""
         self.operations = 0
         """Writes of the last removal."""
+        self._without_users: set[Installation] = set()
+        """Abandoned instances that have no users any more."""
 
     def see(self, found: Mapping[Installation, Belongings]) -> None:
         """Record what they have, after a full read."""
@@ -109,6 +112,9 @@ class OtherControllers:
                 trouble = (
                     await self._remove(session, mappings, installation, some, placed) if some else None
                 ) or trouble
+                if session.cluster.gateway and installation not in self._without_users and not (some and some.roles):
+                    await self._remove_users(session, installation)
+                    self._without_users.add(installation)
             except TransientError:
                 raise
             except ExternalError as error:
@@ -142,6 +148,23 @@ class OtherControllers:
             if refused
             else None
         )
+
+    async def _remove_users(self, session: Session, installation: Installation) -> None:
+        """Delete the users that callers behind a gateway of another instance had: they have no role any more."""
+        former = Operator(installation.instance, installation.controller)
+        raws = await session.port.users(former.role_name(""))
+        names = [
+            name
+            for raw in raws
+            if principal_of(former, name := str(raw.get("username"))) and former.owns(raw.get("metadata"))
+        ]
+        if not names:
+            return
+        removed = await session.port.remove_users(sorted(names))
+        self.operations += len(removed.changed | removed.unchanged)
+        for error in removed.refused.values():
+            raise error
+        log.info("users of another instance removed", instance=installation.instance, count=len(names))
 
     def _all_known(self) -> bool:
         """Return whether the principals of all SearchAccesses are known."""

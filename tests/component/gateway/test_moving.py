@@ -1,0 +1,51 @@
+"""A SearchCluster moves from a realm to a gateway: its callers keep the realm until the gateway serves them."""
+
+from searchaccess.engine.rights.reconcile import OLD_WAY
+from tests.component.common import MAPPING, ORDERS
+from tests.component.gateway.common import PLACE, condition, declare, gateway
+from tests.support.stage import CLUSTER_KEY, Stage, on_stage, search_cluster
+from tests.support.world import access, grant
+
+
+async def _moves(stage: Stage) -> None:
+    """Have callers of a realm, and then declare a gateway whose pods are not there yet."""
+    stage.runs_gateways = True
+    await stage.restart()
+    stage.apply(search_cluster(), access("orders", grant("orders-*")))
+    await stage.quiet()
+    assert set(stage.elasticsearch.mappings_now) == {MAPPING}
+    identity = {"gateway": gateway(replicas=1)}
+    stage.kubernetes.change(CLUSTER_KEY, lambda raw: raw["spec"].update(identity=identity))
+    await stage.quiet()
+
+
+@on_stage
+async def test_the_role_mapping_stays_until_the_pods_serve(stage: Stage) -> None:
+    await _moves(stage)
+    assert set(stage.elasticsearch.users_now) > {f"{MAPPING}.{ORDERS}"}
+    await stage.sleep(OLD_WAY / 2)
+    assert condition(stage, "GatewayInSync") == ("False", "GatewayMissing")
+    assert set(stage.elasticsearch.mappings_now) == {MAPPING}
+    stage.gateways.run(PLACE, "pod-a")
+    await stage.sleep(400)
+    assert stage.elasticsearch.mappings_now == {}
+
+
+@on_stage
+async def test_it_does_not_stay_for_ever(stage: Stage) -> None:
+    await _moves(stage)
+    await stage.sleep(OLD_WAY + 400)
+    assert stage.elasticsearch.mappings_now == {}
+
+
+@on_stage
+async def test_pods_that_end_later_bring_no_role_mapping_back(stage: Stage) -> None:
+    await _moves(stage)
+    stage.gateways.run(PLACE, "pod-a")
+    await stage.sleep(400)
+    stage.gateways.running.clear()
+    declare(stage, replicas=1, limits={"maxBody": "1Mi"})
+    await stage.sleep(400)
+    assert condition(stage, "GatewayInSync") == ("False", "GatewayMissing")
+    assert stage.elasticsearch.mappings_now == {}
+    assert stage.ready("orders") == ("True", "InSync")
