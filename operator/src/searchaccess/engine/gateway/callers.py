@@ -34,6 +34,6 @@ class Callers:
         inventory, cluster = self._inventory, self._cluster
         return self._limits.now(
             lambda: inventory.principals(cluster),
-            lambda principal: [record.access for record in inventory.of_principal(cluster, principal)],
+            lambda principal: inventory.who_limits(cluster, principal),
             default_limits(gateway.limits),
         )
