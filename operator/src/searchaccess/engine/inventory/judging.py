@@ -136,7 +136,9 @@ class Judged(Declared):
         approvals = self.approvals.of(access.uid)
         ahead = given_ahead(access, wanted.demands, approvals) if approvals else []
         if ahead and self.approvals.suspect(access.uid, ahead):
-            self.relist.set()
+            if wanted.demands:
+                # Otherwise nothing depends on it now: the next regular list is soon enough.
+                self.relist.set()
             # What is suspected does not count.
             wanted = self._wanted(access)
         timed = self.time_boxes.judge(self._consented(access, wanted))
