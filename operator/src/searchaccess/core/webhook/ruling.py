@@ -76,7 +76,7 @@ class Judged:
 
         Its time and its approval come without another admission, so that they count as come.
         """
-        access = replace(self.access, consent=NOT_NEEDED)
+        access = self.access if self.access.consent == NOT_NEEDED else replace(self.access, consent=NOT_NEEDED)
         waits = access.validity.term in {Term.NOT_YET, Term.OUTSIDE}
         return decide(replace(access, validity=ALWAYS) if waits else access, self.gate)
 

@@ -61,7 +61,8 @@ class TimeBoxes:
 
     def compared(self, access: Access) -> Access:
         """Return a SearchAccess with what its time box says now, without remembering it."""
-        return replace(access, validity=validity_at(access.bounded_box, self.now()))
+        validity = validity_at(access.bounded_box, self.now())
+        return access if validity == access.validity else replace(access, validity=validity)
 
     def request(self, uid: str) -> None:
         """Have a SearchAccess judged again: what decides about its end changed."""
