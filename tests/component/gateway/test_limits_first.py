@@ -6,7 +6,7 @@ import pytest
 
 from searchaccess.core.gateway.objects import LISTENERS
 from searchaccess.core.model.timeboxes.timebox import LEAD
-from searchaccess.ports.errors import Unreachable
+from searchaccess.ports.errors import PermissionDenied
 from tests.component.common import ORDERS
 from tests.component.gateway.common import PLACE, begin, condition
 from tests.component.timeboxes.common import at
@@ -61,7 +61,7 @@ def test_a_caller_keeps_its_limits_until_its_rights_are_gone(how: str) -> None:
         await stage.quiet()
         assert stage.role(ORDERS)["indices"]
         assert limits(stage)
-        stage.faults.fail("elasticsearch", Unreachable("slow"), "put_roles", "replace_roles", "delete_roles")
+        stage.faults.fail("elasticsearch", PermissionDenied("not allowed"), "delete_roles")
         if how == "refused":
             stage.apply(policy(deny=[{"indices": ["orders-*"]}]))
         await stage.sleep(120)
