@@ -7,6 +7,7 @@ the tests have in place of a Service is written in Python, and would take longer
 
 import asyncio
 import itertools
+import json
 import os
 import random
 import ssl
@@ -20,6 +21,11 @@ import aiohttp
 import psutil
 from rich.console import Console
 
+from searchaccess.core.webhook.review import response_to, review_from
+from searchaccess.core.work import completed
+from searchaccess.engine.inventory.inventory import Inventory
+from searchaccess.operator.admission.judge import Judge
+from searchaccess.ports.meter import Meter
 from tests.bench.report import Report
 from tests.support.admitted import NAMESPACE, POLICY, Setting, admitted, body
 
@@ -83,6 +89,29 @@ def _cpu_of(setting: Setting) -> float:
     return float(times.user + times.system) * 1000
 
 
+def _judging() -> float:
+    """Return the milliseconds of CPU that it takes to read and to judge a review, without HTTP and TLS."""
+    inventory = Inventory()
+    for number, raw in enumerate(policies(), 1):
+        inventory.policies.see(
+            raw | {"metadata": raw["metadata"] | {"uid": str(number), "resourceVersion": str(number)}}
+        )
+    inventory.policies.keep({str(number) for number in range(1, POLICIES + 1)}, frozenset())
+    judge = Judge(inventory, Meter())
+    texts = [json.dumps(_review(number)) for number in range(10 * AT_ONCE)]
+    began = time.process_time()
+    for text in texts:
+        review = review_from(json.loads(text))
+        json.dumps(response_to(review, completed(judge.rule(review))))
+    return (time.process_time() - began) / len(texts) * 1000
+
+
+def _review(number: int) -> dict[str, Any]:
+    raw = body(f"a-{number}", "shop-orders-*", "shop-1", namespace=NAMESPACE)
+    request = {"uid": f"uid-{number}", "operation": "CREATE", "object": raw, "oldObject": None}
+    return {"apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview", "request": request}
+
+
 def measure(report: Report) -> None:
     """Add the figures of the webhook."""
     with tempfile.TemporaryDirectory() as folder, admitted(Path(folder), "2160h", *policies()) as setting:
@@ -98,6 +127,10 @@ def measure(report: Report) -> None:
     report.add(f"{what}: p99 with the webhook, against without", asked[98] / unasked[98], "x", None, note)
     report.add(f"{what}: p50 with the webhook, beyond without", asked[49] - unasked[49], "ms", None, note)
     report.add(f"{what}: CPU of the replica for each review", cpu, "ms", None, "with all that it does meanwhile")
+    report.add(
+        f"{what}: CPU of the replica for all of them", cpu * AT_ONCE, "ms", None, "each waits for those before it"
+    )
+    report.add(f"{what}: CPU to read and judge one", _judging(), "ms", None, "the rest is HTTP and TLS")
     report.add(f"{what}: failed", 0, "applies", 0)
     report.add(f"{what}: p99 with the webhook, beyond without", asked[98] - unasked[98], "ms", GOAL, note)
 

@@ -115,11 +115,13 @@ def test_others_run_while_all_are_judged(policies: int) -> None:
         memory = inventory.policies.memory
         most = before = 0
         working = asyncio.create_task(inventory.judge_all())
-        while not working.done():
+        later = asyncio.create_task(inventory.finish_judgments())
+        while not working.done() or inventory.policies.judgments.is_open:
             await asyncio.sleep(0)
             most, before = max(most, memory.asked - before), memory.asked
         assert memory.asked == 100 * policies
         assert most <= 1_100
+        later.cancel()
 
     asyncio.run(play())
 

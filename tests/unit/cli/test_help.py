@@ -132,12 +132,8 @@ def test_all_three_names_are_the_same_program(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("words", "says"),
     [
-<<<<<<< HEAD
         (["reconc"], ["reconcile\tReconcile once, or for a while, and report.", ":4"]),
-=======
-        (["rec"], ["reconcile\tReconcile once, or for a while, and report.", ":4"]),
         (["--vers"], ["--version", ":4"]),
->>>>>>> clibase
         (["reconcile", "--nam"], ["--namespace", ":4"]),
         (["reconcile", "-o", "j"], ["json", ":4"]),
         (["reconcile", "-f", ""], [":0"]),
@@ -154,7 +150,7 @@ def test_kubectl_completes_the_plugin(tmp_path: Path, words: list[str], says: li
     assert not done.stderr
 
 
-@pytest.mark.parametrize("words", ["searchaccess rec", "searchaccess reconcile --na"])
+@pytest.mark.parametrize("words", ["searchaccess reconc", "searchaccess reconcile --na"])
 def test_bash_completes_with_the_script(tmp_path: Path, words: str) -> None:
     script = refused("completion", "bash", code=0)
     typed = words.split()

@@ -23,6 +23,7 @@ from searchaccess.core.gateway.settings import CallerLimits, Rate
 from searchaccess.core.gateway.sharing import UNLIMITED, InForce, Sharing
 from searchaccess.core.model.access import Access
 from searchaccess.core.model.admission import Admission
+from searchaccess.core.model.consent import Consent, ConsentState
 from searchaccess.core.model.limits import SIZE, DeclaredLimits, bytes_of, is_within, limits_in, shown_bytes
 from searchaccess.core.model.timeboxes.timebox import Term, Validity
 from searchaccess.core.model.verdict import Outcome, PolicyOutcome, PolicyVerdict
@@ -342,3 +343,26 @@ def test_limits_are_within_others_only_if_each_part_is() -> None:
     for change in less:
         assert is_within(replace(wide, **change), wide)
     assert not is_within(replace(wide, unreadable=True), wide)
+
+
+@pytest.mark.parametrize(
+    ("ending", "takes_part"),
+    [
+        ({"verdict": DENIED}, False),
+        ({"verdict": DENIED, "holds_rights": True}, True),
+        ({"validity": Validity(Term.EXPIRED)}, False),
+        ({"validity": Validity(Term.EXPIRED), "holds_rights": True}, True),
+        ({"admission": Admission.REFUSED, "holds_rights": True}, True),
+        ({"validity": Validity(Term.NOT_YET, 9)}, False),
+        ({"validity": Validity(Term.NOT_YET, 9, is_near=True)}, True),
+        ({"validity": Validity(Term.OUTSIDE, 9, is_near=True)}, True),
+        ({"validity": Validity(Term.NOT_YET, 9, is_near=True), "verdict": DENIED}, False),
+        ({"validity": Validity(Term.NOT_YET, 9, is_near=True), "consent": Consent(ConsentState.MISSING)}, False),
+    ],
+)
+def test_limits_are_there_before_rights_begin_and_until_they_are_gone(
+    ending: dict[str, Any],
+    takes_part: bool,  # noqa: FBT001 - a table
+) -> None:
+    access = replace(limited(requestsPerSecond=1), **ending)
+    assert (limits_of([access, limited("other")], DEFAULT) != DEFAULT) is takes_part

@@ -11,6 +11,7 @@ from searchaccess.api.times.moments import LAST, moment
 from searchaccess.core.model.access import access_from_object
 from searchaccess.core.model.timeboxes.timebox import (
     ALWAYS,
+    LEAD,
     NOT_COMPARED,
     UNLIMITED,
     Term,
@@ -96,7 +97,8 @@ def test_an_end_that_is_not_after_the_beginning_denies(until: str) -> None:
     ("box", "now", "validity"),
     [
         (UNLIMITED, T, ALWAYS),
-        (TimeBox(T, T + 10), T - 1, Validity(Term.NOT_YET, T)),
+        (TimeBox(T, T + 10), T - LEAD - 1, Validity(Term.NOT_YET, T)),
+        (TimeBox(T, T + 10), T - LEAD, Validity(Term.NOT_YET, T, is_near=True)),
         (TimeBox(T, T + 10), T, Validity(Term.IN_FORCE, T + 10)),
         (TimeBox(T, T + 10), T + 9.9, Validity(Term.IN_FORCE, T + 10)),
         (TimeBox(T, T + 10), T + 10, Validity(Term.EXPIRED)),

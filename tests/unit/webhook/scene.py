@@ -6,6 +6,7 @@ from typing import Any
 from searchaccess.api.constants import API_VERSION
 from searchaccess.core.webhook.review import Review
 from searchaccess.core.webhook.ruling import Ruling
+from searchaccess.core.work import completed
 from searchaccess.engine.inventory.inventory import Inventory
 from searchaccess.operator.admission.judge import Judge
 from searchaccess.ports.clock import Clock
@@ -44,7 +45,7 @@ def reads(*indices: str, **more: Any) -> dict[str, Any]:
 
 
 def ruled(inventory: Inventory, new: dict[str, Any], old: dict[str, Any] | None = None) -> Ruling:
-    return Judge(inventory, Meter()).rule(Review("5b1e", new, old or {}))
+    return completed(Judge(inventory, Meter()).rule(Review("5b1e", new, old or {})))
 
 
 def a_review(new: Any, old: Any = None, **more: Any) -> dict[str, Any]:

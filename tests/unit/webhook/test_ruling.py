@@ -7,7 +7,7 @@ import pytest
 from searchaccess.core.model.access import Access, access_from_object
 from searchaccess.core.policy.guardrails import memory, ruling, verdicts
 from searchaccess.core.policy.guardrails.joint import panel
-from searchaccess.core.policy.guardrails.joint.remembered import Remembered
+from searchaccess.core.policy.guardrails.joint.remembered import Answers
 from searchaccess.core.webhook.ruling import Undecided
 from searchaccess.engine.inventory import intake
 from tests.support.clocks import SettableClock
@@ -354,8 +354,8 @@ def test_what_is_remembered_of_places_that_anybody_may_name_is_limited(monkeypat
     assert any(len(each) == 5 for each in remembered)
 
 
-def _remembered(of: object) -> list[Remembered[Any, Any]]:
-    return [each for each in vars(of).values() if isinstance(each, Remembered)]
+def _remembered(of: object) -> list[Answers[Any, Any]]:
+    return [each for each in vars(of).values() if isinstance(each, Answers)]
 
 
 def test_what_cannot_be_read_because_of_an_internal_error_is_not_decided(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -16,13 +16,14 @@ from searchaccess.adapters.x509 import issue
 from searchaccess.core.webhook.certificates import Certificate
 from searchaccess.core.webhook.review import Review
 from searchaccess.core.webhook.ruling import ALLOWED, Ruling
+from searchaccess.core.work import Work
 from searchaccess.operator.admission import server as webserver
 from searchaccess.operator.admission.judge import Judge
 from searchaccess.operator.admission.server import MOST_BYTES, PATH, Admission, admitting
 from searchaccess.operator.admission.tls import ServedCertificate
 from searchaccess.operator.telemetry.metrics import Metrics
 from searchaccess.ports.errors import CannotListen, TlsNotVerified
-from searchaccess.ports.meter import REVIEWS
+from searchaccess.ports.meter import REVIEWS, Meter
 from tests.unit.webhook.scene import ONLY_SHOP, a_policy, a_review, knowing, reads
 
 NAMES = ("127.0.0.1",)
@@ -122,13 +123,14 @@ async def test_nothing_is_decided_before_what_is_declared_is_known() -> None:
 
 
 async def test_an_internal_error_affects_one_request() -> None:
-    class Broken:
-        def rule(self, review: Review) -> Ruling:
+    class Broken(Judge):
+        def rule(self, review: Review) -> Work[Ruling]:
             if review.new["metadata"]["name"] == "broken":
                 raise RuntimeError("secret-of-somebody")
             return ALLOWED
+            yield
 
-    async with Served(Broken()).run() as served:
+    async with Served(Broken(knowing(), Meter())).run() as served:
         found = await ask(served, a_review(reads(name="broken")))
         assert (found.status_code, "secret" in found.text) == (500, False)
         assert (await ask(served, a_review(reads()))).status_code == 200

@@ -105,6 +105,7 @@ class Host:
             "identities": self._identities().run,
             "policies": self._judge_again,
             "policy statuses": self.policies.run,
+            "judgments": self._context.inventory.finish_judgments,
             "time boxes": self._judge_in_time,
             "approvals": self._lister.vouching.run,
         }
@@ -271,6 +272,8 @@ class Host:
         if not ours <= self._running.keys() or self._context.outbox.is_busy:
             return True
         if self._short_lived and self.policies.is_due:
+            return True
+        if inventory.policies.judgments.is_open:
             return True
         for name in ours:
             reconciler = self._running[name].reconciler

@@ -48,7 +48,7 @@ def test_once_the_steps_are_over_no_policy_begins_another_comparison(
     monkeypatch.setattr("searchaccess.core.policy.guardrails.budget.JOINT_STEPS", 0)
     policies = [a_policy(f"p-{number}", **_numbered(rule, number)) for number in range(20)]
     access = an_access(grants=[a_grant("x*y*z", fields={"exclude": ["*.ssn"]})])
-    calls = counted(monkeypatch, place, "measured")
+    calls = counted(monkeypatch, place, "measuring")
     assert Guardrails(policies).judge(access, None, NOW, plainly=True).refused
     assert len(calls) <= 1
 

@@ -68,7 +68,6 @@ def role_for(accesses: Iterable[Access], operator: Operator) -> tuple[dict[str, 
     return observer_role(granted) | {"global": {"role": {"manage": {"indices": entries}}}}, left
 
 
-<<<<<<< HEAD
 def keys_role(accesses: Iterable[Access], operator: Operator) -> tuple[dict[str, Any], list[str]]:
     """Return the same for the tier RolesAndKeys: a key has at most what the login itself has.
 
@@ -116,7 +115,8 @@ def _with_rights_of(keyed: Iterable[Access], role: dict[str, Any]) -> dict[str, 
 
 def _delegated(accesses: Iterable[Access]) -> list[Access]:
     return [access for access in accesses if not _beyond_delegation(access)]
-=======
+
+
 def _other_tier(access: Access) -> str:
     """Return why a SearchAccess needs a login that is not limited to roles; empty: it does not."""
     if access.has_credential:
@@ -124,7 +124,6 @@ def _other_tier(access: Access) -> str:
     if access.limits.are_declared:
         return "limits are for a SearchCluster with identity.gateway, which needs a login of the tier Full"
     return ""
->>>>>>> gwrest
 
 
 def _beyond_delegation(access: Access) -> str:

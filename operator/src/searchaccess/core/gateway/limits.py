@@ -14,6 +14,7 @@ from searchaccess.api.vocabulary.apigroups import ApiGroup
 from searchaccess.core.gateway.settings import CallerLimits, Rate
 from searchaccess.core.model.access import Access
 from searchaccess.core.model.admission import Admission
+from searchaccess.core.model.consent import ConsentState
 from searchaccess.core.model.labels import is_agent
 from searchaccess.core.model.limits import BURST, bytes_of
 
@@ -59,13 +60,16 @@ def _both(one: frozenset[ApiGroup] | None, other: frozenset[ApiGroup] | None) ->
 def takes_part(access: Access) -> bool:
     """Return whether the limits of a SearchAccess apply to its caller: it has rights, or may have some left.
 
-    Not of one that is certainly refused, so that nobody limits a caller that he may give no rights. One that is being
-    deleted keeps its limits as long as our finalizer says that its rights may not be gone yet. ``suspend`` and
-    ``mode: Observe`` lift no limit, as rights stay with them.
+    Not of one that is certainly refused, so that nobody limits a caller that he may give no rights. One whose rights
+    end keeps its limits until Elasticsearch confirmed that they are gone, and so does one that is being deleted, as
+    long as it has our finalizer. One whose rights begin soon limits before: its limits take their time to reach the
+    gateway's pods. ``suspend`` and ``mode: Observe`` lift no limit, as rights stay with them.
     """
     refused = access.admission is Admission.REFUSED or access.verdict.revokes
+    begins = access.validity.is_near and access.consent.state is not ConsentState.MISSING
+    has_none = (refused or (access.is_over and not begins)) and not access.holds_rights
     is_gone = bool(access.deleted_at) and not access.has_finalizer
-    return not (refused or access.is_over or access.has_credential or is_gone)
+    return not (has_none or access.has_credential or is_gone)
 
 
 def may_write(access: Access) -> bool:

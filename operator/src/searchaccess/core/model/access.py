@@ -182,6 +182,8 @@ class Access:
     """Whether it has the approvals that policies require."""
     limits: DeclaredLimits = NO_LIMITS
     """What its caller may send through a gateway."""
+    holds_rights: bool = False
+    """Whether it may still have rights although it gets none: Elasticsearch did not confirm that they are gone."""
 
     @property
     def is_unreadable(self) -> bool:

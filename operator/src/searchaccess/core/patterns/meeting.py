@@ -5,6 +5,7 @@ answer is that they may meet. Which aliases an index will have cannot be known (
 """
 
 from bisect import bisect_left
+from collections import OrderedDict
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from functools import lru_cache
@@ -27,6 +28,7 @@ from searchaccess.core.patterns.lucene import PatternError
 from searchaccess.core.patterns.marks import is_mark
 from searchaccess.core.patterns.parsed import MAX_LENGTH, TooComplicatedError, find_name, parse_index_pattern
 from searchaccess.core.patterns.wildcards import is_name, is_prefix
+from searchaccess.core.work import Work, completed
 
 PAIRS_KEPT: Final = 1 << 15
 PATTERNS_KEPT: Final = 1 << 12
@@ -38,6 +40,8 @@ STEPS_OF_LISTS: Final = 20_000
 """Steps of the comparison of two lists: some 30 ms, the first time."""
 COST_OF_A_PAIR: Final = 10
 """Steps of the simplest comparison; a step takes a microsecond or two."""
+STEPS_OF_A_PATTERN: Final = 20
+"""Steps that take as long as to parse a pattern and to sort it in."""
 BACKING: Final = (".ds-", ".fs-")
 """Prefixes of a data stream's backing indices: those of its documents, and of its failures."""
 _BEGIN: Final = concat((char("."), chars([(ord("d"), ord("d")), (ord("f"), ord("f"))]), literal("s-")))
@@ -62,6 +66,14 @@ def can_meet(one: str, another: str) -> Answer:
     return _can_meet(*sorted((one, another)))
 
 
+def comparing(one: str, another: str) -> Work[Answer]:
+    """Find out what ``can_meet`` returns; what is remembered is no work."""
+    before = _can_meet.cache_info().misses
+    answer = can_meet(one, another)
+    yield answer.steps if _can_meet.cache_info().misses > before else 1
+    return answer
+
+
 @lru_cache(PAIRS_KEPT)
 def _can_meet(one: str, another: str) -> Answer:
     first, second = expression_of(one), expression_of(another)
@@ -76,7 +88,6 @@ def _can_meet(one: str, another: str) -> Answer:
     return Answer(yes=False, steps=steps)
 
 
-@lru_cache(PATTERNS_KEPT)
 def meet(one: tuple[str, ...], other: tuple[str, ...]) -> bool:
     """Return whether two lists can name the same index; also True if it takes too long to find out.
 
@@ -84,23 +95,54 @@ def meet(one: tuple[str, ...], other: tuple[str, ...]) -> bool:
         one: index names and patterns, as an entry has them.
         other: those of another entry.
     """
+    return completed(meeting(one, other))
+
+
+def meeting(one: tuple[str, ...], other: tuple[str, ...]) -> Work[bool]:
+    """Find out what ``meet`` returns, in parts."""
+    key = one, other
+    if key in _met:
+        _met.move_to_end(key)
+        return _met[key]
+    found = yield from _meeting(one, other)
+    _met[key] = found
+    if len(_met) > PATTERNS_KEPT:
+        _met.popitem(last=False)
+    return found
+
+
+_met: Final = OrderedDict[tuple[tuple[str, ...], tuple[str, ...]], bool]()
+"""What was found out last."""
+
+
+def _meeting(one: tuple[str, ...], other: tuple[str, ...]) -> Work[bool]:
     few, many = sorted((one, other), key=len)
-    known, steps = _sorted_by_prefix(many), STEPS_OF_LISTS
+    known, steps = (yield from _sorted_by_prefix(many)), STEPS_OF_LISTS
     for pattern in few:
         for candidate in () if is_mark(pattern) else known.near(pattern):
-            answer = can_meet(pattern, candidate)
+            answer = yield from comparing(pattern, candidate)
             steps -= answer.steps
             if answer.yes or steps < 0:
                 return True
+        yield 1
     return False
 
 
-@lru_cache(LISTS_KEPT)
-def _sorted_by_prefix(patterns: tuple[str, ...]) -> "Prefixes":
+_lists: Final = OrderedDict[tuple[str, ...], "Prefixes"]()
+
+
+def _sorted_by_prefix(patterns: tuple[str, ...]) -> Work["Prefixes"]:
+    if patterns in _lists:
+        _lists.move_to_end(patterns)
+        return _lists[patterns]
     found = Prefixes()
     for pattern in dict.fromkeys(patterns):
         if not is_mark(pattern):
             found.add(pattern)
+            yield STEPS_OF_A_PATTERN
+    _lists[patterns] = found
+    if len(_lists) > LISTS_KEPT:
+        _lists.popitem(last=False)
     return found
 
 

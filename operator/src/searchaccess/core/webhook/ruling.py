@@ -17,6 +17,7 @@ from searchaccess.core.policy.guardrails.ruling import MOST_REASONS
 from searchaccess.core.policy.timebox import not_in_force
 from searchaccess.core.webhook.narrowing import narrows
 from searchaccess.core.webhook.smells import smells
+from searchaccess.core.work import Work
 
 REFUSED: Final = frozenset(
     {
@@ -75,7 +76,7 @@ class Judged:
 
         Its time and its approval come without another admission, so that they count as come.
         """
-        access = replace(self.access, consent=NOT_NEEDED)
+        access = self.access if self.access.consent == NOT_NEEDED else replace(self.access, consent=NOT_NEEDED)
         waits = access.validity.term in {Term.NOT_YET, Term.OUTSIDE}
         return decide(replace(access, validity=ALWAYS) if waits else access, self.gate)
 
@@ -92,11 +93,11 @@ class Stored:
 
     outline: Access
     spec: Mapping[str, Any]
-    judged: Callable[[], Judged]
+    judged: Callable[[], Work[Judged]]
 
 
-def ruling_on(new: Judged, stored: Stored | None) -> Ruling:
-    """Decide whether a SearchAccess may be stored.
+def ruling_on(new: Judged, stored: Stored | None) -> Work[Ruling]:
+    """Decide, in parts, whether a SearchAccess may be stored.
 
     Args:
         new: as it would be.
@@ -113,7 +114,7 @@ def ruling_on(new: Judged, stored: Stored | None) -> Ruling:
         raise Undecided
     if decision.reason not in REFUSED:
         return Ruling(allowed=True, warnings=tuple(_warnings(access)))
-    if stored and not _is_worse(new, stored.judged()):
+    if stored and not (yield from _is_worse(new, (yield from stored.judged()))):
         return Ruling(allowed=True, warnings=(f"it was refused before, and still is: {decision.message}",))
     return Ruling(allowed=False, message=decision.message)
 
@@ -130,8 +131,8 @@ def _marks(access: Access) -> tuple[object, ...]:
     return access.labels, access.annotated, access.adopt
 
 
-def _is_worse(new: Judged, old: Judged) -> bool:
-    """Return whether an update violates what the SearchAccess did not violate before."""
+def _is_worse(new: Judged, old: Judged) -> Work[bool]:
+    """Find out whether an update violates what the SearchAccess did not violate before."""
     if new.decision.reason == old.decision.reason == Reason.INVALID_SPEC:
         # Nothing is granted until it is valid, but rights that it has would stay for longer if it ended later.
         was = old.access.time_box
@@ -140,7 +141,7 @@ def _is_worse(new: Judged, old: Judged) -> bool:
     if before and after <= before and not _has_more(new.access):
         return False
     is_comparable = new.decision.reason == old.decision.reason and new.decision.reason in _NARROWED
-    return not (is_comparable and narrows(new.access, old.access))
+    return not (is_comparable and (yield from narrows(new.access, old.access)))
 
 
 def _violations(judged: Judged) -> frozenset[tuple[str, str]]:

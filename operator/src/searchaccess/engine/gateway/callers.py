@@ -45,4 +45,4 @@ class Callers:
         return self._limits
 
     def _members(self, principal: str) -> list[Access]:
-        return [record.access for record in self._inventory.of_principal(self._cluster, principal)]
+        return self._inventory.who_limits(self._cluster, principal)

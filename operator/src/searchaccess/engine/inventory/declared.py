@@ -2,8 +2,11 @@
 
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 
 from searchaccess.api.searchcluster import PrincipalClaim
+from searchaccess.core.gateway.limits import takes_part
+from searchaccess.core.model.access import Access
 from searchaccess.engine.inventory.allowed import AllowedNamespaces
 from searchaccess.engine.inventory.indexes.callers import ChangedCallers
 from searchaccess.engine.inventory.indexes.principals import Index
@@ -36,6 +39,21 @@ class Declared:
     def of_principal(self, cluster: str, principal: str) -> list[AccessRecord]:
         """Return the SearchAccesses of a principal on a cluster."""
         return [self.accesses[uid] for uid in self._index.of_principal(cluster, principal) if uid in self.accesses]
+
+    def who_limits(self, cluster: str, principal: str) -> list[Access]:
+        """Return the SearchAccesses of a principal, for the limits of that caller.
+
+        One that gets no rights, and of which it was not found out whether it still has some, has what its status says.
+        """
+        found = list[Access]()
+        for record in self.of_principal(cluster, principal):
+            access = record.access
+            if not takes_part(access):
+                holds = self.callers.holding(cluster, principal, access.uid)
+                if record.status_summary.placed is not None if holds is None else holds:
+                    access = replace(access, holds_rights=True)
+            found.append(access)
+        return found
 
     def count_of(self, cluster: str, principal: str) -> int:
         """Return how many SearchAccesses a principal has on a cluster."""

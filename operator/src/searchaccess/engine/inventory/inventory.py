@@ -284,6 +284,7 @@ class Inventory(Judged):
         self._written.pop(uid, None)
         self.statuses.forget(uid)
         self.time_boxes.forget(uid)
+        self.policies.judgments.forget_all(uid)
         if known := self.accesses.pop(uid, None):
             self.note_verdict(known.access, None)
             self._index.remove(known.access)

@@ -10,6 +10,7 @@ from searchaccess.core.model.access import Access
 from searchaccess.core.model.admission import Admission
 from searchaccess.core.model.consent import NOT_NEEDED, Consent, ConsentState
 from searchaccess.core.model.labels import may_limit
+from searchaccess.core.model.verdict import PolicyVerdict
 from searchaccess.core.policy.consent.decision import (
     Around,
     Demand,
@@ -20,6 +21,7 @@ from searchaccess.core.policy.consent.decision import (
 )
 from searchaccess.core.policy.guardrails.aliases import Aliases, IndexNames
 from searchaccess.core.policy.namespaces import needs_labels
+from searchaccess.core.work import Work
 from searchaccess.engine.barrier import caught
 from searchaccess.engine.concurrency.chunks import Pace, in_chunks
 from searchaccess.engine.inventory.allowed import Labels, selects_by_labels
@@ -27,6 +29,7 @@ from searchaccess.engine.inventory.consent.approvals import Approvals
 from searchaccess.engine.inventory.declared import Declared
 from searchaccess.engine.inventory.former import FormerRights
 from searchaccess.engine.inventory.intake import PLACE
+from searchaccess.engine.inventory.judgments import UNFINISHED
 from searchaccess.engine.inventory.marks import Marks
 from searchaccess.engine.inventory.policies import Policies
 from searchaccess.engine.inventory.records import AccessRecord
@@ -122,15 +125,24 @@ class Judged(Declared):
         admission = self.namespaces.admission(access.cluster, access.namespace, read=read)
         return access if admission is access.admission else replace(access, admission=admission)
 
-    def _judged(self, access: Access) -> Access:
+    def _judged(self, access: Access, *, keeps: bool = False) -> Access:
+        """Return a SearchAccess with what is said of it now.
+
+        Args:
+            access: the SearchAccess.
+            keeps: whether the former verdict stays until another one is found.
+        """
         wanted = self._wanted(access)
         approvals = self.approvals.of(access.uid)
         ahead = given_ahead(access, wanted.demands, approvals) if approvals else []
         if ahead and self.approvals.suspect(access.uid, ahead):
-            self.relist.set()
+            if wanted.demands:
+                # Otherwise nothing depends on it now: the next regular list is soon enough.
+                self.relist.set()
             # What is suspected does not count.
             wanted = self._wanted(access)
-        judged = self._judged_by_policies(self.time_boxes.judge(self._consented(access, wanted)), wanted)
+        timed = self.time_boxes.judge(self._consented(access, wanted))
+        judged = self._judged_by_policies(timed, wanted, keeps=keeps)
         self.time_boxes.remind(access.uid, first_end(wanted.audited))
         return judged
 
@@ -165,33 +177,49 @@ class Judged(Declared):
                 caught(self._meter, access.cluster, PLACE, error)
         return access
 
-    def _judged_by_policies(self, access: Access, wanted: _Wanted | None = None, *, read: bool = True) -> Access:
+    def _judged_by_policies(self, access: Access, wanted: _Wanted | None = None, *, keeps: bool = False) -> Access:
         if access.fault and access.verdict.refused:
             # What could not be read may say anything: what was refused stays so.
             return access
+        labels, aliases, needs_one = self._beside(access)
+        if labels is None and self.policies.needs_labels:
+            self.namespaces.labels_wanted.set()
+        verdict = self.policies.judge(access, labels, aliases, wanted=needs_one)
+        if verdict is UNFINISHED and keeps:
+            return access
+        return self._with_verdict(access, verdict, wanted)
+
+    def _beside(self, access: Access) -> tuple[Mapping[str, str] | None, Aliases | None, bool]:
+        """Return what policies look at beside a SearchAccess.
+
+        These are the labels of its namespace, where aliases of its cluster lead, and whether that wants a policy.
+        """
         record = self.clusters.get(access.cluster)
         needs_one = record is not None and record.cluster.wants_policies
-        labels = self.namespaces.labels_of(access.namespace)
-        verdict = self.policies.judge(access, labels, self._aliases.get(access.cluster), wanted=needs_one)
+        return self.namespaces.labels_of(access.namespace), self._aliases.get(access.cluster), needs_one
+
+    def _with_verdict(self, access: Access, verdict: PolicyVerdict, wanted: _Wanted | None = None) -> Access:
         wanted = wanted or self._wanted(access)
         verdict = with_approvals(verdict, wanted.demands, wanted.consents) if wanted.demands else verdict
-        if read and labels is None and self.policies.needs_labels:
-            self.namespaces.labels_wanted.set()
         return access if verdict == access.verdict else replace(access, verdict=verdict)
 
     def decided(self, access: Access) -> Access:
         """Return a SearchAccess with what is known to be said of it now: by its SearchCluster, and by policies."""
         return self._judged(self._admitted(access))
 
-    def previewed(self, access: Access) -> Access:
-        """Return a SearchAccess that may never be stored, with what would be said of it now.
+    def previewing(self, access: Access) -> Work[Access]:
+        """Find out, in parts, what would be said now of a SearchAccess that may never be stored.
 
         It is not remembered. No labels are requested: anybody may name a namespace that does not exist.
         """
         if not access.created_at and self._clock:
             access = replace(access, created_at=self._clock.now())
-        consented = self._consented(self._admitted(access, read=False))
-        return self._judged_by_policies(self.time_boxes.compared(consented), read=False)
+        timed = self.time_boxes.compared(self._consented(self._admitted(access, read=False)))
+        if timed.fault and timed.verdict.refused:
+            return timed
+        labels, aliases, needs_one = self._beside(timed)
+        verdict = yield from self.policies.judging(timed, labels, aliases, wanted=needs_one)
+        return self._with_verdict(timed, verdict)
 
     def note_verdict(self, before: Access | None, after: Access | None) -> None:
         """Have SearchAccesses counted again if policies say another than before; None: there is none."""
@@ -237,15 +265,28 @@ class Judged(Declared):
         """Wait until rights of some SearchAccesses begin or end, and have these reconciled."""
         await self._judge_each(await self.time_boxes.due())
 
-    async def _judge_each(self, uids: Iterable[str]) -> None:
-        """Decide anew about SearchAccesses, and let other tasks run in between."""
+    async def _judge_each(self, uids: Iterable[str], *, keeps: bool = True) -> None:
+        """Decide anew about SearchAccesses, and let other tasks run in between.
+
+        Args:
+            uids: of the SearchAccesses.
+            keeps: whether what is known of one stays until a judgment of it that takes long is finished.
+        """
         pace = Pace()
         for uid in uids:
             if record := self.accesses.get(uid):
-                before = self.policies.effort
-                self._judge(record)
-                usual = _SCHEDULE if record.declared.time_box.schedule else 1
-                await pace.spent(usual + self.policies.effort - before)
+                self._judge(record, keeps=keeps)
+                if self.policies.judgments.allowance.is_low:
+                    await asyncio.sleep(0)
+                await pace.spent(_SCHEDULE if record.declared.time_box.schedule else 1)
+
+    async def finish_judgments(self) -> None:
+        """Continue the judgments that take long, until cancelled."""
+        await self.policies.judgments.run(self._judge_again)
+
+    def _judge_again(self, uid: str) -> None:
+        if record := self.accesses.get(uid):
+            self._judge(record)
 
     async def see_aliases(self, cluster: str, aliases: Aliases) -> None:
         """Take in where the aliases of a cluster lead, and judge the SearchAccesses anew whose names lead elsewhere."""
@@ -263,10 +304,10 @@ class Judged(Declared):
         """Forget where the aliases of a cluster lead: it is another one, or it is gone."""
         self._aliases.pop(cluster, None)
 
-    def _judge(self, record: AccessRecord) -> None:
+    def _judge(self, record: AccessRecord, *, keeps: bool = True) -> None:
         before = record.access
         try:
-            access = self._judged(before)
+            access = self._judged(before, keeps=keeps)
         except Exception as error:  # noqa: BLE001 - the barrier between one object and all others
             fault = caught(self._meter, before.cluster, PLACE, error).message
             access = self._despite_fault(replace(before, fault=fault))
@@ -303,4 +344,5 @@ class Judged(Declared):
         if cluster not in self._unjudged:
             return
         self._unjudged.discard(cluster)
-        await self._judge_each([record.declared.uid for record in self.of_cluster(cluster)])
+        # Until a policy is known to apply, it gets nothing: the SearchCluster is reconciled next.
+        await self._judge_each([record.declared.uid for record in self.of_cluster(cluster)], keeps=False)

@@ -2,17 +2,21 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
+from typing import Any, Final
 
 from searchaccess.core.model.access import Access, identified, subject_to_resolve
 from searchaccess.core.policy.decision import OPEN, Gate
+from searchaccess.core.work import Work
 from searchaccess.engine.inventory.intake import read_access
 from searchaccess.engine.inventory.inventory import Inventory
 from searchaccess.ports.meter import Meter
 
+_STEPS_OF_A_GRANT: Final = 100
+"""Steps that take as long as to read a usual grant."""
 
-def preview(inventory: Inventory, raw: Mapping[str, Any], meter: Meter) -> Access:
-    """Return a SearchAccess with what would be said of it. Changes nothing, and asks nobody.
+
+def preview(inventory: Inventory, raw: Mapping[str, Any], meter: Meter) -> Work[Access]:
+    """Find out what would be said of a SearchAccess. Changes nothing, and asks nobody.
 
     Args:
         inventory: the declared objects.
@@ -20,10 +24,11 @@ def preview(inventory: Inventory, raw: Mapping[str, Any], meter: Meter) -> Acces
         meter: counts internal errors, after which the result has a ``fault``.
     """
     access = read_access(raw, None, meter)
+    yield 1 + len(access.claims) * _STEPS_OF_A_GRANT
     claim = inventory.claim(access.cluster)
     subject = subject_to_resolve(access, claim)
     known = inventory.subjects.known(subject) if subject is not None else None
-    return inventory.previewed(identified(access, known, claim))
+    return (yield from inventory.previewing(identified(access, known, claim)))
 
 
 def open_gate(inventory: Inventory, cluster: str) -> Gate:

@@ -61,7 +61,8 @@ class TimeBoxes:
 
     def compared(self, access: Access) -> Access:
         """Return a SearchAccess with what its time box says now, without remembering it."""
-        return replace(access, validity=validity_at(access.bounded_box, self.now()))
+        validity = validity_at(access.bounded_box, self.now())
+        return access if validity == access.validity else replace(access, validity=validity)
 
     def request(self, uid: str) -> None:
         """Have a SearchAccess judged again: what decides about its end changed."""
@@ -102,14 +103,14 @@ class TimeBoxes:
             return known[1]
         validity = validity_at(box, now)
         self._known[uid] = box, validity
-        if validity.changes_at is not None:
-            self._put(validity.changes_at, uid)
+        if validity.due_at is not None:
+            self._put(validity.due_at, uid)
         self._changed.set()
         return validity
 
     def _put(self, at: float, uid: str) -> None:
         if len(self._queue) > 2 * (len(self._known) + len(self._reminders)) + _SPARE:
-            times = ((validity.changes_at, known) for known, (_, validity) in self._known.items())
+            times = ((validity.due_at, known) for known, (_, validity) in self._known.items())
             self._queue = [(time, known) for time, known in times if time is not None]
             self._queue += [(time, known) for known, time in self._reminders.items()]
             heapq.heapify(self._queue)
@@ -152,4 +153,4 @@ class TimeBoxes:
 
 
 def _is_due(validity: Validity, now: float) -> bool:
-    return validity.changes_at is not None and validity.changes_at <= now
+    return validity.due_at is not None and validity.due_at <= now

@@ -1,11 +1,12 @@
 """The members of principals' roles, and the decision about each, in one reconcile."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import IntEnum
 from typing import Any, Final
 
 from searchaccess.api.conditions.reasons import Reason
+from searchaccess.core.gateway.limits import takes_part
 from searchaccess.core.model.access import Access
 from searchaccess.core.model.canonical import RoleBody
 from searchaccess.core.policy.decision import AccessDecision, Do, Gate, decide
@@ -156,12 +157,23 @@ class Members:
             # It may not even have been read.
             return
         declared = {record.declared.uid for record in self.records(work.principal)}
+        self._note_holding(work, declared)
         if all(member.access.uid in declared for member in work.members):
             self.context.inventory.former.note(self.cluster, work.principal, ())
             return
         role = work.observed if work.failure is not None else work.role_change.after()
         owners = owners_of(self.context.operator, role) & self.context.inventory.accesses.keys()
         self.context.inventory.former.note(self.cluster, work.principal, owners - declared)
+
+    def _note_holding(self, work: Work, declared: Collection[str]) -> None:
+        """Record which SearchAccesses that get no rights still have some: until then they limit their caller."""
+        if not self.gate.gateway:
+            return
+        ending = [each.access for each in work.members if each.access.uid in declared and not takes_part(each.access)]
+        role = work.observed if work.failure is not None else work.role_change.after()
+        owners = owners_of(self.context.operator, role) if ending else set()
+        holding = {access.uid: access.uid in owners for access in ending}
+        self.context.inventory.callers.note_holding(self.cluster, work.principal, holding)
 
     def note_placed(self, work: Work) -> None:
         """Record who has what it declares, once a principal's role is written."""

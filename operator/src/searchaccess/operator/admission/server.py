@@ -7,7 +7,8 @@ import asyncio
 import json
 import ssl
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
+from functools import partial
 from typing import Any, Final
 
 import structlog
@@ -15,7 +16,9 @@ from aiohttp import web
 
 from searchaccess.core.webhook.review import MOST_VALUES, BadReview, Review, response_to, review_from
 from searchaccess.core.webhook.ruling import Ruling, Undecided
+from searchaccess.core.work import Work
 from searchaccess.engine.barrier import caught
+from searchaccess.engine.concurrency.allowance import Replaced, Unfinished
 from searchaccess.operator.admission.judge import Judge
 from searchaccess.operator.listening import BoundedServer, listening
 from searchaccess.ports.meter import Meter
@@ -75,6 +78,8 @@ class Admission:
         self._meter = meter
         self._turn = asyncio.Lock()
         """One is parsed and judged at a time, so that other tasks run in between."""
+        self._slow = asyncio.Lock()
+        """One is judged at a time of those that take more than one turn."""
         self._buffered = 0
         """Bytes of all requests that were read and not answered yet."""
         self.leaving = False
@@ -123,25 +128,56 @@ class Admission:
             raise _NoRuling("unreadable", 400, f"the request cannot be read ({type(error).__name__})") from None
 
     async def _rule_in_turn(self, body: bytearray, began: float) -> tuple[Review, Ruling]:
-        async with self._turn:
-            if asyncio.get_running_loop().time() - began > ANSWER_WITHIN:
-                raise _NoRuling("late", 503, _TOO_MANY)
-            if why := self._unready():
-                raise _NoRuling("unready", 503, why)
-            raw = _parsed(body)
-            # Each part may take a tenth of a second: Leases are renewed in between.
-            await asyncio.sleep(0)
-            try:
+        try:
+            async with self._turn:
+                self._check_time(began)
+                self._check_ready()
+                raw = _parsed(body)
+                # Each part may take a tenth of a second: Leases are renewed in between.
+                await asyncio.sleep(0)
                 review = review_from(raw)
                 await asyncio.sleep(0)
-                return review, self._judge.rule(review)
-            except BadReview as error:
-                raise _NoRuling("unreadable", 400, str(error)) from None
-            except Undecided:
-                raise _NoRuling("failed", 500, _INTERNAL) from None
-            except Exception as error:  # noqa: BLE001 - the barrier between one request and all others
-                caught(self._meter, "", "admission", error)
-                raise _NoRuling("failed", 500, _INTERNAL) from None
+                edition, work = self._judge.edition, self._judge.rule(review)
+                with suppress(Unfinished):
+                    return review, self._judge.allowance.advance(work)
+            return review, await self._rule_slowly(review, work, edition, began)
+        except BadReview as error:
+            raise _NoRuling("unreadable", 400, str(error)) from None
+        except Undecided:
+            raise _NoRuling("failed", 500, _INTERNAL) from None
+        except _NoRuling:
+            raise
+        except Exception as error:  # noqa: BLE001 - the barrier between one request and all others
+            caught(self._meter, "", "admission", error)
+            raise _NoRuling("failed", 500, _INTERNAL) from None
+
+    async def _rule_slowly(self, review: Review, work: Work[Ruling], edition: int, began: float) -> Ruling:
+        """Judge in as many turns as it takes, one of such requests at a time: what is quick is answered in between.
+
+        A ruling of before a policy changed does not count.
+        """
+        async with self._slow:
+            while True:
+                self._check_time(began)
+                with suppress(Replaced):
+                    counts = partial(self._counts, edition, began)
+                    return await self._judge.allowance.complete(work, counts)
+                edition, work = self._judge.edition, self._judge.rule(review)
+
+    def _check_ready(self) -> None:
+        if why := self._unready():
+            raise _NoRuling("unready", 503, why)
+
+    def _check_time(self, began: float) -> None:
+        if self._is_late(began):
+            raise _NoRuling("late", 503, _TOO_MANY)
+
+    def _counts(self, edition: int, began: float) -> bool:
+        return self._judge.edition == edition and not self._is_late(began)
+
+    def _is_late(self, began: float) -> bool:
+        """Return whether nobody waits for the answer any more."""
+        return asyncio.get_running_loop().time() - began > ANSWER_WITHIN
 
 
 def _parsed(body: bytearray) -> Any:

@@ -12,6 +12,9 @@ from searchaccess.api.times.durations import DURATION_PATTERN, seconds
 from searchaccess.api.times.moments import ENDS_BEFORE_IT_BEGINS, LAST, first_second, last_second, moment
 from searchaccess.core.model.timeboxes.windows import Schedule, schedule_in, window_at
 
+LEAD: Final = 300
+"""Seconds before rights begin in which what takes its time is made ready: limits reach pods in two minutes."""
+
 
 class Term(StrEnum):
     """Whether rights are in force."""
@@ -66,11 +69,19 @@ class Validity:
         term: whether rights are in force.
         changes_at: when that changes next, in seconds since the epoch; None: never.
         is_removable: whether the SearchAccess itself may be deleted.
+        is_near: whether rights are not in force yet, and begin within ``LEAD``.
     """
 
     term: Term
     changes_at: int | None = None
     is_removable: bool = False
+    is_near: bool = False
+
+    @property
+    def due_at(self) -> int | None:
+        """When it is to be compared with the clock again; None: never."""
+        waits = self.term in {Term.NOT_YET, Term.OUTSIDE} and not self.is_near
+        return self.changes_at - LEAD if waits and self.changes_at is not None else self.changes_at
 
 
 ALWAYS: Final = Validity(Term.IN_FORCE)
@@ -122,12 +133,16 @@ def validity_at(box: TimeBox, now: float) -> Validity:
         later = box.removed_at is not None and now < box.removed_at
         return Validity(Term.EXPIRED, box.removed_at if later else None, box.removed_at is not None and not later)
     if box.begins is not None and now < box.begins:
-        return Validity(Term.NOT_YET, box.begins)
+        opens = box.schedule is None or window_at(box.schedule, box.begins).is_open
+        return Validity(Term.NOT_YET, box.begins, is_near=opens and box.begins - now <= LEAD)
     if box.schedule is None:
         return Validity(Term.IN_FORCE, box.ends)
     window = window_at(box.schedule, int(now))
     changes = [time for time in (window.until, box.ends) if time is not None]
-    return Validity(Term.IN_FORCE if window.is_open else Term.OUTSIDE, min(changes, default=None))
+    at = min(changes, default=None)
+    if window.is_open:
+        return Validity(Term.IN_FORCE, at)
+    return Validity(Term.OUTSIDE, at, is_near=at is not None and at != box.ends and at - now <= LEAD)
 
 
 def is_during(box: TimeBox, other: TimeBox) -> bool:

@@ -149,13 +149,16 @@ def _may_approve(by: ApprovedBy, rule: ApprovalRule) -> bool:
 
 
 def given_ahead(access: Access, demands: Iterable[Demand], approvals: Iterable[Approval]) -> list[Approval]:
-    """Return the approvals of a later generation than the known one, by those who may approve it."""
+    """Return the approvals of a later generation than the known one, by those who may approve it.
+
+    Where no policy requires one, all: a later policy may say that any of their authors may approve.
+    """
     rules = [demand.rule for demand in demands]
     return [
         each
         for each in approvals
         if each.spec is not None and each.spec.generation > access.generation
-        if any(_may_approve(each.spec.approved_by, rule) for rule in rules)
+        if not rules or any(_may_approve(each.spec.approved_by, rule) for rule in rules)
     ]
 
 

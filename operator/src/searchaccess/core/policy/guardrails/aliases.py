@@ -67,7 +67,7 @@ class Aliases:
         """Return how many steps a comparison of what a pattern leads to takes."""
         return 1 + len(self._led(pattern)) // _NAMES_OF_A_STEP
 
-    def says(self, patterns: Iterable[str]) -> object:
+    def says(self, patterns: Iterable[str]) -> list[tuple[bool, Mapping[str, Led]]]:
         """Return what is known about patterns of grants, to be compared with what was known before."""
         return [(self.is_hidden(pattern), self._led(pattern)) for pattern in patterns]
 

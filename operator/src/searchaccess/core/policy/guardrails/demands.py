@@ -10,8 +10,8 @@ from searchaccess.api.times.durations import seconds
 from searchaccess.core.messages import some_of
 from searchaccess.core.model.claims import Claim
 from searchaccess.core.model.restrictions.fields import ALL, with_all_below
-from searchaccess.core.patterns.containment import contained, measured
-from searchaccess.core.patterns.meeting import meet
+from searchaccess.core.patterns.containment import contained, measuring
+from searchaccess.core.patterns.meeting import meeting
 from searchaccess.core.patterns.wildcards import matches
 from searchaccess.core.policy.guardrails.asked import (
     WHOLE_NAME,
@@ -26,7 +26,9 @@ from searchaccess.core.policy.guardrails.asked import (
 from searchaccess.core.policy.guardrails.budget import Budget, OutOfStepsError
 from searchaccess.core.policy.guardrails.callerlimits import unlimited
 from searchaccess.core.policy.guardrails.ends import too_late
+from searchaccess.core.policy.guardrails.reasons import Reasons
 from searchaccess.core.policy.guardrails.subjects import placed
+from searchaccess.core.work import Work
 
 _SIZES_KEPT: Final = 16
 """Of the last SearchAccesses: each policy asks for them, and there may be thousands of patterns."""
@@ -34,8 +36,8 @@ _STEPS_OF_FIELDS: Final = 500
 """Counted for each comparison of two lists of fields."""
 
 
-def unmet(require: Requirements, asked: Asked, whole: Budget) -> Iterator[str]:
-    """Yield which requirements a SearchAccess does not meet.
+def unmet(require: Requirements, asked: Asked, whole: Budget) -> Reasons:
+    """Yield which requirements a SearchAccess does not meet, see ``Reasons``.
 
     Args:
         require: the requirements.
@@ -47,7 +49,7 @@ def unmet(require: Requirements, asked: Asked, whole: Budget) -> Iterator[str]:
         yield from too_late(require.valid_until, asked.times)
 
 
-def unmet_terms(require: Requirements, terms: Terms, whole: Budget) -> Iterator[str]:
+def unmet_terms(require: Requirements, terms: Terms, whole: Budget) -> Reasons:
     """Yield which requirements a SearchAccess does not meet, without those of times.
 
     Args:
@@ -73,11 +75,11 @@ def unmet_terms(require: Requirements, terms: Terms, whole: Budget) -> Iterator[
         yield from unlimited(require.limits, terms.limits, has_credential=terms.has_credential)
 
 
-def _unrestricted(require: Requirements, shown: Shown, place: str, budget: Budget) -> Iterator[str]:
+def _unrestricted(require: Requirements, shown: Shown, place: str, budget: Budget) -> Reasons:
     try:
-        if require.fields and not _hides_some(shown, budget):
+        if require.fields and not (yield from _hides_some(shown, budget)):
             yield f"{place}: fields is required: list in fields.include the fields that may be read"
-        visible = _visible(require.hidden_fields or (), shown, budget)
+        visible = yield from _visible(require.hidden_fields or (), shown, budget)
     except OutOfStepsError:
         yield f"{place}: fields is too complicated to compare with what must be hidden: write names or wildcards"
         return
@@ -92,37 +94,43 @@ def _unlimited(require: Requirements, shown: Shown, place: str) -> Iterator[str]
         yield f"{place}: where may match every document: write a query on fields of the documents, without scripts"
 
 
-def _hides_some(shown: Shown, budget: Budget) -> bool:
-    """Return whether only some fields may be read; what takes too long to find out counts as all."""
+def _hides_some(shown: Shown, budget: Budget) -> Work[bool]:
+    """Find out whether only some fields may be read; what takes too long to find out counts as all."""
     if shown.exclude or shown.include == (ALL,):
         return bool(shown.exclude)
     budget.require()
-    verdict, steps = measured(ALL, shown.include)
+    verdict, steps = yield from measuring(ALL, shown.include)
     budget.spend(steps)
     return not (verdict.contained or verdict.undecided)
 
 
-def _visible(names: Sequence[FieldName], shown: Shown, budget: Budget) -> list[FieldName]:
-    """Return of which of some fields something can be read: of the field itself, or of what is below it."""
-    included = [name for name in names if not _is_excluded(name, shown, budget)]
-    if not included or not _may_meet(included, shown, budget):
+def _visible(names: Sequence[FieldName], shown: Shown, budget: Budget) -> Work[list[FieldName]]:
+    """Find out of which of some fields something can be read: of the field itself, or of what is below it."""
+    included, found = list[FieldName](), list[FieldName]()
+    for name in names:
+        if not (yield from _is_excluded(name, shown, budget)):
+            included.append(name)
+    if not included or not (yield from _may_meet(included, shown, budget)):
         return []
-    return [name for name in included if _may_meet([name], shown, budget)]
+    for name in included:
+        if (yield from _may_meet([name], shown, budget)):
+            found.append(name)
+    return found
 
 
-def _is_excluded(name: FieldName, shown: Shown, budget: Budget) -> bool:
+def _is_excluded(name: FieldName, shown: Shown, budget: Budget) -> Work[bool]:
     for each in with_all_below([name]):
         budget.require()
-        verdict, steps = measured(each, shown.exclude)
+        verdict, steps = yield from measuring(each, shown.exclude)
         budget.spend(steps)
         if not verdict.contained:
             return False
     return True
 
 
-def _may_meet(names: Sequence[FieldName], shown: Shown, budget: Budget) -> bool:
+def _may_meet(names: Sequence[FieldName], shown: Shown, budget: Budget) -> Work[bool]:
     budget.spend(1 if shown.include == (ALL,) else _STEPS_OF_FIELDS)
-    return meet(with_all_below(names), shown.include)
+    return (yield from meeting(with_all_below(names), shown.include))
 
 
 def exceeded(limits: Limits, asked: Asked) -> Iterator[str]:

@@ -1,6 +1,6 @@
 """Whether grants keep within what a policy allows and denies."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from itertools import chain
 from typing import Final
@@ -10,10 +10,11 @@ from searchaccess.api.searchaccesspolicy import SearchAccessPolicySpec
 from searchaccess.api.vocabulary.actions import Action
 from searchaccess.core.messages import some_of
 from searchaccess.core.model.claims import Claim
-from searchaccess.core.patterns.containment import measured
-from searchaccess.core.patterns.meeting import can_meet, meet
+from searchaccess.core.patterns.containment import measuring
+from searchaccess.core.patterns.meeting import comparing, meeting
 from searchaccess.core.policy.guardrails.aliases import Aliases
 from searchaccess.core.policy.guardrails.budget import Budget, OutOfStepsError
+from searchaccess.core.policy.guardrails.reasons import Reasons
 
 INCLUDES: Final[Mapping[Action, frozenset[Action]]] = {
     Action.WRITE: frozenset({Action.APPEND}),
@@ -63,8 +64,8 @@ def raw(privilege: str) -> str:
     return f"privilege {privilege}"
 
 
-def violations(claims: Iterable[Claim], bounds: Bounds, whole: Budget, aliases: Aliases | None = None) -> Iterator[str]:
-    """Yield why grants are refused.
+def violations(claims: Iterable[Claim], bounds: Bounds, whole: Budget, aliases: Aliases | None = None) -> Reasons:
+    """Yield why grants are refused, see ``Reasons``.
 
     Args:
         claims: what each of them asks for.
@@ -77,7 +78,7 @@ def violations(claims: Iterable[Claim], bounds: Bounds, whole: Budget, aliases: 
         for position, claim in enumerate(claims):
             place, accepted = f"grants[{position}]", True
             for reason in chain(_beyond(claim, place, bounds, budget), _meeting(claim, place, bounds, budget)):
-                accepted = False
+                accepted = accepted and not isinstance(reason, str)
                 yield reason
             if accepted and aliases is not None and not claim.clusters:
                 yield from _led_into(claim, place, bounds, aliases, budget)
@@ -85,15 +86,15 @@ def violations(claims: Iterable[Claim], bounds: Bounds, whole: Budget, aliases: 
         yield f"{place}: its patterns and those before it are {_TOO_COMPLICATED}"
 
 
-def _meeting(claim: Claim, place: str, bounds: Bounds, budget: Budget) -> Iterator[str]:
+def _meeting(claim: Claim, place: str, bounds: Bounds, budget: Budget) -> Reasons:
     """Yield which of the indices are denied."""
     denied = [(other, what) for other, actions in bounds.denied if (what := _denied(claim, actions))]
     budget.spend(1 + len(denied) * len(claim.indices))
-    if not denied or not meet(claim.indices, tuple(dict.fromkeys(other for other, _ in denied))):
+    if not denied or not (yield from meeting(claim.indices, tuple(dict.fromkeys(other for other, _ in denied)))):
         return
     for pattern in claim.indices:
         for other, what in denied:
-            answer = can_meet(pattern, other)
+            answer = yield from comparing(pattern, other)
             budget.spend(answer.steps)
             if answer.yes:
                 yield (
@@ -103,11 +104,13 @@ def _meeting(claim: Claim, place: str, bounds: Bounds, budget: Budget) -> Iterat
                 break
 
 
-def _led_into(claim: Claim, place: str, bounds: Bounds, aliases: Aliases, budget: Budget) -> Iterator[str]:
+def _led_into(claim: Claim, place: str, bounds: Bounds, aliases: Aliases, budget: Budget) -> Reasons:
     """Yield which aliases lead to indices that are denied."""
     denied = [(other, what) for other, actions in bounds.denied if (what := _denied(claim, actions))]
     for pattern in claim.indices if denied else ():
-        budget.spend(len(denied) * aliases.cost(pattern))
+        cost = len(denied) * aliases.cost(pattern)
+        budget.spend(cost)
+        yield cost
         for other, what in denied:
             if led := aliases.led_into(pattern, other):
                 by = f"{led.name} leads to {led.index}, which {other} matches"
@@ -115,7 +118,7 @@ def _led_into(claim: Claim, place: str, bounds: Bounds, aliases: Aliases, budget
                 break
 
 
-def _beyond(claim: Claim, place: str, bounds: Bounds, budget: Budget) -> Iterator[str]:
+def _beyond(claim: Claim, place: str, bounds: Bounds, budget: Budget) -> Reasons:
     """Yield what is not allowed."""
     if bounds.allowed is None:
         return
@@ -127,7 +130,7 @@ def _beyond(claim: Claim, place: str, bounds: Bounds, budget: Budget) -> Iterato
             continue
         for pattern in claim.indices:
             budget.require()
-            verdict, steps = measured(pattern, allowed)
+            verdict, steps = yield from measuring(pattern, allowed)
             budget.spend(steps)
             if verdict.undecided:
                 yield f"{place}: {pattern} is {_TOO_COMPLICATED}"

@@ -10,6 +10,7 @@ from searchaccess.core.policy.guardrails.joint.panel import Panel
 from searchaccess.core.policy.guardrails.joint.remembered import weight_of
 from searchaccess.core.policy.guardrails.policy import Policy
 from searchaccess.core.policy.guardrails.ruling import Ruling, Said
+from searchaccess.core.work import Work
 
 _PANELS_KEPT: Final = 2_000
 _SAID_KEPT: Final = 100_000
@@ -25,6 +26,8 @@ class Memory:
         self._rulings: dict[str, Ruling] = {}
         """By uid."""
         self._panels: dict[tuple[Ruling, ...], Panel] = {}
+        self._making: dict[tuple[Ruling, ...], Work[Panel]] = {}
+        """Those that are not finished."""
         self._said: dict[Asked, dict[tuple[Ruling, bool], Said]] = {}
         """What single policies said, with whether it was known where aliases lead."""
         self._pairs = 0
@@ -45,6 +48,7 @@ class Memory:
         self._rulings = {each.policy.uid: each for each in found}
         current = set(found)
         self._panels = {rulings: panel for rulings, panel in self._panels.items() if current.issuperset(rulings)}
+        self._making = {rulings: work for rulings, work in self._making.items() if current.issuperset(rulings)}
         return found
 
     def _ruling_of(self, policy: Policy) -> Ruling:
@@ -52,18 +56,30 @@ class Memory:
         same = known and (known.policy.name, known.policy.invalid) == (policy.name, policy.invalid)
         return known if known and same and known.policy.spec == policy.spec else Ruling(policy)
 
-    def panel_of(self, rulings: tuple[Ruling, ...]) -> Panel:
-        """Return some policies as they are asked at once."""
-        if rulings not in self._panels:
-            if len(self._panels) >= _PANELS_KEPT:
-                self._panels.clear()
-            self._panels[rulings] = Panel(rulings)
-        return self._panels[rulings]
+    def panel_of(self, rulings: tuple[Ruling, ...]) -> Work[Panel]:
+        """Make some policies ready to be asked at once; all who need the same continue the same work."""
+        while (panel := self._panels.get(rulings)) is None:
+            work = self._making.get(rulings)
+            if work is None:
+                work = self._making[rulings] = Panel.of(rulings)
+            try:
+                yield next(work)
+            except StopIteration as end:
+                if len(self._panels) >= _PANELS_KEPT:
+                    self._panels.clear()
+                self._panels[rulings] = end.value
+                self._making.pop(rulings, None)
+            except BaseException:
+                self._making.pop(rulings, None)
+                raise
+        return panel
 
-    def said_of(self, asked: Asked, aliases: Aliases | None) -> MutableMapping[tuple[Ruling, bool], Said] | None:
-        """Return what single policies said of a SearchAccess; None: it also depends on where aliases lead."""
-        if aliases and any(aliases.leads(pattern) for claim in asked.claims for pattern in claim.indices):
-            return None
+    def said_of(self, asked: Asked, aliases: Aliases | None) -> Work[MutableMapping[tuple[Ruling, bool], Said] | None]:
+        """Find out what single policies said of a SearchAccess; None: it also depends on where aliases lead."""
+        for pattern in (pattern for claim in asked.claims for pattern in claim.indices) if aliases else ():
+            if aliases and aliases.leads(pattern):
+                return None
+            yield 1
         if self._pairs >= _SAID_KEPT:
             self._said.clear()
             self._pairs = 0
@@ -73,9 +89,10 @@ class Memory:
             self._pairs += weight_of((*named, asked.terms, asked.extent))
         return self._said[asked]
 
-    def ask(self, ruling: Ruling, asked: Asked, aliases: Aliases | None, budget: Budget) -> Said:
-        """Return what a single policy says, see ``Ruling.said``."""
-        said = ruling.said(asked, budget, aliases)
+    def ask(self, ruling: Ruling, asked: Asked, aliases: Aliases | None, budget: Budget) -> Work[Said]:
+        """Find out what a single policy says, see ``Ruling.said``."""
+        said = yield from ruling.said(asked, budget, aliases)
+        yield _STEPS_OF_ASKING
         self.asked += 1
         self.effort += _STEPS_OF_ASKING + said.steps
         return said
@@ -87,8 +104,8 @@ class Memory:
         aliases: Aliases | None,
         budget: Budget,
         known: MutableMapping[tuple[Ruling, bool], Said] | None,
-    ) -> Said:
-        """Return the same as ``ask``, or what it said before.
+    ) -> Work[Said]:
+        """Find out the same as ``ask``, or what it said before.
 
         Args:
             ruling: the policy.
@@ -100,7 +117,7 @@ class Memory:
         key = ruling, aliases is None
         if known is not None and key in known:
             return known[key]
-        said = self.ask(ruling, asked, aliases, budget)
+        said = yield from self.ask(ruling, asked, aliases, budget)
         if known is not None and not budget.is_over:
             known[key] = said
             self._pairs += 1

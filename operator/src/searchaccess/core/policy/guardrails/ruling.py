@@ -1,9 +1,7 @@
 """What one SearchAccessPolicy says of a SearchAccess that it applies to."""
 
-from collections.abc import Iterator
 from datetime import datetime
 from functools import lru_cache
-from itertools import islice
 from typing import Final, NamedTuple
 
 from searchaccess.api.searchaccesspolicy import PolicyException, SearchAccessPolicySpec
@@ -17,7 +15,9 @@ from searchaccess.core.policy.guardrails.ends import end_of
 from searchaccess.core.policy.guardrails.grants import Bounds, bounds_of, violations
 from searchaccess.core.policy.guardrails.joint.remembered import Remembered
 from searchaccess.core.policy.guardrails.policy import Policy
+from searchaccess.core.policy.guardrails.reasons import Reasons
 from searchaccess.core.policy.guardrails.subjects import Who, matches_any
+from searchaccess.core.work import Work
 
 MOST_REASONS: Final = 5
 """Of one policy: more would not be read."""
@@ -58,8 +58,8 @@ class Ruling:
         named = (each for each in self._exceptions if (each.namespace, each.name) == (access.namespace, access.name))
         return next((each for each in named if (end := end_of(each)) is not None and now < end), None)
 
-    def said(self, asked: Asked, whole: Budget, aliases: Aliases | None) -> Said:
-        """Return what it says of a SearchAccess that has no exception.
+    def said(self, asked: Asked, whole: Budget, aliases: Aliases | None) -> Work[Said]:
+        """Find out what it says of a SearchAccess that has no exception.
 
         Args:
             asked: what it asks for.
@@ -72,7 +72,14 @@ class Ruling:
             return Said(PolicyOutcome(policy.name, Outcome.DENIED, (reason,), keeps=policy.keeps), waits=False, steps=0)
         waits = _waits_for_account(policy.spec, asked.who)
         # No more are looked for than are shown: each may take long to find.
-        found = list(islice(self._violations(policy.spec, asked, whole, aliases, waits=waits), MOST_REASONS + 1))
+        found = list[str]()
+        for each in self._violations(policy.spec, asked, whole, aliases, waits=waits):
+            if isinstance(each, int):
+                yield each
+                continue
+            found.append(each)
+            if len(found) > MOST_REASONS:
+                break
         steps = whole.spent - before
         if not found:
             return Said(accepted_by(policy.name), waits, steps)
@@ -82,7 +89,7 @@ class Ruling:
 
     def _violations(
         self, spec: SearchAccessPolicySpec, asked: Asked, whole: Budget, aliases: Aliases | None, *, waits: bool
-    ) -> Iterator[str]:
+    ) -> Reasons:
         if spec.subjects is not None and not waits and not matches_any(spec.subjects, asked.who, unknown=False):
             yield _SUBJECT
         yield from violations(asked.claims, self._bounds[asked.who.namespace], whole, aliases)

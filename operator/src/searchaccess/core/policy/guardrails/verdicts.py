@@ -1,25 +1,27 @@
 """What all SearchAccessPolicies say of a SearchAccess: each that applies must accept it."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Hashable, Iterable, Mapping
 from datetime import datetime
 from typing import Final, NamedTuple
 
 from searchaccess.api.policies.approval import ApprovalRule
 from searchaccess.core.model.access import Access
+from searchaccess.core.model.admission import Admission
 from searchaccess.core.model.verdict import ACCEPTED, Outcome, PolicyOutcome, PolicyVerdict
 from searchaccess.core.policy.consent.decision import Demand
 from searchaccess.core.policy.guardrails.aliases import Aliases
-from searchaccess.core.policy.guardrails.applies import may_apply_in
+from searchaccess.core.policy.guardrails.applies import Looks, applies, may_apply_in
 from searchaccess.core.policy.guardrails.asked import Asked, asked_of
 from searchaccess.core.policy.guardrails.budget import Budget, are_enough
 from searchaccess.core.policy.guardrails.ends import end_of
 from searchaccess.core.policy.guardrails.joint.panel import Panel
-from searchaccess.core.policy.guardrails.joint.remembered import Remembered
+from searchaccess.core.policy.guardrails.joint.remembered import RememberedWork
 from searchaccess.core.policy.guardrails.joint.sets import each_of
 from searchaccess.core.policy.guardrails.memory import Memory
 from searchaccess.core.policy.guardrails.policy import Policy
 from searchaccess.core.policy.guardrails.ruling import Said, exceptions, exempted
-from searchaccess.core.policy.guardrails.subjects import who_of
+from searchaccess.core.policy.guardrails.subjects import Who, who_of
+from searchaccess.core.work import Work, completed
 
 _PLACES_KEPT: Final = 10_000
 _INVALID: Final = "the spec is invalid: no policy can accept it"
@@ -51,7 +53,7 @@ class Guardrails:
         self._policies = tuple(sorted(policies or (), key=lambda policy: policy.name))
         self._memory = memory or Memory()
         self._rulings = self._memory.rulings_of(self._policies)
-        self._possible = Remembered[tuple[str, str], Panel](self._panel_in, _PLACES_KEPT)
+        self._possible = RememberedWork[tuple[str, str], Panel](self._panel_in, _PLACES_KEPT)
         """By namespace and cluster, the policies that may apply there."""
         self.needs_approvals = any(_approval(policy) for policy in self._policies)
         """Whether any policy requires an approval."""
@@ -85,15 +87,53 @@ class Guardrails:
             wanted: whether its SearchCluster refuses what no policy applies to.
             plainly: ask one policy after the other; the answer is the same.
         """
+        return completed(self.judging(access, labels, now, aliases=aliases, wanted=wanted, plainly=plainly))
+
+    def question(
+        self,
+        access: Access,
+        labels: Mapping[str, str] | None,
+        now: datetime,
+        *,
+        aliases: Aliases | None = None,
+        wanted: bool = False,
+    ) -> Hashable:
+        """Return all that an answer of ``judge`` depends on: it is the same as long as this is."""
+        rulings = tuple(each for each in self._rulings if may_apply_in(each.policy, access.namespace, access.cluster))
+        led = aliases.says(access.share.local_indices) if aliases is not None else None
+        return (
+            self._known,
+            rulings,
+            tuple(each.policy.name for each in rulings if each.exception(access, now)),
+            asked_of(access),
+            access.name,
+            access.labels,
+            None if labels is None else tuple(sorted(labels.items())),
+            (access.invalid, access.fault) if access.is_unreadable else (),
+            None if led is None else tuple((hidden, tuple(behind.items())) for hidden, behind in led),
+            wanted,
+        )
+
+    def judging(
+        self,
+        access: Access,
+        labels: Mapping[str, str] | None,
+        now: datetime,
+        *,
+        aliases: Aliases | None = None,
+        wanted: bool = False,
+        plainly: bool = False,
+    ) -> Work[PolicyVerdict]:
+        """Decide about a SearchAccess, in parts, see ``judge``."""
         if not self._known:
             return PolicyVerdict(unknown=_UNREAD)
-        panel, asked = self._possible[access.namespace, access.cluster], asked_of(access)
+        panel, asked = (yield from self._panel(access)), asked_of(access)
         applying = panel.applying(access.namespace, panel.situation(asked.who, access.labels, labels))
         unlabelled = applying.unknown if wanted else applying.unknown & ~panel.auditing
         if access.is_unreadable and applying.certain:
             return PolicyVerdict(unknown=_INVALID if access.invalid else access.fault)
         decide = self._plainly if plainly else self._jointly
-        outcomes, waiting = decide(panel, applying.certain, access, asked, now, aliases)
+        outcomes, waiting = yield from decide(panel, applying.certain, access, asked, now, aliases)
         unknown = ""
         if unlabelled > waiting:
             unknown = f"the labels of the namespace {access.namespace} are not known"
@@ -113,42 +153,52 @@ class Guardrails:
         """Return which policies that apply for certain to a SearchAccess require an approval; what, see ``judge``."""
         if not self.needs_approvals:
             return ()
-        panel = self._possible[access.namespace, access.cluster]
-        applying = panel.applying(access.namespace, panel.situation(who_of(access), access.labels, labels))
+        place, who = (access.namespace, access.cluster), who_of(access)
+        if panel := self._possible.get(place):
+            certain = panel.applying(access.namespace, panel.situation(who, access.labels, labels)).certain
+            requiring = (panel.rulings[at] for at in each_of(certain))
+        else:
+            # To make a panel would take long. Few policies require an approval.
+            rulings = (each for each in self._rulings if _approval(each.policy))
+            requiring = (each for each in rulings if _applies_alone(each.policy, access, who, labels))
         return tuple(
-            Demand(policy.name, rule, policy.audits)
-            for ruling in (panel.rulings[at] for at in each_of(applying.certain))
-            if (rule := _approval(policy := ruling.policy)) and not ruling.exception(access, now)
+            Demand(ruling.policy.name, rule, ruling.policy.audits)
+            for ruling in requiring
+            if (rule := _approval(ruling.policy)) and not ruling.exception(access, now)
         )
+
+    def _panel(self, access: Access) -> Work[Panel]:
+        place = access.namespace, access.cluster
+        return self._possible.get(place) or (yield from self._possible.find(place))
 
     def _jointly(
         self, panel: Panel, applying: int, access: Access, asked: Asked, now: datetime, aliases: Aliases | None
-    ) -> _Found:
+    ) -> Work[_Found]:
         """Ask all policies at once, and those that do not accept for certain one by one."""
-        certain, steps = panel.accepting(asked, access.name, aliases)
+        certain, steps = yield from panel.accepting(asked, access.name, aliases)
         accepted = panel.accepted(applying)
         left = applying & ~certain
         if not left and are_enough(0, steps):
             return _Found(accepted)
         outcomes, waiting, budget = list(accepted), 0, Budget(joint=True)
-        known = self._memory.said_of(asked, aliases)
+        known = yield from self._memory.said_of(asked, aliases)
         for at in each_of(left):
             ruling = panel.rulings[at]
             if exempt := ruling.exception(access, now):
                 said = exempted(ruling.policy, exempt)
             else:
-                said = self._memory.ask_once(ruling, asked, aliases, budget, known)
+                said = yield from self._memory.ask_once(ruling, asked, aliases, budget, known)
             outcomes[(applying & ((1 << at) - 1)).bit_count()] = said.outcome
             waiting |= _is_waiting(said, panel.policies[at]) << at
             steps += said.steps
             if budget.is_over or not are_enough(0, steps):
                 # Together they may take more steps than there are: then it matters which comes first.
-                return self._plainly(panel, applying, access, asked, now, aliases)
+                return (yield from self._plainly(panel, applying, access, asked, now, aliases))
         return _Found(tuple(outcomes), waiting)
 
     def _plainly(
         self, panel: Panel, applying: int, access: Access, asked: Asked, now: datetime, aliases: Aliases | None
-    ) -> _Found:
+    ) -> Work[_Found]:
         """Ask one policy after the other: all comparisons together have a number of steps."""
         outcomes, waiting = list[PolicyOutcome](), 0
         # What only reports takes nothing from what decides.
@@ -159,14 +209,22 @@ class Guardrails:
             if exempt := ruling.exception(access, now):
                 outcomes.append(exempted(policy, exempt).outcome)
                 continue
-            said = self._memory.ask(ruling, asked, aliases, audited if policy.audits else enforced)
+            said = yield from self._memory.ask(ruling, asked, aliases, audited if policy.audits else enforced)
             waiting |= _is_waiting(said, policy) << at
             outcomes.append(said.outcome)
         return _Found(tuple(outcomes), waiting)
 
-    def _panel_in(self, place: tuple[str, str]) -> Panel:
-        """Return the policies that may apply in a namespace and cluster: most do not."""
+    def _panel_in(self, place: tuple[str, str]) -> Work[Panel]:
+        """Give the policies that may apply in a namespace and cluster: most do not."""
         return self._memory.panel_of(tuple(each for each in self._rulings if may_apply_in(each.policy, *place)))
+
+
+def _applies_alone(policy: Policy, access: Access, who: Who, labels: Mapping[str, str] | None) -> bool:
+    """Return whether a policy applies for certain, without those beside it."""
+    if not may_apply_in(policy, access.namespace, access.cluster):
+        return False
+    situation = Looks((policy,)).situation(who, access.labels, labels)
+    return applies(policy, access.namespace, situation) is Admission.ALLOWED
 
 
 def _is_waiting(said: Said, policy: Policy) -> bool:

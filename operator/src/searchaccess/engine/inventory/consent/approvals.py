@@ -75,6 +75,11 @@ class Approvals:
             approval, generation = self._newest.get(uid), generations(access_uid)
             if approval and approval.spec and generation is not None and generation < approval.spec.generation:
                 self._recall(access_uid, [uid])
+                log.warning(
+                    "an approval was given in advance and never counts",
+                    approval=approval.name,
+                    access=approval.spec.name,
+                )
             self._changed(access_uid)
 
     def recall_from(self, access_uid: str, status_json: str) -> None:

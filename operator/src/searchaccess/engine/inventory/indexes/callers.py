@@ -6,6 +6,29 @@ class ChangedCallers:
 
     def __init__(self) -> None:
         self._changed: dict[str, set[str]] = {}
+        self._holding: dict[tuple[str, str], dict[str, bool]] = {}
+        """By SearchCluster and principal: of SearchAccesses that get no rights, whether they still have some."""
+
+    def note_holding(self, cluster: str, principal: str, holding: dict[str, bool]) -> None:
+        """Record what a reconcile of a principal's role found.
+
+        Args:
+            cluster: the name of the SearchCluster.
+            principal: the principal.
+            holding: by uid, of the SearchAccesses that get no rights, whether they still have some in its role.
+        """
+        key = cluster, principal
+        if self._holding.get(key, {}) == holding:
+            return
+        if holding:
+            self._holding[key] = holding
+        else:
+            del self._holding[key]
+        self.note(cluster, principal)
+
+    def holding(self, cluster: str, principal: str, uid: str) -> bool | None:
+        """Return whether a SearchAccess that gets no rights still has some; None: that was not found out."""
+        return self._holding.get((cluster, principal), {}).get(uid)
 
     def note(self, cluster: str, principal: str) -> None:
         """Note that the SearchAccesses of a principal may have changed."""

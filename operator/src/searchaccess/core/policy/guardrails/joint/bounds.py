@@ -2,18 +2,23 @@
 
 from collections import defaultdict
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from searchaccess.api.policies.match import NAMESPACE
 from searchaccess.api.vocabulary.actions import Action
 from searchaccess.core.model.claims import Claim
 from searchaccess.core.patterns.marks import is_mark
+from searchaccess.core.patterns.meeting import STEPS_OF_A_PATTERN
 from searchaccess.core.policy.guardrails.aliases import Aliases
 from searchaccess.core.policy.guardrails.asked import WHOLE_NAME, literal_prefix
 from searchaccess.core.policy.guardrails.budget import JOINT_STEPS, are_enough
 from searchaccess.core.policy.guardrails.grants import Bounds
 from searchaccess.core.policy.guardrails.joint.indices import Actions, Asking, Indices, Pattern
-from searchaccess.core.policy.guardrails.joint.remembered import Remembered
+from searchaccess.core.policy.guardrails.joint.remembered import Remembered, RememberedWork
+from searchaccess.core.work import Work
+
+_STEPS_OF_A_LOOK: Final = 5
+"""Steps that take as long as to look up who allows a pattern."""
 
 
 class Accepted(NamedTuple):
@@ -45,12 +50,19 @@ class _Answer(NamedTuple):
 
 
 class JointBounds:
-    """What many policies allow and deny.
+    """What many policies allow and deny: ``of`` makes it.
 
     Args:
         bounds: of each policy, its bit, and what it allows and denies; patterns have ``{namespace}`` as it is written.
         kept: how many answers of each kind are remembered.
     """
+
+    @classmethod
+    def of(cls, bounds: Sequence[tuple[int, Bounds]], kept: int) -> Work["JointBounds"]:
+        """Make it, in parts: policies may have thousands of patterns."""
+        made = cls(bounds, kept)
+        yield from made._fill(bounds)
+        return made
 
     def __init__(self, bounds: Sequence[tuple[int, Bounds]], kept: int) -> None:
         self._number = len(bounds)
@@ -59,26 +71,38 @@ class JointBounds:
         self._denying = sum(bit for bit, each in bounds if each.denied)
         numbers = [len(each.denied) for _, each in bounds]
         self._most_denied, self._all_denied = max(numbers, default=0), sum(numbers)
+        self._placed_allowed: dict[tuple[str, str], int] = {}
+        self._placed_denied: dict[tuple[str, Actions], int] = {}
+        self._everywhere = Indices()
+        self._here = RememberedWork[str, Indices](self._placed, kept)
+        self._asking = Remembered[tuple[tuple[Action, ...], tuple[str, ...]], Asking](lambda key: Asking(*key), kept)
+        self._answers = RememberedWork[tuple[str, str, Asking], _Answer](self._answer, kept)
+
+    def _fill(self, bounds: Sequence[tuple[int, Bounds]]) -> Work[None]:
         allowed, denied = defaultdict[tuple[str, str], int](int), defaultdict[tuple[str, Actions], int](int)
         for bit, each in bounds:
             for name, patterns in (each.allowed or {}).items():
                 for pattern in patterns:
                     allowed[name, pattern] |= bit
+                yield len(patterns)
             for pattern, actions in each.denied:
                 denied[pattern, actions] |= bit
-        self._placed_allowed = {key: found for key, found in allowed.items() if NAMESPACE in key[1]}
-        self._placed_denied = {key: found for key, found in denied.items() if NAMESPACE in key[0]}
-        self._everywhere = Indices()
-        for (name, pattern), found in allowed.items() - self._placed_allowed.items():
-            self._everywhere.allowed[name].add(pattern, found)
-        for (pattern, actions), found in denied.items() - self._placed_denied.items():
-            self._everywhere.denied.add(pattern, actions, found)
-        self._here = Remembered[str, Indices](self._placed, kept)
-        self._asking = Remembered[tuple[tuple[Action, ...], tuple[str, ...]], Asking](lambda key: Asking(*key), kept)
-        self._answers = Remembered[tuple[str, str, Asking], _Answer](self._answer, kept)
+            yield len(each.denied)
+        for (name, pattern), found in allowed.items():
+            if NAMESPACE in pattern:
+                self._placed_allowed[name, pattern] = found
+            else:
+                self._everywhere.allowed[name].add(pattern, found)
+            yield 1
+        for (pattern, actions), found in denied.items():
+            if NAMESPACE in pattern:
+                self._placed_denied[pattern, actions] = found
+            else:
+                self._everywhere.denied.add(pattern, actions, found)
+            yield STEPS_OF_A_PATTERN
 
-    def accepting(self, namespace: str, claims: Sequence[Claim], aliases: Aliases | None) -> Accepted:
-        """Return which policies accept all indices of some grants for certain.
+    def accepting(self, namespace: str, claims: Sequence[Claim], aliases: Aliases | None) -> Work[Accepted]:
+        """Find out which policies accept all indices of some grants for certain.
 
         Args:
             namespace: of the SearchAccess.
@@ -93,49 +117,60 @@ class JointBounds:
                 return Accepted(0, 0, 0)
             asking, led = keys[claim.actions, claim.privileges], 0
             for pattern in claim.indices:
-                policies, steps, prefix = answers[namespace, pattern, asking]
+                key = namespace, pattern, asking
+                policies, steps, prefix = answers.get(key) or (yield from answers.find(key))
                 found &= policies
                 meeting += steps
                 if meeting > JOINT_STEPS:
                     return Accepted(0, 0, 0)
                 shortest = min(shortest, prefix)
             if aliases is not None and self._denying and not claim.clusters:
-                led = sum([aliases.cost(pattern) for pattern in claim.indices])
-                found &= ~self._led_into(namespace, claim, asking, aliases, found)
+                for pattern in claim.indices:
+                    cost = aliases.cost(pattern)
+                    led += cost
+                    yield cost
+                found &= ~(yield from self._led_into(namespace, claim, asking, aliases, found))
             named, compared = len(claim.indices) * len(asking.names), len(claim.indices) + led
             one += 1 + named + self._most_denied * compared
             together += self._number * (1 + named) + self._all_denied * compared
         return Accepted(found if are_enough(one, together) else 0, together, shortest)
 
-    def _answer(self, key: tuple[str, str, Asking]) -> _Answer:
+    def _answer(self, key: tuple[str, str, Asking]) -> Work[_Answer]:
         namespace, text, asking = key
         prefix = literal_prefix(text)
         if is_mark(text):
             return _Answer(0, 0, prefix)
-        pattern, here, found, steps = Pattern(text), self._here[namespace], self._all, 0
+        here = yield from self._here.find(namespace)
+        pattern, found, steps = Pattern(text), self._all, 0
+        yield STEPS_OF_A_PATTERN
         for name in asking.names:
+            yield _STEPS_OF_A_LOOK
             allowing = self._unbounded | here.allowing(name, pattern, found & ~self._unbounded)
             allowing |= self._everywhere.allowing(name, pattern, found & ~allowing)
             found &= allowing
         for indices in (self._everywhere, here):
             met, taken = indices.denied.met(text, asking, found)
+            yield taken
             found, steps = found & ~met, steps + taken
         return _Answer(found, steps, prefix)
 
-    def _led_into(self, namespace: str, claim: Claim, asking: Asking, aliases: Aliases, policies: int) -> int:
-        """Return which of some policies deny what aliases lead to that a grant names."""
-        found = 0
+    def _led_into(self, namespace: str, claim: Claim, asking: Asking, aliases: Aliases, policies: int) -> Work[int]:
+        """Find out which of some policies deny what aliases lead to that a grant names."""
+        found, here = 0, (yield from self._here.find(namespace))
         for pattern in claim.indices:
             if aliases.leads(pattern):
-                for indices in (self._everywhere, self._here[namespace]):
+                for indices in (self._everywhere, here):
                     found |= indices.denied.led_into(pattern, asking, policies & ~found, aliases)
+                    yield aliases.cost(pattern) * indices.denied.number
         return found
 
-    def _placed(self, namespace: str) -> Indices:
+    def _placed(self, namespace: str) -> Work[Indices]:
         """Return what policies allow and deny by the name of a namespace."""
         indices = Indices()
         for (name, pattern), found in self._placed_allowed.items():
             indices.allowed[name].add(pattern.replace(NAMESPACE, namespace), found)
+            yield 1
         for (pattern, actions), found in self._placed_denied.items():
             indices.denied.add(pattern.replace(NAMESPACE, namespace), actions, found)
+            yield STEPS_OF_A_PATTERN
         return indices

@@ -101,6 +101,11 @@ class Denied:
         self._prefixes = Prefixes()
         self._known: dict[str, dict[Actions, int]] = {}
 
+    @property
+    def number(self) -> int:
+        """How many patterns there are."""
+        return len(self._known)
+
     def add(self, pattern: str, actions: Actions, policies: int) -> None:
         """Add what policies deny."""
         if pattern not in self._known:

@@ -19,16 +19,20 @@ from searchaccess.core.policy.guardrails.asked import Asked, Extent, Size, Terms
 from searchaccess.core.policy.guardrails.budget import Budget
 from searchaccess.core.policy.guardrails.demands import exceeded_extent, fits, unmet_terms
 from searchaccess.core.policy.guardrails.ends import too_late
-from searchaccess.core.policy.guardrails.grants import bounds_of
+from searchaccess.core.policy.guardrails.grants import Bounds, bounds_of
 from searchaccess.core.policy.guardrails.joint.bounds import JointBounds
-from searchaccess.core.policy.guardrails.joint.remembered import Remembered
+from searchaccess.core.policy.guardrails.joint.remembered import Remembered, RememberedWork
 from searchaccess.core.policy.guardrails.joint.sets import each_of
 from searchaccess.core.policy.guardrails.policy import Policy
+from searchaccess.core.policy.guardrails.reasons import any_in
 from searchaccess.core.policy.guardrails.ruling import Ruling, accepted_by
 from searchaccess.core.policy.guardrails.subjects import Who, matches_any
+from searchaccess.core.work import Work
 
 _KEPT_EACH: Final = 100
 """Answers of each kind, times the number of policies: whoever may ask the admission webhook may name anything."""
+_STEPS_OF_A_POLICY: Final = 15
+"""Steps that take as long as to read what one policy says."""
 _TIMES: Final = {"approval", "valid_until"}
 """What ``require`` says beside ``Terms``."""
 Part = TypeVar("Part", bound=ApiModel)
@@ -63,13 +67,27 @@ class _Subjects(NamedTuple):
 
 
 class Panel:
-    """Policies that may apply in one namespace and SearchCluster.
+    """Policies that may apply in one namespace and SearchCluster: ``of`` makes it.
 
     Args:
         rulings: the policies.
+        bounds: what they allow and deny.
     """
 
-    def __init__(self, rulings: tuple[Ruling, ...]) -> None:
+    @classmethod
+    def of(cls, rulings: tuple[Ruling, ...]) -> Work["Panel"]:
+        """Make it, in parts: there may be many policies."""
+        bounds = list[tuple[int, Bounds]]()
+        for at, ruling in enumerate(rulings):
+            if ruling.policy.spec is not None:
+                bounds.append((1 << at, bounds_of(ruling.policy.spec, NAMESPACE)))
+                yield _STEPS_OF_A_POLICY + len(bounds[-1][1].denied)
+        made = yield from JointBounds.of(bounds, _KEPT_EACH * max(1, len(rulings)))
+        panel = cls(rulings, made)
+        yield _STEPS_OF_A_POLICY * len(rulings)
+        return panel
+
+    def __init__(self, rulings: tuple[Ruling, ...], bounds: JointBounds) -> None:
         self.rulings: Final = rulings
         policies = tuple(each.policy for each in rulings)
         self.policies: Final = policies
@@ -86,8 +104,7 @@ class Panel:
             for each in spec.exceptions or ():
                 key = each.namespace, each.name
                 self._excepted[key] = self._excepted.get(key, 0) | bit
-        self._bounds = JointBounds([(bit, bounds_of(spec, NAMESPACE)) for bit, spec in read], kept)
-
+        self._bounds = bounds
         required = [(bit, spec.require) for bit, spec in read if spec.require]
         limited = [(bit, spec.limits) for bit, spec in read if spec.limits]
         self._terms, self._limits = _grouped(required, _TIMES), _grouped(limited)
@@ -102,7 +119,7 @@ class Panel:
         self._names_annotations = any(group.said.annotations for group in self._terms)
         self._names_secrets = any(group.said.secret_names for group in self._limits)
         self._by_who = Remembered[Who, int](self._of_subject, kept)
-        self._by_terms = Remembered[Terms, Certain](self._of_terms, kept)
+        self._by_terms = RememberedWork[Terms, Certain](self._of_terms, kept)
         self._by_size = Remembered[Size, int](self._of_size, kept)
         self._by_extent = Remembered[Extent, int](self._of_extent, kept)
 
@@ -110,8 +127,8 @@ class Panel:
         """Return which policies apply."""
         return self._applying[namespace, situation]
 
-    def accepting(self, asked: Asked, name: str, aliases: Aliases | None) -> Certain:
-        """Return which policies accept a SearchAccess for certain, if they apply.
+    def accepting(self, asked: Asked, name: str, aliases: Aliases | None) -> Work[Certain]:
+        """Find out which policies accept a SearchAccess for certain, if they apply.
 
         Args:
             asked: what it asks for.
@@ -119,13 +136,13 @@ class Panel:
             aliases: where the aliases of its cluster lead; None: not known, names alone are compared.
         """
         extent = asked.extent
-        found, steps, prefix = self._bounds.accepting(extent.namespace, asked.claims, aliases)
+        found, steps, prefix = yield from self._bounds.accepting(extent.namespace, asked.claims, aliases)
         found &= self._readable & ~self._excepted.get((extent.namespace, name), 0)
         if self._subjects:
             found &= self._by_who[asked.who if self._names_accounts else asked.who.without_accounts]
         if self._terms:
             terms = asked.terms if self._names_annotations else asked.terms.without_annotations
-            policies, taken = self._by_terms[terms]
+            policies, taken = self._by_terms.get(terms) or (yield from self._by_terms.find(terms))
             found, steps = found & policies, steps + taken
         for longest, policies in self._ends.items():
             if any(too_late(longest, asked.times)):
@@ -155,11 +172,11 @@ class Panel:
             group.policies for group in self._subjects if not matches_any(group.patterns, who, unknown=False)
         )
 
-    def _of_terms(self, terms: Terms) -> Certain:
+    def _of_terms(self, terms: Terms) -> Work[Certain]:
         found, steps, whole = self._readable, 0, Budget(joint=True)
         for require, policies in self._terms:
             before = whole.spent
-            if whole.is_over or any(unmet_terms(require, terms, whole)) or whole.is_over:
+            if whole.is_over or (yield from any_in(unmet_terms(require, terms, whole))) or whole.is_over:
                 found &= ~policies
             steps += (whole.spent - before) * policies.bit_count()
         return Certain(found, steps)

@@ -3,28 +3,27 @@
 from collections.abc import Callable
 from typing import Final, TypeVar
 
+from searchaccess.core.work import Work
+
 K = TypeVar("K")
 V = TypeVar("V")
 _CHARACTERS: Final = 500
 """That count as one more question: one may name thousands of indices or fields."""
 
 
-class Remembered(dict[K, V]):
+class Answers(dict[K, V]):
     """Answers by question.
 
     Args:
-        answer: computes one; it depends on the question alone.
         kept: so many at most, long questions counted as several: then it begins anew.
     """
 
-    def __init__(self, answer: Callable[[K], V], kept: int) -> None:
+    def __init__(self, kept: int) -> None:
         super().__init__()
-        self._answer = answer
         self._kept = kept
         self._weight = 0
 
-    def __missing__(self, question: K) -> V:
-        found = self._answer(question)
+    def _keep(self, question: K, found: V) -> V:
         weight = weight_of(question)
         if self._weight + weight > self._kept:
             self.clear()
@@ -32,6 +31,42 @@ class Remembered(dict[K, V]):
         self[question] = found
         self._weight += weight
         return found
+
+
+class Remembered(Answers[K, V]):
+    """Answers that are computed at once.
+
+    Args:
+        answer: computes one; it depends on the question alone.
+        kept: so many at most.
+    """
+
+    def __init__(self, answer: Callable[[K], V], kept: int) -> None:
+        super().__init__(kept)
+        self._answer = answer
+
+    def __missing__(self, question: K) -> V:
+        return self._keep(question, self._answer(question))
+
+
+class RememberedWork(Answers[K, V]):
+    """Answers that are computed in parts.
+
+    Args:
+        answer: computes one; it depends on the question alone.
+        kept: so many at most.
+    """
+
+    def __init__(self, answer: Callable[[K], Work[V]], kept: int) -> None:
+        super().__init__(kept)
+        self._answer = answer
+
+    def find(self, question: K) -> Work[V]:
+        """Compute the answer, or return what it was."""
+        known = self.get(question)
+        if known is not None:
+            return known
+        return self._keep(question, (yield from self._answer(question)))
 
 
 def weight_of(question: object) -> int:
