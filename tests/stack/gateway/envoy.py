@@ -41,6 +41,7 @@ class Gateway:
         jwks_cache_seconds: after which keys are read again.
         address: where it answers health checks, and callers if it renders its configuration.
         health_port: for health checks; a free one by default.
+        concurrency: worker threads; the chart's default is 2.
     """
 
     def __init__(
@@ -54,7 +55,9 @@ class Gateway:
         jwks_cache_seconds: int = 300,
         address: str = "127.0.0.1",
         health_port: int = 0,
+        concurrency: int = 1,
     ) -> None:
+        self._concurrency = concurrency
         self._workspace = Workspace()
         self.folder = self._workspace.path
         self._processes = ProcessGroup(self.folder / "logs")
@@ -121,7 +124,7 @@ class Gateway:
             "--reject-unknown-dynamic-fields",
             "--disable-hot-restart",
             "--concurrency",
-            "1",
+            str(self._concurrency),
             "--drain-time-s",
             _DRAIN_SECONDS,
             "--drain-strategy",

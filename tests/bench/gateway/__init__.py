@@ -1,0 +1,29 @@
+"""What the gateway costs: ``make bench BENCH="--only gateway"``, and a part of ``make bench``."""
+
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+from tests.bench.gateway import cost, memory, users
+from tests.bench.gateway.scale import Scale
+from tests.bench.gateway.ways import ways
+from tests.bench.report import Report
+from tests.stack.stack import Stack
+
+
+def measure(report: Report, say: Callable[[str], None] = print) -> None:
+    """Add all figures about the gateway, on servers of its own.
+
+    Args:
+        report: says how many SearchAccesses the bench has, by which it is scaled.
+        say: is told what comes next.
+    """
+    scale = Scale.of(report.size)
+    with tempfile.TemporaryDirectory() as name, Stack() as stack:
+        folder = Path(name)
+        with ways(stack.elasticsearch, folder) as all_ways:
+            with stack.elasticsearch.client() as admin:
+                cost.write_documents(admin)
+            cost.measure(report, all_ways, scale, say)
+        memory.measure(report, scale, folder, say)
+        users.measure(report, stack, scale, say)
