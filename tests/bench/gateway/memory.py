@@ -16,7 +16,7 @@ import psutil
 from searchaccess.core.gateway.render import render
 from searchaccess.core.gateway.settings import ApiGroup, CallerLimits, GatewaySettings, Rate, Upstream
 from tests.bench.gateway.scale import Scale
-from tests.bench.gateway.slow import SlowServer
+from tests.stack.gateway.slow import SlowServer
 from tests.bench.gateway.ways import LARGEST, WORKERS, settings_for
 from tests.bench.gateway.wire import Connection, Refused, request
 from tests.bench.report import Report
