@@ -8,6 +8,7 @@ from tests.bench.gateway import cost, memory, users
 from tests.bench.gateway.scale import Scale
 from tests.bench.gateway.ways import ways
 from tests.bench.report import Report
+from tests.stack.elasticsearch import LocalElasticsearch
 from tests.stack.stack import Stack
 
 
@@ -19,11 +20,13 @@ def measure(report: Report, say: Callable[[str], None] = print) -> None:
         say: is told what comes next.
     """
     scale = Scale.of(report.size)
-    with tempfile.TemporaryDirectory() as name, Stack() as stack:
+    with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        with ways(stack.elasticsearch, folder) as all_ways:
-            with stack.elasticsearch.client() as admin:
+        # With less memory it refuses large bodies, of which there are several at a time.
+        with LocalElasticsearch(heap="2g") as server, ways(server, folder) as all_ways:
+            with server.client() as admin:
                 cost.write_documents(admin)
             cost.measure(report, all_ways, scale, say)
         memory.measure(report, scale, folder, say)
+    with Stack() as stack:
         users.measure(report, stack, scale, say)

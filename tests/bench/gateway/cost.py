@@ -41,7 +41,11 @@ class Size:
     """Of the steps: large bodies take long."""
 
 
-SIZES: Final = (Size("1 kB", _KILO, 16, 1.0), Size("100 kB", 100 * _KILO, 16, 0.2), Size("10 MB", 10_000 * _KILO, 4, 0.005))
+SIZES: Final = (
+    Size("1 kB", _KILO, 16, 1.0),
+    Size("100 kB", 100 * _KILO, 16, 0.2),
+    Size("10 MB", 10_000 * _KILO, 2, 0.003),
+)
 READ: Final = "read"
 WRITE: Final = "write"
 
@@ -104,9 +108,7 @@ def measure(report: Report, ways: Sequence[Way], scale: Scale, say: Callable[[st
 def _measure(kind: str, size: Size, ways: Sequence[Way], scale: Scale) -> dict[str, Measured]:
     found = {way.name: Measured() for way in ways}
     with ExitStack() as stack:
-        lanes = {
-            way.name: [stack.enter_context(way.connect()) for _ in range(size.connections)] for way in ways
-        }
+        lanes = {way.name: [stack.enter_context(way.connect()) for _ in range(size.connections)] for way in ways}
         requests = {way.name: raw(kind, size, way.authorization) for way in ways}
         for way in ways:
             for lane in lanes[way.name][: 1 if size.share < 1 else None]:
@@ -165,12 +167,15 @@ def _figures(what: str, size: Size, found: dict[str, Measured]) -> Iterator[Figu
         label = f"{what}: {name}" if name != GATEWAY else what
         for number in (50, 99) if len(way.latencies) >= _CENTILES else (50,):
             beyond = way.percentile(number) - direct.percentile(number)
-            goal = GOAL_MS if small and name == GATEWAY and number == 50 else None  # noqa: PLR2004 - the median
+            goal = GOAL_MS if small and name == GATEWAY and number == 50 else None
             note = f"{way.percentile(number):.2f} ms, direct {direct.percentile(number):.2f} ms"
             yield Figure(f"{label}: p{number} beyond direct", round(beyond, 3), "ms", goal, note)
         ratios = [one / other for one, other in zip(way.rates, direct.rates, strict=True)]
-        note = f"of {len(ratios)} rounds {min(ratios):.2f} to {max(ratios):.2f}; {statistics.median(way.rates):.0f} a second"
-        yield Figure(f"{label}: requests a second, against direct", round(statistics.median(ratios), 3), "x", None, note)
+        rate = statistics.median(way.rates)
+        note = f"of {len(ratios)} rounds {min(ratios):.2f} to {max(ratios):.2f}; {rate:.0f} a second"
+        yield Figure(
+            f"{label}: requests a second, against direct", round(statistics.median(ratios), 3), "x", None, note
+        )
         if way.cpu:
             goal = GOAL_MICROS if small and name == GATEWAY else None
             note = f"of {len(way.cpu)} rounds {min(way.cpu):.0f} to {max(way.cpu):.0f}"

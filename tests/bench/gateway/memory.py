@@ -9,20 +9,20 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import psutil
 
 from searchaccess.core.gateway.render import render
 from searchaccess.core.gateway.settings import ApiGroup, CallerLimits, GatewaySettings, Rate, Upstream
 from tests.bench.gateway.scale import Scale
-from tests.stack.gateway.slow import SlowServer
-from tests.bench.gateway.ways import LARGEST, WORKERS, settings_for
+from tests.bench.gateway.ways import WORKERS, settings_for
 from tests.bench.gateway.wire import Connection, Refused, request
 from tests.bench.report import Report
 from tests.stack.certificates import write_server_certificate
 from tests.stack.gateway.envoy import Gateway
 from tests.stack.gateway.servers import KeyPublisher
+from tests.stack.gateway.slow import SlowServer
 from tests.stack.tokens import TokenIssuer
 from tests.support.waiting import eventually
 from tests.support.world import account
@@ -31,8 +31,8 @@ MIB: Final = 1024 * 1024
 GOAL_MIB: Final = 100.0
 AT_ONCE: Final = 8
 """Large bodies at a time."""
-_SMALL: Final = MIB
-"""A quarter of the bytes that the small caller may send."""
+_ALLOWED: Final = 4 * MIB
+"""Bytes that the small caller may send."""
 _LOADED: Final = 8 * MIB
 """Configurations beyond are not tried: Envoy reads one in its main thread, and answers no health check meanwhile."""
 _MICROS: Final = 1e6
@@ -102,9 +102,7 @@ def setting(folder: Path, change: Callable[[GatewaySettings], GatewaySettings]) 
     """Start a gateway in front of a slow server."""
     certificate, issuer = write_server_certificate(folder), TokenIssuer()
     with SlowServer(certificate) as upstream, KeyPublisher(certificate, issuer.jwks()) as keys:
-        own = settings_for(
-            certificate.ca_file.read_text(), f"{keys.url}/certs", Upstream("127.0.0.1", upstream.port)
-        )
+        own = settings_for(certificate.ca_file.read_text(), f"{keys.url}/certs", Upstream("127.0.0.1", upstream.port))
         settings = change(own)
         with Gateway(settings, concurrency=WORKERS) as gateway:
             yield Setting(gateway, upstream, issuer, settings)
@@ -125,7 +123,7 @@ def _principals(report: Report, folder: Path, count: int, *, alike: bool) -> Non
     with setting(folder, lambda own: limited(own, 1, alike=alike)) as one:
         names = [f"a-{number}" for number in range(count)]
         # Those that may search: others are refused before anything is sent on.
-        names = [name for number, name in enumerate(names) if number % 3 < 2]  # noqa: PLR2004
+        names = [name for number, name in enumerate(names) if number % 3 < 2]
         changed = limited(one.settings, count, alike=alike)
         rendered = render(changed)
         size = len(rendered.listeners) + len(rendered.clusters)
@@ -184,31 +182,30 @@ class _Large:
 
 
 def _bodies(report: Report, scale: Scale, folder: Path) -> None:
-    small = {account("small"): CallerLimits(_SMALL * 4, Rate(1_000_000, 1_000_000))}
+    small = {account("small"): CallerLimits(_ALLOWED, Rate(1_000_000, 1_000_000))}
     size, mib = scale.large, scale.large // MIB
     with setting(folder, lambda own: replace(own, callers=small)) as one:
         one.call(["large"] * 20)
         before = one.used()
         many = f"gateway, {AT_ONCE} bodies of {mib} MiB"
         # Elasticsearch reads nothing.
-        one.upstream.reads.clear()
+        one.upstream.hold()
         sending = [_Large(one, "large", size, chunked=False) for _ in range(AT_ONCE)]
         held, peak = _held_up(one, lambda: sum(large.sent for large in sending))
         report.add(f"{many} that Elasticsearch does not read: memory more", peak - before, "MiB", None, _taken(held))
-        one.upstream.reads.set()
+        one.upstream.release()
         peak = max(peak, _peak_while(one, sending))
         _complain(sending)
         report.add(f"{many}, until all were read: memory more at most", peak - before, "MiB", None)
-        # Bodies without a length, of a caller that may send less than others: the gateway keeps them, and refuses them.
+        # Bodies without a length, of a caller that may send less than others.
         chunked = [_Large(one, "small", size, chunked=True) for _ in range(AT_ONCE)]
         peak = _peak_while(one, chunked)
         refused = sum(large.error is not None for large in chunked)
-        note = f"{refused} of {AT_ONCE} refused"
-        report.add(f"{many} without a length, 4 MiB allowed: memory more at most", peak - before, "MiB", None, note)
+        note = f"{_ALLOWED // MIB} MiB allowed, {refused} of {AT_ONCE} refused"
+        report.add(f"{many} without a length: memory more at most", peak - before, "MiB", None, note)
         # Callers read nothing.
         one.upstream.answer_bytes = size
-        callers = [one.connect() for _ in range(AT_ONCE)]
-        token = one.token("large")
+        callers, token = [one.connect() for _ in range(AT_ONCE)], one.token("large")
         for caller in callers:
             caller.socket.sendall(request("GET", "/i/_search", token))
         _, peak = _held_up(one, lambda: one.upstream.served)
@@ -216,7 +213,9 @@ def _bodies(report: Report, scale: Scale, folder: Path) -> None:
             peak = max(peak, one.used())
             assert caller.answer() == size
             caller.socket.close()
-        report.add(f"gateway, {AT_ONCE} answers of {mib} MiB that callers do not read: memory more", peak - before, "MiB")
+        report.add(
+            f"gateway, {AT_ONCE} answers of {mib} MiB that callers do not read: memory more", peak - before, "MiB"
+        )
 
 
 def _taken(held: int) -> str:

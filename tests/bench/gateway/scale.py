@@ -30,8 +30,8 @@ class Scale:
             principals=max(2, size * 3 // 5),
             users=max(2, size * 2),
             steps=max(3, min(3000, size * 3 // 5)),
-            rounds=5 if size >= 500 else 1,  # noqa: PLR2004 - fewer are for trying out.
-            seconds=1.5 if size >= 500 else 0.1,  # noqa: PLR2004
+            rounds=5 if size >= 500 else 1,
+            seconds=1.5 if size >= 500 else 0.1,
             large=min(100, max(1, size // 10)) * 1024 * 1024,
-            samples=10 if size >= 500 else 1,  # noqa: PLR2004
+            samples=10 if size >= 500 else 1,
         )

@@ -10,7 +10,6 @@ from typing import Final
 
 import httpx
 
-from tests.bench.bare import BareKubernetes
 from tests.bench.gateway.scale import Scale
 from tests.bench.report import Report
 from tests.bench.scenarios import bare, manifests, security_writes
@@ -59,7 +58,7 @@ async def _many(world: World, report: Report, operator: OperatorProcess, pod: Ga
         before, writes = requests(world), security_writes(world)
         began = time.perf_counter()
         operator.start()
-        # A write for each role and for each user; the gateway's login is a few more, so it is counted once they are there.
+        # A write for each role and for each user. The gateway's login takes some more, so users are counted then.
         await asyncio.to_thread(
             eventually, lambda: security_writes(world) - writes >= 2 * count, within=_PATIENCE, every=0.1
         )

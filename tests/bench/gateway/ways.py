@@ -23,7 +23,7 @@ from tests.stack.tokens import DEFAULT_AUDIENCE, DEFAULT_ISSUER
 from tests.support.world import account
 
 DIRECT: Final = "direct"
-TOKEN: Final = "direct, token"  # noqa: S105 - a name in the report.
+TOKEN: Final = "direct, token"
 GATEWAY: Final = "gateway"
 OTHER: Final = "oauth2-proxy"
 

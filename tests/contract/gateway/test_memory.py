@@ -43,7 +43,7 @@ def crowded(settings: GatewaySettings, slow: SlowServer, request: pytest.Fixture
         server.start()
         yield server
     finally:
-        slow.reads.set()
+        slow.release()
         server.close(failed=request.session.testsfailed > before)
 
 
@@ -60,7 +60,7 @@ class _Upload:
         head = f"POST /i/_bulk HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {token}\r\n{framing}\r\n\r\n"
         chunk = f"{_EACH:x}\r\n" if "chunked" in framing else ""
         self.socket.sendall((head + chunk).encode())
-        self.socket.setblocking(False)
+        self.socket.settimeout(0)
         self.left = _EACH - 1
 
     def goes_on(self) -> bool:
@@ -73,29 +73,30 @@ class _Upload:
         return sent > 0
 
 
-@pytest.mark.parametrize("framing", ["Transfer-Encoding: chunked", f"Content-Length: {_EACH}"], ids=["chunked", "sized"])
+@pytest.mark.parametrize(
+    "framing", ["Transfer-Encoding: chunked", f"Content-Length: {_EACH}"], ids=["chunked", "sized"]
+)
 @pytest.mark.parametrize("caller", ["small", "other"])
 def test_bodies_that_elasticsearch_does_not_read_take_little_memory(
     caller: str, framing: str, crowded: Gateway, slow: SlowServer, forger: Forger
 ) -> None:
     token = forger.mint(caller + _DOMAIN)
     before = _allocated(crowded)
-    slow.reads.clear()
+    slow.hold()
     with ExitStack() as stack:
         uploads = [_Upload(crowded, token, framing) for _ in range(_CONNECTIONS)]
         for one in uploads:
             stack.enter_context(one.socket)
         last = time.monotonic()
         while time.monotonic() - last < _STILL:
-            # All of them, not until the first: each is given its turn.
-            if any([one.goes_on() for one in uploads]):
+            if sum(one.goes_on() for one in uploads):
                 last = time.monotonic()
         assert _allocated(crowded) - before < _MOST
-        slow.reads.set()
+        slow.release()
         # Once it reads, the rest of them is taken, but for the last byte.
         last = time.monotonic()
         while any(one.left for one in uploads):
-            if any([one.goes_on() for one in uploads]):
+            if sum(one.goes_on() for one in uploads):
                 last = time.monotonic()
             assert time.monotonic() - last < 60, "they are stuck"
         assert _allocated(crowded) - before < _MOST

@@ -22,8 +22,8 @@ _OWNER_ONLY = 0o600
 class OAuth2Proxy:
     """One oauth2-proxy on a free loopback port.
 
-    Configured as its documentation says for tokens without a browser. It has no authorities of its own for the upstream:
-    it trusts those of the system, which are set for its process.
+    Configured as its documentation says for tokens without a browser. It has no authorities of its own for the
+    upstream: it trusts those of the system, which are set for its process.
     https://oauth2-proxy.github.io/oauth2-proxy/configuration/alpha-config
 
     Args:

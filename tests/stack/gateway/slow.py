@@ -2,7 +2,6 @@
 
 import asyncio
 import re
-import threading
 from typing import Final
 
 from tests.stack.certificates import ServerCertificate
@@ -15,7 +14,7 @@ _LAST_CHUNK: Final = b"0\r\n\r\n"
 
 
 class SlowServer(Server):
-    """Answers each request with `answer_bytes`; reads bodies only while `reads` is set, and throws them away.
+    """Answers each request with `answer_bytes`; reads bodies unless told not to, and throws them away.
 
     Args:
         certificate: for TLS.
@@ -23,10 +22,18 @@ class SlowServer(Server):
 
     def __init__(self, certificate: ServerCertificate) -> None:
         super().__init__(certificate)
-        self.reads = threading.Event()
-        self.reads.set()
+        self._reads = asyncio.Event()
+        self._reads.set()
         self.answer_bytes = 2
         self.served = 0
+
+    def hold(self) -> None:
+        """Read no more bodies."""
+        self._run(self._reads.clear)
+
+    def release(self) -> None:
+        """Read bodies again."""
+        self._run(self._reads.set)
 
     def answer(self, request: Arrived, /) -> Answer:
         """Not used: nothing is kept that arrives."""
@@ -37,8 +44,7 @@ class SlowServer(Server):
         try:
             while True:
                 head = await reader.readuntil(b"\r\n\r\n")
-                while not self.reads.is_set():
-                    await asyncio.sleep(0.05)
+                await self._reads.wait()
                 await _discard(reader, head)
                 writer.write(_OK % self.answer_bytes)
                 left = self.answer_bytes

@@ -10,7 +10,6 @@ from searchaccess.core.gateway.render.conditions import (
     exactly,
     expression,
     payload,
-    policy,
     rbac,
 )
 from searchaccess.core.gateway.render.documents import Json, extension, typed
@@ -106,7 +105,8 @@ def _body_filter(most: int) -> Json:
 def _limiting(most: int) -> Json:
     """Return what a route changes to limit bodies: the filter itself takes one number for all callers.
 
-    Bodies are counted as they are passed on. None is kept: callers could fill the memory with bodies that they never end.
+    Bodies are counted as they are passed on. None is kept: callers could fill the memory with bodies that they never
+    end.
     """
     execute = typed("extensions.filters.http.composite.v3.ExecuteFilterAction", typed_config=_body_filter(most))
     return {"on_no_match": {"action": {"name": _OWN_BODY, "typed_config": execute}}}
