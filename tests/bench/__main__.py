@@ -90,11 +90,14 @@ def main() -> None:
     def say(text: str) -> None:
         console.print(f"[dim]{time.monotonic() - started:6.1f} s[/] {text}")
 
-    for name in options.only or PARTS:
-        PARTS[name](report, say, options.apply)
-    report.print(console)
-    report.write(options.json)
-    console.print(f"written to {options.json}")
+    try:
+        for name in options.only or PARTS:
+            PARTS[name](report, say, options.apply)
+    finally:
+        # Also what was measured before a failure.
+        report.print(console)
+        report.write(options.json)
+        console.print(f"written to {options.json}")
 
 
 if __name__ == "__main__":
