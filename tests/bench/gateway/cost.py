@@ -15,7 +15,7 @@ import httpx
 
 from tests.bench.gateway.scale import Scale
 from tests.bench.gateway.ways import DIRECT, GATEWAY, INDEX, OTHER, TOKEN, Way
-from tests.bench.gateway.wire import Connection, request
+from tests.bench.gateway.wire import Connection, Refused, request
 from tests.bench.report import Figure, Report
 
 _KILO: Final = 1000
@@ -107,23 +107,31 @@ def measure(report: Report, ways: Sequence[Way], scale: Scale, say: Callable[[st
 
 def _measure(kind: str, size: Size, ways: Sequence[Way], scale: Scale) -> dict[str, Measured]:
     found = {way.name: Measured() for way in ways}
+    requests = {way.name: raw(kind, size, way.authorization) for way in ways}
     with ExitStack() as stack:
-        lanes = {way.name: [stack.enter_context(way.connect()) for _ in range(size.connections)] for way in ways}
-        requests = {way.name: raw(kind, size, way.authorization) for way in ways}
-        for way in ways:
-            for lane in lanes[way.name][: 1 if size.share < 1 else None]:
-                for _ in range(_WARM if size.share == 1 else 2):
-                    lane.ask(requests[way.name])
+        lane = {way.name: _lanes(stack, way, 1, requests[way.name], size)[0] for way in ways}
         # One request on each way in turn: whatever the machine does besides, it does to all of them.
         for _ in range(max(3, int(scale.steps * size.share))):
             for way in random.sample(ways, len(ways)):
                 began = time.perf_counter()
-                lanes[way.name][0].ask(requests[way.name])
+                lane[way.name].ask(requests[way.name])
                 found[way.name].latencies.append((time.perf_counter() - began) * _MILLIS)
+    # New ones: what is between may close a connection on which nothing was asked for a minute.
+    with ExitStack() as stack:
+        lanes = {way.name: _lanes(stack, way, size.connections, requests[way.name], size) for way in ways}
         for _ in range(scale.rounds):
             for way in random.sample(ways, len(ways)):
                 _round(way, lanes[way.name], requests[way.name], scale.seconds, found[way.name])
     return found
+
+
+def _lanes(stack: ExitStack, way: Way, count: int, raw_request: bytes, size: Size) -> list[Connection]:
+    """Open connections, and let the first requests of each be over."""
+    lanes = [stack.enter_context(way.connect()) for _ in range(count)]
+    for one in lanes:
+        for _ in range(_WARM if size.share == 1 else 1):
+            one.ask(raw_request)
+    return lanes
 
 
 def _round(way: Way, lanes: Sequence[Connection], raw_request: bytes, seconds: float, into: Measured) -> None:
@@ -153,7 +161,7 @@ def _round(way: Way, lanes: Sequence[Connection], raw_request: bytes, seconds: f
         thread.join()
     took, done = time.perf_counter() - began, sum(counts.values())
     if failures:
-        raise failures[0]
+        raise Refused(f"{way.name}: {failures[0]}") from failures[0]
     into.rates.append(done / took)
     if way.process is not None:
         into.cpu.append((way.cpu() - before) / done * _MICROS)
