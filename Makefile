@@ -179,7 +179,7 @@ clean: $(if $(wildcard $(KIND)),$(INSTALLED)) ## Remove build outputs, caches, .
 
 .PHONY: clean-stack
 clean-stack: ## Remove the test servers; the next run takes minutes to rebuild them
-	rm -rf "$(STACK_CACHE)"/{,.}{caller,kubernetes,elasticsearch,vault,secret-manager,helm,promtool,kube-score,argo-cd,kind,coredns}-*
+	rm -rf "$(STACK_CACHE)"/{,.}{caller,kubernetes,elasticsearch,vault,secret-manager,helm,oauth2-proxy,promtool,kube-score,argo-cd,kind,coredns}-*
 
 .PHONY: help
 help: ## List the targets

@@ -45,6 +45,9 @@ _PROMETHEUS = "github.com/prometheus/prometheus"
 PROMTOOL = GoProgram("promtool", _HERE / "promtool", _PROMETHEUS, f"{_PROMETHEUS}/cmd/promtool", "promtool")
 _SCORE = "github.com/zegl/kube-score"
 KUBE_SCORE = GoProgram("kube-score", _HERE / "kubescore", _SCORE, f"{_SCORE}/cmd/kube-score", "kube-score")
+_PROXY = "github.com/oauth2-proxy/oauth2-proxy/v7"
+OAUTH2_PROXY = GoProgram("oauth2-proxy", _HERE / "oauth2proxy", _PROXY, _PROXY, "oauth2-proxy")
+"""With which the bench compares the gateway."""
 _MANIFESTS = ("crds/application-crd.yaml", "crds/appproject-crd.yaml", "base/config/argocd-cm.yaml")
 ARGOCD = GoProgram(
     "Argo CD",

@@ -1,5 +1,6 @@
 """A SearchCluster behind a gateway: native users that callers run as, on any active license."""
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
@@ -426,6 +427,18 @@ async def test_many_users_take_one_request_each(stage: Stage) -> None:
     assert len([call for call in calls if call.method == "put_user"]) == count
     assert len([call for call in calls if call.method == "user"]) == 0
     assert isinstance(calls[0], Call)
+
+
+@on_stage
+async def test_reads_do_not_grow_with_the_number_of_users(stage: Stage) -> None:
+    """As with 10,000 in `make bench`: a role in bulk and one write of a user each is all that grows."""
+    count = 1_100
+    await behind(stage, *(access(f"a{number}", grant("a-*")) for number in range(count)))
+    assert len(stage.elasticsearch.users_now) == count
+    made = Counter(call.method for call in stage.faults.calls if call.side == SIDE)
+    assert made.pop("put_user") == count
+    assert made.pop("put_roles") == 2
+    assert made.total() < 40, made
 
 
 @on_stage

@@ -41,6 +41,7 @@ class Gateway(Server):
         connection_seconds: after which a caller's connection ends.
         address: where it answers health checks, and callers if it renders its configuration.
         health_port: for health checks; a free one by default.
+        concurrency: worker threads; the chart's default is 2.
     """
 
     def __init__(
@@ -55,8 +56,10 @@ class Gateway(Server):
         connection_seconds: int = 600,
         address: str = "127.0.0.1",
         health_port: int = 0,
+        concurrency: int = 1,
     ) -> None:
         super().__init__()
+        self._concurrency = concurrency
         self._process: ServerProcess | None = None
         self.certificate = write_server_certificate(self.folder / "pki")
         self.ca_file = self.certificate.ca_file
@@ -121,7 +124,7 @@ class Gateway(Server):
             "--reject-unknown-dynamic-fields",
             "--disable-hot-restart",
             "--concurrency",
-            "1",
+            str(self._concurrency),
             "--drain-time-s",
             _DRAIN_SECONDS,
             "--drain-strategy",

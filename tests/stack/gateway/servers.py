@@ -51,7 +51,7 @@ class Answer:
     delay: float = 0.0
 
 
-class _Server(ABC):
+class Server(ABC):
     """HTTP/1.1 on a free loopback port; no more of it than Envoy needs."""
 
     def __init__(self, certificate: ServerCertificate | None = None, port: int = 0) -> None:
@@ -134,7 +134,7 @@ class _Server(ABC):
             writer.transport.abort()
 
 
-class Recorder(_Server):
+class Recorder(Server):
     """An upstream that records each request that arrives, and what it cannot read.
 
     Args:
@@ -152,7 +152,7 @@ class Recorder(_Server):
         return self.answers(request)
 
 
-class KeyPublisher(_Server):
+class KeyPublisher(Server):
     """Publishes a JSON Web Key Set, or what is set instead.
 
     Args:

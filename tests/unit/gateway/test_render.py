@@ -177,10 +177,9 @@ def test_the_filters_are_in_the_order_that_matters() -> None:
         "rules",
         "repeat",
         "groups",
-        "size",
         "rates",
         "local_ratelimit",
-        "buffer",
+        "body",
         "body_size_limit",
         "credential_injector",
         "router",
@@ -211,7 +210,7 @@ def test_callers_with_equal_limits_share_a_route() -> None:
         ("batch",),
         (),
     ]
-    assert len(_manager(render(CASES["limited"]).listeners)["route_config"]["virtual_hosts"][0]["routes"]) == 4
+    assert len(_manager(render(CASES["limited"]).listeners)["route_config"]["virtual_hosts"][0]["routes"]) == 3
 
 
 def test_ten_thousand_callers_are_some_routes_and_take_a_few_dozen_bytes_each() -> None:
@@ -293,7 +292,7 @@ def test_each_field_of_the_log_is_documented_with_its_length() -> None:
 def test_each_rule_that_refuses_is_documented() -> None:
     page = (Path(__file__).parents[3] / "docs" / "gateway.md").read_text()
     text = render(CASES["limited"]).listeners
-    for rule in ("method", "path", "security-api", "body-size", "api-other"):
+    for rule in ("method", "path", "security-api", "api-other"):
         assert f'"{rule}": {{' in text
         assert f"[{rule}]" in page
     for kind in set(re.findall(r"gateway_\w+_exception|gateway_exception", text)):

@@ -8,6 +8,7 @@ from searchaccess.api.searchaccess import SearchAccessSpec
 from searchaccess.api.searchcluster import SearchClusterSpec
 from searchaccess.core.answers.plan.stated import Declared, Stated, with_defaults
 from searchaccess.core.model.intake.metadata import metadata_of, part
+from searchaccess.core.work import completed
 from searchaccess.engine.inventory.inventory import Inventory
 from searchaccess.engine.inventory.preview import open_gate, preview
 from searchaccess.operator.observing import as_created, placed
@@ -54,7 +55,7 @@ def declared_by(
 
 def stated_in(inventory: Inventory, raw: Mapping[str, Any], meter: Meter) -> Stated:
     """Return a SearchAccess as the loop would judge it by an inventory."""
-    access = preview(inventory, raw, meter)
+    access = completed(preview(inventory, raw, meter))
     return Stated(access, open_gate(inventory, access.cluster), with_defaults(SearchAccessSpec, part(raw, "spec")))
 
 

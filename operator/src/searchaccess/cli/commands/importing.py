@@ -128,6 +128,7 @@ async def _imported(reaching: Reaching, sources: list[Path], subject_map: Path |
     from searchaccess.cli.importing import material_from, material_of, subjects_in
     from searchaccess.core.answers.importing.importing import Wish, import_all
     from searchaccess.core.policy.guardrails.messages import refusal_message
+    from searchaccess.core.work import completed
 
     subjects = subjects_in(subject_map)
     if sources:
@@ -146,7 +147,7 @@ async def _imported(reaching: Reaching, sources: list[Path], subject_map: Path |
     named = spec.identity.jwt_realm.name if spec and spec.identity.jwt_realm else ""
 
     def refusal(access: "Access") -> str:
-        judged = declared.inventory.previewed(access)
+        judged = completed(declared.inventory.previewing(access))
         return refusal_message(judged) if judged.verdict.refused else ""
 
     claim, there = declared.inventory.claim(reaching.cluster), tuple(item.read for item in declared.accesses)

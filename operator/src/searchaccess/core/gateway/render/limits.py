@@ -28,14 +28,10 @@ _GROUPS: Final = "groups"
 _RATES: Final = "rates"
 _DEFAULT: Final = "default"
 _UNLIMITED_RATE: Final = "any"
-_SIZE: Final = "size"
-_BUFFER: Final = "envoy.filters.http.buffer"
-_BUFFER_TYPE: Final = "extensions.filters.http.buffer.v3.Buffer"
-_MOST: Final = 2**63 - 1
-_KEPT: Final = 4 * 1024 * 1024
-"""Bytes of a body without ``Content-Length`` that the gateway keeps at most."""
 _BODY: Final = "envoy.filters.http.body_size_limit"
 _BODY_TYPE: Final = "extensions.filters.http.body_size_limit.v3.BodySizeLimit"
+_OWN_BODY: Final = "body"
+_MATCHING: Final = "extensions.common.matching.v3.ExtensionWithMatcher"
 _RBAC: Final = "extensions.filters.http.rbac.v3.RBAC"
 _UNLIMITED: Final = 2**32 - 1
 _AT_ONCE: Final = 500
@@ -69,48 +65,24 @@ def classes(settings: GatewaySettings) -> tuple[CallerClass, ...]:
 def routes(settings: GatewaySettings) -> list[Json]:
     """Return the routes of all callers: what they match, and what they change in the filters."""
     largest = largest_body(settings)
-    return [route for one in classes(settings) for route in _class_routes(one, largest)]
-
-
-def _class_routes(one: CallerClass, largest: int) -> list[Json]:
-    """Return the routes of a class of callers.
-
-    Envoy limits bodies that it passes on as they arrive by one number for all callers: the largest. For others it looks
-    at ``Content-Length``, and keeps a body without one until it is complete. Small bodies are kept in any case, so that
-    one route is enough.
-    """
-    if one.max_body >= largest:
-        return [_route(one, {}, one.max_body, _streamed())]
-    kept = min(one.max_body, _KEPT)
-    without_length = {"headers": [{"name": "content-length", "present_match": True, "invert_match": True}]}
-    buffered = {_BUFFER: typed(f"{_BUFFER_TYPE}PerRoute", buffer={"max_request_bytes": kept})}
-    too_long = {"header": {"name": "content-length", "range_match": {"start": one.max_body + 1, "end": _MOST}}}
-    sized = {_SIZE: _rules(_SIZE, {"body-size": policy(too_long)})}
-    if one.max_body == kept:
-        return [_route(one, {}, kept, buffered | sized)]
-    return [
-        _route(one, without_length, kept, buffered),
-        _route(one, {}, one.max_body, _streamed() | sized),
-    ]
+    return [_route(one, largest) for one in classes(settings)]
 
 
 def limit_filters(settings: GatewaySettings) -> list[Json]:
     """Return the filters for limits, which come after those that find out who calls."""
     all_classes, largest = classes(settings), largest_body(settings)
-    sizes = any(one.max_body < largest for one in all_classes)
     filters = []
-    if sizes or any(one.groups is not None for one in all_classes):
+    if any(one.groups is not None for one in all_classes):
         filters.append(extension(_GROUPS, _RBAC, rules_stat_prefix=f"{_GROUPS}_", rules=rbac("DENY", {})))
-    if sizes:
-        filters.append(extension(_SIZE, _RBAC))
     rates = _own_rates(settings)
     if rates:
         filters.append(_rate_classes(rates))
     if descriptors := _descriptors(settings, rates):
         filters.append(_rate_filter(descriptors))
-    if sizes:
-        filters.append(extension(_BUFFER, _BUFFER_TYPE, max_request_bytes=_KEPT))
-    return [*filters, extension(_BODY, _BODY_TYPE, max_request_bytes=largest)]
+    if any(one.max_body < largest for one in all_classes):
+        composite = extension("composite", "extensions.filters.http.composite.v3.Composite")
+        filters.append(extension(_OWN_BODY, _MATCHING, xds_matcher=_limiting(largest), extension_config=composite))
+    return [*filters, _body_filter(largest)]
 
 
 def largest_body(settings: GatewaySettings) -> int:
@@ -118,20 +90,32 @@ def largest_body(settings: GatewaySettings) -> int:
     return max(limits.max_body for limits in (settings.limits, *settings.callers.values()))
 
 
-def _route(one: CallerClass, more: Json, max_body: int, own_filters: Json) -> Json:
-    filters = dict(own_filters)
+def _route(one: CallerClass, largest: int) -> Json:
+    filters: Json = {}
+    if one.max_body < largest:
+        filters[_OWN_BODY] = typed(f"{_MATCHING}PerRoute", xds_matcher=_limiting(one.max_body))
     if one.groups is not None:
         filters[_GROUPS] = _rules(_GROUPS, group_policies(one.groups))
     allowed = "all" if one.groups is None else ", ".join(sorted(one.groups)) or "none"
     return {
-        "match": {"prefix": "/", **_match(one), **more},
+        "match": {"prefix": "/", **_match(one)},
         "typed_per_filter_config": filters,
-        "metadata": {"filter_metadata": {LIMITS: {"maxBody": str(max_body), "apis": allowed}}},
+        "metadata": {"filter_metadata": {LIMITS: {"maxBody": str(one.max_body), "apis": allowed}}},
     }
 
 
-def _streamed() -> Json:
-    return {_BUFFER: typed(f"{_BUFFER_TYPE}PerRoute", disabled=True)}
+def _body_filter(most: int) -> Json:
+    return extension(_BODY, _BODY_TYPE, max_request_bytes=most)
+
+
+def _limiting(most: int) -> Json:
+    """Return what a route changes to limit bodies: the filter itself takes one number for all callers.
+
+    Bodies are counted as they are passed on. None is kept: callers could fill the memory with bodies that they never
+    end.
+    """
+    execute = typed("extensions.filters.http.composite.v3.ExecuteFilterAction", typed_config=_body_filter(most))
+    return {"on_no_match": {"action": {"name": _OWN_BODY, "typed_config": execute}}}
 
 
 def _rules(name: str, policies: Json) -> Json:

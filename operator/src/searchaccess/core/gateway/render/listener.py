@@ -34,7 +34,8 @@ LATE_CONTROLS: Final = ("x-forwarded", "x-goog-")
 """The same, removed once the caller is known: Envoy finds no route without ``x-forwarded-proto``, which it sets itself,
 and the assertion of the Identity-Aware Proxy is one of Google's."""
 
-_BUFFER: Final = 1024 * 1024
+_BUFFER: Final = 64 * 1024
+"""Bytes that wait for Elasticsearch, or for a caller that reads slowly; from then on nothing more is read."""
 _RULES: Final = "rules"
 
 

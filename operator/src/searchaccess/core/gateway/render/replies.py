@@ -32,15 +32,14 @@ def local_replies() -> Json:
     Envoy notes which rule refused a request only after it has answered. Before, it notes for each filter that let it
     pass: that tells which filter refuses it.
     """
-    size = f"the body has more than the %METADATA(ROUTE:{LIMITS}:maxBody)% bytes that this caller may send like this"
+    size = f"the body has more than the %METADATA(ROUTE:{LIMITS}:maxBody)% bytes that this caller may send"
     apis = f"this caller may use these parts of the API only: %METADATA(ROUTE:{LIMITS}:apis)%"
-    body = ("gateway_body_limit_exception", size, f"send smaller bodies, with Content-Length, or {_CHANGE}")
+    body = ("gateway_body_limit_exception", size, f"send smaller bodies, or {_CHANGE}")
     return {
         "mappers": [
             _reply(_status(401), "gateway_authentication_exception", "%LOCAL_REPLY_BODY%", formatted(_SEND)),
             _reply(_both(_status(403), _unless(":method", METHODS)), _AUTHORIZATION, _METHOD),
             _reply(_both(_status(403), _if("upgrade", ".*")), _AUTHORIZATION, "the gateway speaks HTTP alone"),
-            {**_reply(_refused_after("groups"), *body), "status_code": 413},
             _reply(_refused_after("rules"), _AUTHORIZATION, apis, f"to use others, {_CHANGE}"),
             _reply(_refused_after("who", _if(":path", f"{SECURITY}([?].*)?")), _AUTHORIZATION, _SECURITY_API),
             _reply(_refused_after("who"), _AUTHORIZATION, _PATH),
