@@ -47,11 +47,13 @@ QUIET: Final = 8.0
 """Seconds without a write after which nothing more is to come: longer than any back-off."""
 NEVER_QUIET: Final = 300.0
 POLL: Final = 0.5
-HOURS: Final = 3600.0
+LONG: Final = 300.0
 """Seconds from which on time passes with few probes."""
-FAR_APART: Final = 60.0
+FAR_APART: Final = 300.0
 """Seconds between probes then."""
-RECOVERS: Final = 300.0
+SWEEPS_APART: Final = 1800.0
+"""Seconds between sweeps then."""
+RECOVERS: Final = 60.0
 """Seconds at the end with as many as are declared."""
 
 LOGIN_SECRET: Final = Source("Secret", SYSTEM, LOGIN)
@@ -268,8 +270,8 @@ class Stage:
             assert loop.time() - begin < NEVER_QUIET, f"never quiet: {self.faults.writes[-6:]}"
 
     async def sleep(self, seconds: float) -> None:
-        """Let time pass, whatever the operator does; hours with few probes, which would be most of what they cost."""
-        if seconds >= HOURS and self.process is not None:
+        """Let time pass, whatever the operator does; long with few probes, which would be most of what it costs."""
+        if seconds >= LONG and self.process is not None:
             with few_probes(self.process.host):
                 await asyncio.sleep(seconds - RECOVERS)
             seconds = RECOVERS
@@ -440,16 +442,25 @@ class Stage:
 
 @contextmanager
 def few_probes(host: Host) -> Iterator[None]:
-    """Let an operator's probes and fingerprints be far apart for a while."""
+    """Let an operator's probes, fingerprints and sweeps be far apart for a while; a sweep follows."""
     schedules = [running.reconciler._schedule for running in host._running.values()]
-    declared = [(one, one._probe_every, one._fingerprint_every) for one in schedules if one._probe_every < FAR_APART]
-    for one, _, _ in declared:
+    declared = [
+        (one, one._probe_every, one._fingerprint_every, one._sweep_every)
+        for one in schedules
+        if one._probe_every < FAR_APART
+    ]
+    for one, _, _, sweep in declared:
         one._probe_every = one._fingerprint_every = FAR_APART
+        one._sweep_every = max(sweep, SWEEPS_APART)
     try:
         yield
     finally:
-        for one, probe, fingerprint in declared:
-            one._probe_every, one._fingerprint_every = probe, fingerprint
+        for one, probe, fingerprint, sweep in declared:
+            one._probe_every, one._fingerprint_every, one._sweep_every = probe, fingerprint, sweep
+            now = one._clock.monotonic()
+            one._next_probe = min(one._next_probe, now + probe)
+            one._next_fingerprint = min(one._next_fingerprint, now + fingerprint)
+            one._next_sweep = min(one._next_sweep, now + probe)
 
 
 def access_key(name: str) -> Key:
