@@ -55,7 +55,7 @@ _OWN_SERVERS = {
 
 @pytest.fixture(autouse=True)
 def _as_alone(request: pytest.FixtureRequest) -> Iterator[None]:
-    """Each test without servers has the same jitter on each run, whatever ran before it; each finds logging as it was."""
+    """Without servers, a test has the same jitter on each run, whatever ran before it. Each finds logging as it was."""
     if settings().derandomize and _SERVERLESS & set(request.path.parts):
         random.seed(request.node.nodeid)
     yield

@@ -1,6 +1,7 @@
 """Virtual time passes, or the test fails."""
 
 import asyncio
+import itertools
 
 import pytest
 
@@ -9,7 +10,7 @@ from tests.support.clocks import run_virtually
 
 
 async def wait_forever(seconds: float) -> None:
-    while True:
+    for _ in itertools.count():
         await asyncio.sleep(seconds)
 
 
