@@ -25,6 +25,7 @@ from searchaccess.decorators.dryrun import DryRun, DryRunConnections
 from searchaccess.engine.host import Host
 from searchaccess.engine.inventory.inventory import Inventory
 from searchaccess.engine.outbox import Outbox
+from searchaccess.engine.pacing.agenda import NEVER
 from searchaccess.engine.replicas.ownership import Ownership
 from searchaccess.engine.state import Context
 from searchaccess.operator.connections.connecting import find_connection
@@ -49,10 +50,8 @@ NEVER_QUIET: Final = 300.0
 POLL: Final = 0.5
 LONG: Final = 300.0
 """Seconds from which on time passes with few probes."""
-FAR_APART: Final = 300.0
+FAR_APART: Final = 60.0
 """Seconds between probes then."""
-SWEEPS_APART: Final = 1800.0
-"""Seconds between sweeps then."""
 RECOVERS: Final = 60.0
 """Seconds at the end with as many as are declared."""
 
@@ -270,7 +269,10 @@ class Stage:
             assert loop.time() - begin < NEVER_QUIET, f"never quiet: {self.faults.writes[-6:]}"
 
     async def sleep(self, seconds: float) -> None:
-        """Let time pass, whatever the operator does; long with few probes, which would be most of what it costs."""
+        """Let time pass, whatever the operator does; minutes with few probes, which would be most of what they cost.
+
+        A test that counts probes uses ``asyncio.sleep``.
+        """
         if seconds >= LONG and self.process is not None:
             with few_probes(self.process.host):
                 await asyncio.sleep(seconds - RECOVERS)
@@ -442,25 +444,20 @@ class Stage:
 
 @contextmanager
 def few_probes(host: Host) -> Iterator[None]:
-    """Let an operator's probes, fingerprints and sweeps be far apart for a while; a sweep follows."""
+    """Let an operator's probes and fingerprints be far apart for a while; one of each follows soon."""
     schedules = [running.reconciler._schedule for running in host._running.values()]
-    declared = [
-        (one, one._probe_every, one._fingerprint_every, one._sweep_every)
-        for one in schedules
-        if one._probe_every < FAR_APART
-    ]
-    for one, _, _, sweep in declared:
+    declared = [(one, one._probe_every, one._fingerprint_every) for one in schedules if one._probe_every < FAR_APART]
+    for one, _, _ in declared:
         one._probe_every = one._fingerprint_every = FAR_APART
-        one._sweep_every = max(sweep, SWEEPS_APART)
     try:
         yield
     finally:
-        for one, probe, fingerprint, sweep in declared:
-            one._probe_every, one._fingerprint_every, one._sweep_every = probe, fingerprint, sweep
+        for one, probe, fingerprint in declared:
+            one._probe_every, one._fingerprint_every = probe, fingerprint
             now = one._clock.monotonic()
             one._next_probe = min(one._next_probe, now + probe)
-            one._next_fingerprint = min(one._next_fingerprint, now + fingerprint)
-            one._next_sweep = min(one._next_sweep, now + probe)
+            if one._next_fingerprint < NEVER:  # None is due until all is well.
+                one._next_fingerprint = min(one._next_fingerprint, now + fingerprint)
 
 
 def access_key(name: str) -> Key:
