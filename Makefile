@@ -73,6 +73,7 @@ lock: $(if $(filter $(OWN_UV),$(UV)),$(OWN_UV)) ## Pin the dependencies of pypro
 SERVERLESS := $(wildcard tests/unit tests/component)
 SPREAD := --numprocesses auto --dist worksteal
 IN_TWO := --numprocesses 2 --dist loadfile --no-loadscope-reorder
+SLOWEST := --durations=20 --durations-min=5
 KIND := $(BUILD)/kind
 # Tests that passed in kind are not repeated on local servers of the same release.
 IN_KIND := $(BUILD)/passed-in-kind
@@ -81,14 +82,14 @@ NONE_CHOSEN = { code=$$?; [[ $$code -eq 5 && -n "$(PYTEST)" ]] || exit $$code; }
 
 .PHONY: test
 test: runtimes servers lint typecheck verify ## Run all checks, then all tests on real servers, as CI does
-	$(RUN) -m pytest $(SPREAD) $(SERVERLESS) $(PYTEST) || $(NONE_CHOSEN)
+	$(RUN) -m pytest $(SPREAD) $(SLOWEST) $(SERVERLESS) $(PYTEST) || $(NONE_CHOSEN)
 	@rm -f $(IN_KIND) $(KIND)-not-tested
-	$(if $(PYTEST),,tests/kind/test.sh $(RUN) $(KIND) --keep-passed=$(IN_KIND) tests/kind tests/e2e)
-	$(RUN) -m pytest $(IN_TWO) tests $(SERVERLESS:%=--ignore=%) --leave-out=$(IN_KIND) $(PYTEST) || $(NONE_CHOSEN)
+	$(if $(PYTEST),,tests/kind/test.sh $(RUN) $(KIND) $(SLOWEST) --keep-passed=$(IN_KIND) tests/kind tests/e2e)
+	$(RUN) -m pytest $(IN_TWO) $(SLOWEST) tests $(SERVERLESS:%=--ignore=%) --leave-out=$(IN_KIND) $(PYTEST) || $(NONE_CHOSEN)
 	@others="$$($(RUN) -m tests.stack releases)"; for release in $$others; do \
 		echo "Again on Elasticsearch $$release, the tests that depend on it:"; \
-		SEARCHACCESS_TEST_ELASTICSEARCH_VERSION=$$release $(RUN) -m pytest $(IN_TWO) tests $(SERVERLESS:%=--ignore=%) \
-			-m elasticsearch --namespaced $(PYTEST) || $(NONE_CHOSEN); \
+		SEARCHACCESS_TEST_ELASTICSEARCH_VERSION=$$release $(RUN) -m pytest $(IN_TWO) $(SLOWEST) tests \
+			$(SERVERLESS:%=--ignore=%) -m elasticsearch --namespaced $(PYTEST) || $(NONE_CHOSEN); \
 	done
 	@test ! -e $(KIND)-not-tested || cat $(KIND)-not-tested
 

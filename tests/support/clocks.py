@@ -12,6 +12,10 @@ T = TypeVar("T")
 
 EPOCH = datetime(2026, 1, 1, 10, tzinfo=UTC)
 
+MOMENT = 0.001
+MOST_ROUNDS = 200_000
+"""Rounds of an event loop within so many seconds of virtual time at most; the largest tests need a tenth of them."""
+
 
 @functools.lru_cache(maxsize=1024)
 def rfc3339(seconds: float) -> str:
@@ -56,8 +60,10 @@ class _JumpingSelector(selectors.DefaultSelector):
     def __init__(self) -> None:
         super().__init__()
         self.seconds = 1000.0
+        self._moment, self._rounds = 0.0, 0
 
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
+        self._count()
         # While tasks are ready, the system is not asked: in virtual time they soon rest.
         if timeout == 0:
             return []
@@ -67,6 +73,15 @@ class _JumpingSelector(selectors.DefaultSelector):
             raise RuntimeError("nothing is due and nothing will ever happen: a task waits forever")
         self.seconds += max(timeout, 0)
         return []
+
+    def _count(self) -> None:
+        """Fail if time stands still: a task that waits for less than the clock can show would run forever."""
+        if self.seconds - self._moment > MOMENT:
+            self._moment, self._rounds = self.seconds, 0
+        self._rounds += 1
+        if self._rounds > MOST_ROUNDS:
+            self._rounds = 0  # For what is cancelled then.
+            raise RuntimeError(f"time stands still at {self.seconds}: a task runs again and again without waiting")
 
 
 class VirtualLoop(asyncio.SelectorEventLoop):

@@ -25,6 +25,7 @@ from searchaccess.decorators.dryrun import DryRun, DryRunConnections
 from searchaccess.engine.host import Host
 from searchaccess.engine.inventory.inventory import Inventory
 from searchaccess.engine.outbox import Outbox
+from searchaccess.engine.pacing.agenda import NEVER
 from searchaccess.engine.replicas.ownership import Ownership
 from searchaccess.engine.state import Context
 from searchaccess.operator.connections.connecting import find_connection
@@ -47,11 +48,11 @@ QUIET: Final = 8.0
 """Seconds without a write after which nothing more is to come: longer than any back-off."""
 NEVER_QUIET: Final = 300.0
 POLL: Final = 0.5
-HOURS: Final = 3600.0
+LONG: Final = 300.0
 """Seconds from which on time passes with few probes."""
 FAR_APART: Final = 60.0
 """Seconds between probes then."""
-RECOVERS: Final = 300.0
+RECOVERS: Final = 60.0
 """Seconds at the end with as many as are declared."""
 
 LOGIN_SECRET: Final = Source("Secret", SYSTEM, LOGIN)
@@ -268,8 +269,11 @@ class Stage:
             assert loop.time() - begin < NEVER_QUIET, f"never quiet: {self.faults.writes[-6:]}"
 
     async def sleep(self, seconds: float) -> None:
-        """Let time pass, whatever the operator does; hours with few probes, which would be most of what they cost."""
-        if seconds >= HOURS and self.process is not None:
+        """Let time pass, whatever the operator does; minutes with few probes, which would be most of what they cost.
+
+        A test that counts probes uses ``asyncio.sleep``.
+        """
+        if seconds >= LONG and self.process is not None:
             with few_probes(self.process.host):
                 await asyncio.sleep(seconds - RECOVERS)
             seconds = RECOVERS
@@ -440,7 +444,7 @@ class Stage:
 
 @contextmanager
 def few_probes(host: Host) -> Iterator[None]:
-    """Let an operator's probes and fingerprints be far apart for a while."""
+    """Let an operator's probes and fingerprints be far apart for a while; one of each follows soon."""
     schedules = [running.reconciler._schedule for running in host._running.values()]
     declared = [(one, one._probe_every, one._fingerprint_every) for one in schedules if one._probe_every < FAR_APART]
     for one, _, _ in declared:
@@ -450,6 +454,10 @@ def few_probes(host: Host) -> Iterator[None]:
     finally:
         for one, probe, fingerprint in declared:
             one._probe_every, one._fingerprint_every = probe, fingerprint
+            now = one._clock.monotonic()
+            one._next_probe = min(one._next_probe, now + probe)
+            if one._next_fingerprint < NEVER:  # None is due until all is well.
+                one._next_fingerprint = min(one._next_fingerprint, now + fingerprint)
 
 
 def access_key(name: str) -> Key:

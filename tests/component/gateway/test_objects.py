@@ -2,6 +2,7 @@
 
 import pytest
 
+from searchaccess.api.status import SearchClusterStatus
 from searchaccess.core.gateway.objects import CLUSTER, LABEL_GATEWAY, LABEL_MANAGED, LISTENERS, VERSION, Place
 from searchaccess.ports.errors import Conflict, PermissionDenied
 from tests.component.gateway.common import (
@@ -296,3 +297,24 @@ async def test_a_gateway_that_cannot_be_deleted_is_not_left_behind_by_a_hand_ove
     await stage.sleep(300)
     assert stage.cluster() == {}
     assert users(stage) == set()
+
+
+def test_the_stored_status_is_parsed_when_it_changes_and_not_at_each_probe(monkeypatch: pytest.MonkeyPatch) -> None:
+    parsed, parse = [], SearchClusterStatus.parse
+
+    def count(text: str) -> SearchClusterStatus:
+        parsed.append(text)
+        return parse(text)
+
+    monkeypatch.setattr(SearchClusterStatus, "parse", count)
+
+    @on_stage
+    async def play(stage: Stage) -> None:
+        await begin(stage, "pod-a")
+        await stage.sleep(60)
+        assert parsed
+        parsed.clear()
+        await stage.sleep(60)
+        assert parsed == []
+
+    play()

@@ -15,8 +15,13 @@ def doubled(text: str) -> Iterator[str]:
     """Yield the keys that a dictionary has twice, with their lines."""
     for node in ast.walk(ast.parse(text)):
         if isinstance(node, ast.Dict):
-            keys = Counter(ast.unparse(key) for key in node.keys if key is not None)
+            keys = Counter(written(key) for key in node.keys if key is not None)
             yield from (f"{node.lineno}: {key}" for key, number in keys.items() if number > 1)
+
+
+def written(key: ast.expr) -> str:
+    """Return a key as it is written; most are constants."""
+    return repr(key.value) if isinstance(key, ast.Constant) else ast.unparse(key)
 
 
 @pytest.mark.parametrize("folder", FOLDERS)

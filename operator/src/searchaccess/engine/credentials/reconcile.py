@@ -133,13 +133,16 @@ class CredentialReconciler:
         Raises:
             ExternalError: the cluster could not be read.
         """
-        records = {record.access.uid: record for record in self._context.inventory.keyed(self._name)}
         if (successor := self._context.operator.successor_of(session.taken_over)) != self._successor:
             # What was a conflict may belong to a predecessor now.
             self._successor = successor
-            for uid in records:
-                self._agenda.forget(uid)
+            for record in self._context.inventory.keyed(self._name):
+                self._agenda.forget(record.access.uid)
         due = self._agenda.due()
+        if not scope.full and not scope.credentials and not due:
+            # Most reconciles: those that have thousands are not gone through.
+            return CredentialResult(failing=self._agenda.failing())
+        records = {record.access.uid: record for record in self._context.inventory.keyed(self._name)}
         if scope.full and scope.include_settled:
             # Another SearchCluster may have left keys here since the last full read.
             self._issued.swept = False

@@ -31,6 +31,8 @@ from searchaccess.ports.gateway import Gateways
 
 READ_EVERY: Final = 60.0
 """Seconds between reads of a gateway's objects while nothing changes."""
+SOONEST: Final = 1.0
+"""Seconds between reads at least: what is left of an overlap may be a rounding error, which is no time to wait."""
 RECORD: Final = 1.0
 """Seconds after which to see whether the status with a new place was stored."""
 MOST_UNRECORDED: Final = 30
@@ -66,6 +68,8 @@ class GatewayReconciler:
         """What the last reconcile was about."""
         self.suspects = False
         """Whether somebody changed something in Elasticsearch since the login was tested: perhaps its password."""
+        self._recorded: tuple[str, list[str]] = ("", [])
+        """The stored status, and the places that it lists."""
         self._unrecorded = 0
         """How often in a row the stored status did not list the gateway's place."""
         self.config = ConfigWriter()
@@ -92,7 +96,7 @@ class GatewayReconciler:
         gateways, gateway = self._context.gateways, session.cluster.gateway
         if gateways is None:
             return
-        recorded = self._recorded()
+        recorded = self._read_recorded()
         self.suspects = self.suspects or scope.full
         if gateway is None and not recorded:
             self._state.gateway = None
@@ -126,11 +130,15 @@ class GatewayReconciler:
         self._of = key
         return changed or _OBJECTS in self._agenda.due()
 
-    def _recorded(self) -> list[str]:
+    def _read_recorded(self) -> list[str]:
         """Return the places that the status in Kubernetes certainly lists: nothing is written anywhere else."""
         record = self._context.inventory.clusters.get(self._name)
-        status = SearchClusterStatus.parse(record.stored_json) if record else None
-        return list(status.gateway.places) if status and status.gateway else []
+        text = record.stored_json if record else ""
+        # Each reconcile asks, and the status can have thousands of lines: it is parsed when it changed.
+        if self._recorded[0] is not text:
+            gateway = SearchClusterStatus.parse(text).gateway
+            self._recorded = (text, list(gateway.places) if gateway else [])
+        return self._recorded[1]
 
     async def _try(
         self,
@@ -196,7 +204,7 @@ class GatewayReconciler:
                 drift=advance_drift(tuple(job.drift), (), before, now, corrected=healed),
             )
             self.keeper.rotated = ""
-        self._agenda.plan(_OBJECTS, min(READ_EVERY, self.keeper.after))
+        self._agenda.plan(_OBJECTS, max(SOONEST, min(READ_EVERY, self.keeper.after)))
         known = self._state.gateway
         if former and self._context.dry_run is None and known.is_loaded and known.login:
             await self._remove(job.gateways, job.session, places_of(former), [job.place])
@@ -229,6 +237,6 @@ class GatewayReconciler:
             ExternalError: something could not be deleted; it is tried again.
         """
         gateways, known = self._context.gateways, self._state.gateway
-        places = places_of(dict.fromkeys((*self._recorded(), *(known.places if known else ()))))
+        places = places_of(dict.fromkeys((*self._read_recorded(), *(known.places if known else ()))))
         if gateways is not None and places and self._context.dry_run is None:
             await self._remove(gateways, session, places, [])

@@ -100,6 +100,8 @@ class ReleasedLedger:
     def _arrange(self, session: Session, stored: Sequence[ReleasedRights]) -> None:
         """Group the list by role, and by whether rights stay or are revoked."""
         listed = session.state.released or ()
+        if not listed and not self._by_role and self._nothing.rehearsed is (self._context.dry_run is not None):
+            return  # As before. Most clusters have none, and each reconcile asks.
         selectors = session.cluster.orphans.revoke
         parts: dict[str, tuple[list[ReleasedRights], list[ReleasedRights]]] = defaultdict(lambda: ([], []))
         pending_revocation = set()
