@@ -137,10 +137,11 @@ class TestReading:
         [
             {"@timestamp": "2026-11-29T23:05:57.525Z", "event": {"action": "access_granted"}, "user": {"name": WEB},
              "elasticsearch": {"audit": {"action": SEARCH, "indices": ["orders-1"], "opaque_id": REVISION}}},
+            {"@timestamp": "2026-11-29T23:05:57.525Z"} | {k: v for k, v in line().items() if k != "timestamp"},
             {"jsonPayload": line(), "timestamp": "2026-11-29T23:06:00Z", "trace": "projects/p/traces/1"},
             {"_source": line()},
         ],
-        ids=["nested by Filebeat", "Cloud Logging", "a hit of a search"],
+        ids=["nested by Filebeat", "with another name of the time", "Cloud Logging", "a hit of a search"],
     )  # fmt: skip
     def test_what_a_shipper_made_of_it_is_the_same(self, tmp_path: Path, given: dict[str, Any]) -> None:
         [row] = reported(tmp_path, given).rows

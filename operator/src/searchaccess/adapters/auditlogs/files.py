@@ -77,8 +77,8 @@ def read_audit(files: Iterable[Path], tally: Tally, progress: Progress) -> None:
                 tally.unread += 1
                 continue
             event = from_document(other)
-        if not event.kind:
-            # A shipper nests the fields, or puts the line into another document.
+        if not event.kind or not event.written:
+            # A shipper nests or renames the fields, or puts the line into another document.
             event = from_document(_document(line) or {})
         add(event)
 
