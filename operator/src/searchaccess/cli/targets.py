@@ -1,11 +1,14 @@
 """Options of the commands that ask the operator for something."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Annotated
 
 import typer
 
-from searchaccess.cli.connecting import Kubernetes
+from searchaccess.cli.common import answer
+from searchaccess.cli.connecting import Kubernetes, takes_kubernetes
+from searchaccess.cli.merging import taking
 from searchaccess.cli.printing import Format, Output
 from searchaccess.cli.reading import span
 
@@ -63,3 +66,49 @@ class Following:
             typer.BadParameter: it is none.
         """
         return span(self.timeout, "--timeout")
+
+
+def verb_command(verb: str) -> Callable[[Callable[[], None]], Callable[..., None]]:
+    """Return a decorator that makes the command of a verb from a function that has only its help.
+
+    Args:
+        verb: as ``Verb`` has it.
+    """
+
+    def made(described: Callable[[], None]) -> Callable[..., None]:
+        @takes_kubernetes
+        @taking(Following, "following")
+        def command(
+            access: Names = None,
+            *,
+            selector: Selector = "",
+            everything: All = False,
+            following: Following,
+            kubernetes: Kubernetes,
+        ) -> None:
+            request(verb, targets_of(access, selector, everything, kubernetes), following, kubernetes)
+
+        command.__doc__ = described.__doc__
+        return command
+
+    return made
+
+
+def request(verb: str, targets: Targets, following: Following, kubernetes: Kubernetes, **more: str) -> None:
+    """Ask the operator for something, and follow the outcome.
+
+    Args:
+        verb: as ``Verb`` has it.
+        targets: the SearchAccesses.
+        following: how to follow it.
+        kubernetes: the API server.
+        more: further arguments of the verb.
+
+    Raises:
+        typer.BadParameter: an option has no valid value.
+    """
+    from searchaccess.cli.verbs import run_verb
+    from searchaccess.core.answers.verbs.outcomes import Verb
+
+    following.seconds  # noqa: B018 - checked before anything is done
+    answer(lambda: run_verb(Verb(verb), kubernetes, targets, following, **more))

@@ -4,11 +4,10 @@ from typing import Annotated, Final
 
 import typer
 
-from searchaccess.cli.common import answer
 from searchaccess.cli.connecting import Kubernetes, takes_kubernetes
 from searchaccess.cli.helptexts import VERB_EXITS, block
 from searchaccess.cli.merging import taking
-from searchaccess.cli.targets import All, Following, Names, Selector, targets_of
+from searchaccess.cli.targets import All, Following, Names, Selector, request, targets_of
 
 EPILOG: Final = "\n\n".join(
     (
@@ -40,9 +39,4 @@ def command(
     It shows what is approved, creates a SearchAccessApproval of the generation that was shown, and waits until the
     rights are in force. Your name and groups are those that the API server knows.
     """
-    from searchaccess.cli.verbs import run_verb
-    from searchaccess.core.answers.verbs.outcomes import Verb
-
-    targets = targets_of(access, selector, everything, kubernetes)
-    following.seconds  # noqa: B018 - checked before anything is done
-    answer(lambda: run_verb(Verb.APPROVE, kubernetes, targets, following, reason=reason))
+    request("approve", targets_of(access, selector, everything, kubernetes), following, kubernetes, reason=reason)

@@ -2,11 +2,8 @@
 
 from typing import Final
 
-from searchaccess.cli.common import answer
-from searchaccess.cli.connecting import Kubernetes, takes_kubernetes
 from searchaccess.cli.helptexts import VERB_EXITS, block
-from searchaccess.cli.merging import taking
-from searchaccess.cli.targets import All, Following, Names, Selector, targets_of
+from searchaccess.cli.targets import verb_command
 
 EPILOG: Final = "\n\n".join(
     (
@@ -16,20 +13,6 @@ EPILOG: Final = "\n\n".join(
 )
 
 
-@takes_kubernetes
-@taking(Following, "following")
-def command(
-    access: Names = None,
-    *,
-    selector: Selector = "",
-    everything: All = False,
-    following: Following,
-    kubernetes: Kubernetes,
-) -> None:
+@verb_command("reject")
+def command() -> None:
     """Delete the approvals of SearchAccesses: rights that need one end within seconds."""
-    from searchaccess.cli.verbs import run_verb
-    from searchaccess.core.answers.verbs.outcomes import Verb
-
-    targets = targets_of(access, selector, everything, kubernetes)
-    following.seconds  # noqa: B018 - checked before anything is done
-    answer(lambda: run_verb(Verb.REJECT, kubernetes, targets, following))
