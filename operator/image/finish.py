@@ -101,9 +101,10 @@ def loaded(*folders: Path) -> set[Path]:
     sources = {source for folder in folders for source in (folder / COMMAND).rglob("*.py")}
     statements = sorted({statement for source in sources for statement in imports(source)})
     environment = {"PYTHONPATH": os.pathsep.join(map(str, folders)), "PYTHONDONTWRITEBYTECODE": "1"}
-    # -S: nothing that is installed beside them.
-    command = [sys.executable, "-S", "-c", "\n".join([*statements, LIST_LOADED])]
-    done = subprocess.run(command, env=environment, stdout=subprocess.PIPE, text=True, check=True)
+    # -S: nothing that is installed beside them. As standard input: all statements are too long for an argument.
+    program = "\n".join([*statements, LIST_LOADED])
+    command = [sys.executable, "-S", "-"]
+    done = subprocess.run(command, env=environment, input=program, stdout=subprocess.PIPE, text=True, check=True)
     return {Path(line) for line in done.stdout.splitlines() if line.endswith(".py")} | sources
 
 

@@ -120,13 +120,24 @@ def test_its_command_is_run_by_its_python(app: Path) -> None:
     assert command.read_text().splitlines()[0] == "#!/usr/bin/python3"
 
 
-def test_all_that_the_operator_ever_imports_is_in_it(app: Path) -> None:
+def test_all_that_the_operator_ever_imports_is_in_it(app: Path, tmp_path: Path) -> None:
     sources = list((app / "searchaccess").rglob("*.py"))
     lazy = {"google.cloud.run_v2", "opentelemetry.sdk.trace", "kopf"}
     statements = {statement for source in sources for statement in finish["imports"](source)}
     assert lazy <= {statement.split()[1] for statement in statements}
-    done = python(app, "-c", "\n".join(sorted(statements)))
+    program = tmp_path / "imports.py"
+    program.write_text("\n".join(sorted(statements)))
+    done = python(app, str(program))
     assert done.returncode == 0, done.stderr
+
+
+def test_what_a_report_is_made_of_is_in_it(app: Path, tmp_path: Path) -> None:
+    manifest, log = tmp_path / "access.yaml", tmp_path / "audit.json"
+    shutil.copy(ROOT / "examples" / "orders.yaml", manifest)
+    event = {"event.action": "access_granted", "timestamp": "2026-11-29T23:05:57,525+0000", "action": "indices:x"}
+    log.write_text(json.dumps(event | {"user.name": "ada", "indices": ["orders-1"]}))
+    done = run(app, "audit", "-f", str(manifest), "-o", "html", str(log))
+    assert done.stdout.startswith("<!doctype html>"), done.stderr
 
 
 def test_errors_of_its_own_show_lines_in_color(app: Path) -> None:
