@@ -255,6 +255,30 @@ def test_the_first_judgment_after_an_edit_of_many_policies_is_spread_over_turns(
     assert POLICIES * 100 * meeting.STEPS_OF_A_PATTERN < taken < POLICIES * 100 * meeting.STEPS_OF_A_PATTERN * 1.5
 
 
+def test_edits_of_one_do_not_discard_what_is_made_ready_for_all() -> None:
+    specs = [{"deny": [{"indices": [f"d{number}-{each}-*" for each in range(100)]}] * 3} for number in range(POLICIES)]
+
+    def edited(version: int) -> dict[str, Any]:
+        raw = declared("edited")
+        raw["metadata"] |= {"generation": version, "resourceVersion": str(version)}
+        raw["spec"]["grants"] = [grant(f"orders-{version}")]
+        return raw
+
+    async def play() -> int:
+        inventory = knowing(*specs)
+        working = asyncio.create_task(inventory.finish_judgments())
+        inventory.see_access(edited(2))
+        inventory.see_access(declared("orders"))
+        for version in range(3, 200):
+            await asyncio.sleep(0)
+            inventory.see_access(edited(version))
+        working.cancel()
+        assert not known(inventory, "orders").verdict.unknown
+        return inventory.policies.judgments.allowance.taken
+
+    assert asyncio.run(play()) < POLICIES * 100 * meeting.STEPS_OF_A_PATTERN * 1.5
+
+
 def a_review(new: dict[str, Any], old: dict[str, Any]) -> Review:
     return Review("5b1e", new, old)
 
