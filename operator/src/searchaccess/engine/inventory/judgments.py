@@ -112,9 +112,7 @@ class Judgments:
             finished: called with the uid of a SearchAccess that is to be asked about again.
         """
         while True:
-            while self._open:
-                self._continue(finished)
-                await asyncio.sleep(0)
+            await self.finish(finished)
             self._waiting.clear()
             failed = [key for key, known in self._known.items() if isinstance(known.verdict, Exception)]
             with suppress(TimeoutError):
@@ -124,6 +122,12 @@ class Judgments:
             for key in failed:
                 self.forget(key)
                 finished(key.uid)
+
+    async def finish(self, finished: Callable[[str], None]) -> None:
+        """Continue judgments until none is left, each in its turn; see ``run``."""
+        while self._open:
+            self._continue(finished)
+            await asyncio.sleep(0)
 
     def _continue(self, finished: Callable[[str], None]) -> None:
         key, begun = next(iter(self._open.items()))
