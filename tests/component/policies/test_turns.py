@@ -1,6 +1,7 @@
 """A SearchAccess that takes long to judge holds nobody up, and gets nothing before it is judged."""
 
 import asyncio
+import gc
 import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -309,6 +310,25 @@ async def ask(served: Admission, new: dict[str, Any], old: dict[str, Any], began
     body = {"uid": "5b1e", "operation": "UPDATE" if old else "CREATE", "object": new, "oldObject": old or None}
     review = {"apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview", "request": body}
     return (await served._rule_in_turn(bytearray(json.dumps(review).encode()), began))[1]
+
+
+def test_requests_that_wait_for_a_slow_one_are_kept_as_they_came() -> None:
+    """Parsed, one takes many times as much memory, and whoever reaches the port could fill it with hundreds."""
+
+    async def play() -> None:
+        inventory = knowing(*many(**HIDDEN))
+        served = Admission(Judge(inventory, Meter()), lambda: "", Meter())
+        now = asyncio.get_running_loop().time
+        asked = [asyncio.create_task(ask(served, hostile(f"h-{each}", f"p{each}"), {}, now())) for each in range(6)]
+        for _ in range(20):
+            await asyncio.sleep(0)
+        assert not any(each.done() for each in asked)
+        gc.collect()
+        assert sum(isinstance(each, Review) for each in gc.get_objects()) <= 2
+        for each in asked:
+            each.cancel()
+
+    run_virtually(play())
 
 
 def test_a_ruling_that_was_begun_before_a_policy_changed_does_not_count() -> None:
