@@ -2,7 +2,7 @@
 
 from searchaccess.engine.rights.reconcile import OLD_WAY
 from tests.component.common import MAPPING, ORDERS
-from tests.component.gateway.common import PLACE, condition, declare, gateway
+from tests.component.gateway.common import PLACE, condition, declare
 from tests.support.stage import CLUSTER_KEY, Stage, on_stage, search_cluster
 from tests.support.world import access, grant
 

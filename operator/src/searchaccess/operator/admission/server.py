@@ -16,7 +16,6 @@ from aiohttp import web
 
 from searchaccess.core.webhook.review import MOST_VALUES, BadReview, Review, response_to, review_from
 from searchaccess.core.webhook.ruling import Ruling, Undecided
-from searchaccess.core.work import Work
 from searchaccess.engine.barrier import caught
 from searchaccess.engine.concurrency.allowance import Replaced, Unfinished
 from searchaccess.operator.admission.judge import Judge
