@@ -77,6 +77,36 @@ def test_a_caller_keeps_its_limits_until_its_rights_are_gone(how: str) -> None:
 
 
 @on_stage
+async def test_a_caller_keeps_its_limits_while_policies_cannot_be_asked(stage: Stage) -> None:
+    await begin(stage, "pod-a")
+    stage.apply(policy(allow=[{"indices": ["orders-*"], "can": ["read"]}]))
+    stage.apply(limited())
+    await stage.quiet()
+    said = stage.get("orders")["status"]["limits"]
+    assert said["requestsPerSecond"] == 5
+    stage.amend("orders", clusterCan="?")
+    await stage.quiet()
+    assert stage.ready("orders") == ("False", "InvalidSpec")
+    assert stage.role(ORDERS)["indices"]
+    assert limits(stage)
+    assert stage.get("orders")["status"]["limits"] == said
+    await stage.restart()
+    await stage.quiet()
+    assert limits(stage)
+
+
+@on_stage
+async def test_what_is_invalid_from_the_beginning_limits_nobody(stage: Stage) -> None:
+    await begin(stage, "pod-a")
+    stage.apply(policy(allow=[{"indices": ["orders-*"], "can": ["read"]}]))
+    await stage.quiet()
+    stage.apply(limited(clusterCan="?"))
+    await stage.quiet()
+    assert stage.ready("orders") == ("False", "InvalidSpec")
+    assert not limits(stage)
+
+
+@on_stage
 async def test_what_is_refused_from_the_beginning_limits_nobody(stage: Stage) -> None:
     await begin(stage, "pod-a")
     stage.apply(policy(deny=[{"indices": ["orders-*"]}]))

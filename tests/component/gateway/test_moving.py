@@ -2,7 +2,7 @@
 
 from searchaccess.engine.rights.reconcile import OLD_WAY
 from tests.component.common import MAPPING, ORDERS
-from tests.component.gateway.common import PLACE, condition, declare, gateway
+from tests.component.gateway.common import PLACE, condition, declare
 from tests.support.stage import CLUSTER_KEY, Stage, on_stage, search_cluster
 from tests.support.world import access, grant
 
@@ -14,8 +14,7 @@ async def _moves(stage: Stage) -> None:
     stage.apply(search_cluster(), access("orders", grant("orders-*")))
     await stage.quiet()
     assert set(stage.elasticsearch.mappings_now) == {MAPPING}
-    identity = {"gateway": gateway(replicas=1)}
-    stage.kubernetes.change(CLUSTER_KEY, lambda raw: raw["spec"].update(identity=identity))
+    declare(stage, replicas=1)
     await stage.quiet()
 
 
@@ -49,3 +48,32 @@ async def test_pods_that_end_later_bring_no_role_mapping_back(stage: Stage) -> N
     assert condition(stage, "GatewayInSync") == ("False", "GatewayMissing")
     assert stage.elasticsearch.mappings_now == {}
     assert stage.ready("orders") == ("True", "InSync")
+
+
+@on_stage
+async def test_who_goes_back_to_the_realm_and_tries_again_has_as_much_time(stage: Stage) -> None:
+    await _moves(stage)
+    await stage.sleep(OLD_WAY + 400)
+    assert stage.elasticsearch.mappings_now == {}
+    realm = search_cluster()["spec"]["identity"]
+    stage.kubernetes.change(CLUSTER_KEY, lambda raw: raw["spec"].update(identity=realm))
+    await stage.quiet()
+    assert set(stage.elasticsearch.mappings_now) == {MAPPING}
+    declare(stage, replicas=1)
+    await stage.sleep(OLD_WAY / 2)
+    assert set(stage.elasticsearch.mappings_now) == {MAPPING}
+
+
+@on_stage
+async def test_pods_that_come_and_go_do_not_keep_it_for_ever(stage: Stage) -> None:
+    await _moves(stage)
+    for number in range(60):
+        # Never there when all is read, which is every five minutes.
+        stage.gateways.run(PLACE, "pod-a")
+        await stage.sleep(20)
+        stage.apply(access("orders", grant(f"orders-{number}*")))
+        await stage.sleep(10)
+        stage.gateways.running.clear()
+        await stage.sleep(30)
+    await stage.sleep(400)
+    assert stage.elasticsearch.mappings_now == {}

@@ -140,7 +140,7 @@ def _post(gateway: Gateway, token: str, size: int, *, chunked: bool) -> int:
         ("anybody", MEGABYTE, False),
         ("anybody", MEGABYTE, True),
         ("medium", 6 * MEGABYTE, False),
-        ("medium", 4 * MEGABYTE, True),
+        ("medium", 6 * MEGABYTE, True),
         ("large", 8 * MEGABYTE, False),
         ("large", 8 * MEGABYTE, True),
     ],

@@ -40,6 +40,8 @@ def _once(answer: Answer) -> Iterator[Answer]:
         ("GET", "/orders/_doc/1", True),
         ("HEAD", "/orders/_doc/1", True),
         ("GET", "/orders/_search?q=x", True),
+        ("GET", "/orders/_search?q=x&scroll=1m", False),
+        ("GET", "/_search?scr%6Fll=1m", False),
         ("GET", "/_search/scroll", False),
         ("GET", "/_search/scroll/x", False),
         ("GET", "/_async_search/x", False),

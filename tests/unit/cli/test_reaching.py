@@ -51,6 +51,32 @@ def test_what_is_declared_comes_raw_and_as_the_operator_reads_it(tmp_path: Path)
     assert found.accesses[0].read is found.inventory.accesses[access["metadata"]["uid"]].access
 
 
+def a_policy(number: int) -> dict[str, Any]:
+    """Give one that takes long to be made ready."""
+    name = f"limits-{number:02d}"
+    return {
+        "apiVersion": "searchaccess.dev/v1alpha1",
+        "kind": "SearchAccessPolicy",
+        "metadata": {"name": name, "uid": name, "generation": 1, "resourceVersion": "1"},
+        "spec": {"deny": [{"indices": [f"d{number}-{each}-*" for each in range(100)]}] * 3},
+    }
+
+
+def test_what_takes_long_to_judge_is_judged_to_its_end(tmp_path: Path) -> None:
+    served = answers(
+        searchaccesses=listed(a_search_access("one"), a_search_access("two")),
+        searchclusters=listed(a_search_cluster("prod")),
+        searchaccesspolicies=listed(*map(a_policy, range(20))),
+        namespaces=listed({"metadata": {"name": "shop"}}),
+    )
+    found, _ = declared(tmp_path, served)
+    said = {item.read.name: item.read.verdict for item in found.accesses}
+    assert {name: (verdict.unknown, len(verdict.outcomes)) for name, verdict in said.items()} == {
+        "one": ("", 20),
+        "two": ("", 20),
+    }
+
+
 def test_a_namespace_needs_no_right_on_others(tmp_path: Path) -> None:
     _, seen = declared(tmp_path, answers(), "shop")
     named = [path for path in seen if path.endswith(("searchaccesses", "searchaccessapprovals"))]

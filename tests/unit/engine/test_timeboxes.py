@@ -11,6 +11,7 @@ from searchaccess.api.conditions.reasons import Reason
 from searchaccess.api.times.moments import LAST
 from searchaccess.core.model.access import Access
 from searchaccess.core.model.timeboxes.timebox import NOT_COMPARED, Term, TimeBox
+from searchaccess.core.model.timeboxes.windows import Schedule
 from searchaccess.core.policy.decision import OPEN, Do, decide
 from searchaccess.engine.inventory import intake
 from searchaccess.engine.inventory.inventory import Inventory
@@ -53,6 +54,25 @@ def test_one_is_due_at_its_time_and_not_again_when_it_was_judged() -> None:
         assert waited == pytest.approx(50, abs=1)
         assert boxes.judge(access).validity.term is Term.EXPIRED
         assert await due_within(boxes, 3600) == ([], 3600)
+
+    run_virtually(play())
+
+
+def test_one_that_begins_outside_of_its_windows_is_due_when_it_begins_and_not_all_the_time_before() -> None:
+    async def play() -> None:
+        boxes = TimeBoxes(LoopClock())
+        closed = Schedule("0 0 * * *", "UTC", 600)
+        box = TimeBox(NOW + 100, NOW + 5000, closed)
+        access = boxes.judge(replace(an_access(), uid="uid-1", time_box=box, validity=NOT_COMPARED))
+        assert access.validity.term is Term.NOT_YET
+        uids, waited = await due_within(boxes, 200)
+        assert uids == ["uid-1"]
+        assert waited == pytest.approx(100, abs=1)
+        access = boxes.judge(access)
+        assert access.validity.term is Term.OUTSIDE
+        uids, waited = await due_within(boxes, 6000)
+        assert waited == pytest.approx(4900, abs=1)
+        assert boxes.judge(access).validity.term is Term.EXPIRED
 
     run_virtually(play())
 

@@ -38,6 +38,7 @@ DOCUMENTS, SEARCH, BULK, SQL = ApiGroup.DOCUMENTS, ApiGroup.SEARCH, ApiGroup.BUL
 AGENT = (("searchaccess.dev/workload", "ai-agent"),)
 READS, WRITES = [a_grant()], [a_grant(can=["read", "append"])]
 DENIED = PolicyVerdict((PolicyOutcome("p", Outcome.DENIED, ("no",)),))
+UNDECIDED = PolicyVerdict(unknown="policies are still being compared with it")
 
 limits_st = st.builds(
     CallerLimits,
@@ -350,6 +351,9 @@ def test_limits_are_within_others_only_if_each_part_is() -> None:
     [
         ({"verdict": DENIED}, False),
         ({"verdict": DENIED, "holds_rights": True}, True),
+        ({"verdict": UNDECIDED}, False),
+        ({"verdict": UNDECIDED, "holds_rights": True}, True),
+        ({"verdict": UNDECIDED, "validity": Validity(Term.NOT_YET, 9, is_near=True)}, False),
         ({"validity": Validity(Term.EXPIRED)}, False),
         ({"validity": Validity(Term.EXPIRED), "holds_rights": True}, True),
         ({"admission": Admission.REFUSED, "holds_rights": True}, True),

@@ -21,6 +21,7 @@ from searchaccess.core.model.timeboxes.timebox import (
     time_box_in,
     validity_at,
 )
+from searchaccess.core.model.timeboxes.windows import Schedule
 from tests.unit.builders import a_search_access
 
 T = 1_801_353_600
@@ -109,6 +110,28 @@ def test_an_end_that_is_not_after_the_beginning_denies(until: str) -> None:
 )
 def test_what_a_time_box_says(box: TimeBox, now: float, validity: Validity) -> None:
     assert validity_at(box, now) == validity
+
+
+NIGHTLY = Schedule("0 22 * * *", "UTC", 600)
+"""Closed at ``T``, which is midnight, and more than an hour around it."""
+
+
+@pytest.mark.parametrize("before", [0.5, 1, LEAD - 1, LEAD, LEAD + 1, 10 * LEAD])
+@pytest.mark.parametrize(
+    ("box", "term"),
+    [
+        (TimeBox(T, T + 86_400, NIGHTLY), Term.NOT_YET),
+        (TimeBox(ends=T, schedule=NIGHTLY), Term.OUTSIDE),
+        (TimeBox(T), Term.NOT_YET),
+        (TimeBox(T, T + 10), Term.NOT_YET),
+    ],
+)
+def test_a_time_box_is_due_later_than_it_was_compared(box: TimeBox, term: Term, before: float) -> None:
+    """Otherwise it would be compared again at once, and again, and nothing else would run meanwhile."""
+    validity = validity_at(box, T - before)
+    assert validity.term is term
+    assert validity.due_at is not None
+    assert validity.due_at > T - before
 
 
 def test_an_access_that_was_not_compared_with_a_clock_says_so() -> None:

@@ -176,15 +176,20 @@ def test_a_schedule_is_refused_for_a_stored_credential() -> None:
     assert "use auth: IdentityToken" in access.invalid
 
 
+def never(term: Term, changes_at: int) -> Validity:
+    """Give what is said where no rights begin at the next change."""
+    return Validity(term, changes_at, is_begin=False)
+
+
 @pytest.mark.parametrize(
     ("box", "now", "validity"),
     [
         ((None, None), "2026-11-27T10:00:00", Validity(Term.IN_FORCE, at("2026-11-27T18:00:00"))),
         ((None, None), "2026-11-27T20:00:00", Validity(Term.OUTSIDE, at("2026-11-30T08:00:00"))),
         ((None, "2026-11-27T12:00:00"), "2026-11-27T10:00:00", Validity(Term.IN_FORCE, at("2026-11-27T12:00:00"))),
-        ((None, "2026-11-28T12:00:00"), "2026-11-27T20:00:00", Validity(Term.OUTSIDE, at("2026-11-28T12:00:00"))),
+        ((None, "2026-11-28T12:00:00"), "2026-11-27T20:00:00", never(Term.OUTSIDE, at("2026-11-28T12:00:00"))),
         ((None, "2026-11-28T12:00:00"), "2026-11-28T12:00:00", Validity(Term.EXPIRED)),
-        (("2026-11-28T12:00:00", None), "2026-11-27T10:00:00", Validity(Term.NOT_YET, at("2026-11-28T12:00:00"))),
+        (("2026-11-28T12:00:00", None), "2026-11-27T10:00:00", never(Term.NOT_YET, at("2026-11-28T12:00:00"))),
     ],
 )
 def test_windows_between_a_beginning_and_an_end(

@@ -172,7 +172,7 @@ class Live:
         accesses = await self.list_raw(Plural.ACCESSES, namespace)
         for raw in accesses:
             inventory.see_access(raw)
-        await inventory.judge_all()
+        await inventory.judge_to_the_end()
         known = ((raw, inventory.accesses.get(metadata_of(raw).uid)) for raw in accesses)
         return Declared(
             tuple(Item(raw, cluster_from_object(raw)) for raw in clusters),

@@ -60,12 +60,13 @@ def _both(one: frozenset[ApiGroup] | None, other: frozenset[ApiGroup] | None) ->
 def takes_part(access: Access) -> bool:
     """Return whether the limits of a SearchAccess apply to its caller: it has rights, or may have some left.
 
-    Not of one that is certainly refused, so that nobody limits a caller that he may give no rights. One whose rights
-    end keeps its limits until Elasticsearch confirmed that they are gone, and so does one that is being deleted, as
-    long as it has our finalizer. One whose rights begin soon limits before: its limits take their time to reach the
-    gateway's pods. ``suspend`` and ``mode: Observe`` lift no limit, as rights stay with them.
+    Not of one that is refused, or of which that is not known yet: nobody limits a caller that he may give no rights.
+    One that has rights keeps its limits meanwhile. One whose rights end keeps them until Elasticsearch confirmed that
+    they are gone, and so does one that is being deleted, as long as it has our finalizer. One whose rights begin soon
+    limits before: its limits take their time to reach the gateway's pods. ``suspend`` and ``mode: Observe`` lift no
+    limit, as rights stay with them.
     """
-    refused = access.admission is Admission.REFUSED or access.verdict.revokes
+    refused = access.admission is Admission.REFUSED or access.verdict.revokes or bool(access.verdict.unknown)
     begins = access.validity.is_near and access.consent.state is not ConsentState.MISSING
     has_none = (refused or (access.is_over and not begins)) and not access.holds_rights
     is_gone = bool(access.deleted_at) and not access.has_finalizer

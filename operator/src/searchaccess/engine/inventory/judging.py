@@ -284,6 +284,11 @@ class Judged(Declared):
         """Continue the judgments that take long, until cancelled."""
         await self.policies.judgments.run(self._judge_again)
 
+    async def judge_to_the_end(self) -> None:
+        """Decide anew as ``judge_all`` does, and wait for what takes long: for those who look once."""
+        await self.judge_all()
+        await self.policies.judgments.finish(self._judge_again)
+
     def _judge_again(self, uid: str) -> None:
         if record := self.accesses.get(uid):
             self._judge(record)

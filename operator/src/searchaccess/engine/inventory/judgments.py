@@ -56,6 +56,8 @@ class Judgments:
         self._known: dict[Key, _Known] = {}
         """What took longer than usual, so that it is not done again whenever something else changes."""
         self._waiting = asyncio.Event()
+        self._retry_at: float | None = None
+        """When those are begun anew that internal errors ended, by the event loop's clock; None: there are none."""
 
     @property
     def is_open(self) -> bool:
@@ -112,18 +114,30 @@ class Judgments:
             finished: called with the uid of a SearchAccess that is to be asked about again.
         """
         while True:
-            while self._open:
+            if self._open:
                 self._continue(finished)
                 await asyncio.sleep(0)
-            self._waiting.clear()
-            failed = [key for key, known in self._known.items() if isinstance(known.verdict, Exception)]
-            with suppress(TimeoutError):
-                async with asyncio.timeout(RETRY if failed else None):
-                    await self._waiting.wait()
-                continue
-            for key in failed:
-                self.forget(key)
-                finished(key.uid)
+            else:
+                self._waiting.clear()
+                with suppress(TimeoutError):
+                    async with asyncio.timeout_at(self._retry_at):
+                        await self._waiting.wait()
+            self._begin_failed_anew(finished)
+
+    def _begin_failed_anew(self, finished: Callable[[str], None]) -> None:
+        """Begin judgments anew that internal errors ended, once it is time, whatever else there is to do."""
+        if self._retry_at is None or asyncio.get_running_loop().time() < self._retry_at:
+            return
+        self._retry_at = None
+        for key in [key for key, known in self._known.items() if isinstance(known.verdict, Exception)]:
+            self.forget(key)
+            finished(key.uid)
+
+    async def finish(self, finished: Callable[[str], None]) -> None:
+        """Continue judgments until none is left, each in its turn; see ``run``."""
+        while self._open:
+            self._continue(finished)
+            await asyncio.sleep(0)
 
     def _continue(self, finished: Callable[[str], None]) -> None:
         key, begun = next(iter(self._open.items()))
@@ -136,6 +150,7 @@ class Judgments:
         except Exception as error:  # noqa: BLE001 - the barrier between one judgment and all others
             caught(self._meter, key.cluster, PLACE, error)
             verdict = error
+            self._retry_at = self._retry_at or asyncio.get_running_loop().time() + RETRY
         del self._open[key]
         self._known[key] = _Known(begun.question, verdict)
         finished(key.uid)

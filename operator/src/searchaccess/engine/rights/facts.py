@@ -1,7 +1,7 @@
 """Builds facts about each SearchAccess from a reconcile."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from searchaccess.api.clusters.gateway import Gateway
 from searchaccess.api.conditions.reasons import Reason
@@ -132,7 +132,12 @@ class FactsBuilder:
     def _sharing(self, work: Work) -> Sharing | None:
         if self.gateway is None or not work.principal:
             return None
-        members = [each.access for each in work.members if each.access.cluster == self.cluster]
+        held = {each.access.uid for each in work.members if each.decision.do is Do.HOLD} & _owners(work)
+        members = [
+            replace(each.access, holds_rights=True) if each.access.uid in held else each.access
+            for each in work.members
+            if each.access.cluster == self.cluster
+        ]
         return Sharing(members, default_limits(self.gateway.limits))
 
 

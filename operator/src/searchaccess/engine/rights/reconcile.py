@@ -65,7 +65,7 @@ class RightsReconciler:
         self._others = OthersReader(self._context)
         self._users = PrincipalUsers(self._context)
         self._gateway_since: float | None = None
-        """Since when a gateway is declared that does not serve yet; None: it does."""
+        """Since when a gateway is declared, as far as this process knows; None: none is."""
         self._roles: set[str] = set()
         self._user_roles: frozenset[str] = frozenset()
         self._foreign = 0
@@ -249,13 +249,14 @@ class RightsReconciler:
         return observed, users
 
     async def _settle_users(self, session: Session, run: Run, users: UsersRun | None, applier: Applier) -> None:
+        waits = self._waits_for_gateway(session)
         if users is None:
             return
         mapping = self._mapping
         replaced = mapping.settled and session.verdict.grants and not (mapping.late or mapping.unwritten)
         await self._users.settle(session, users, applier, run.done, replaced=replaced)
         # Callers of a realm need its role mapping until all of them have users.
-        applier.mappings.may_sweep = not (users.needed and (users.failed or self._waits_for_gateway(session)))
+        applier.mappings.may_sweep = not (users.needed and (users.failed or waits))
         done = {work.principal for work in run.done}
         for principal, failure in users.failed.items():
             self._progress.failures[principal] = failure
@@ -265,12 +266,12 @@ class RightsReconciler:
 
     def _waits_for_gateway(self, session: Session) -> bool:
         """Return whether callers of a realm keep it, for a time, because no gateway serves them yet."""
-        known, now = session.state.gateway, self._context.clock.monotonic()
-        if self._context.gateways is None or (known is not None and known.is_loaded):
+        if session.cluster.gateway is None or self._context.gateways is None:
             self._gateway_since = None
             return False
+        known, now = session.state.gateway, self._context.clock.monotonic()
         self._gateway_since = now if self._gateway_since is None else self._gateway_since
-        return now - self._gateway_since < OLD_WAY
+        return not (known is not None and known.is_loaded) and now - self._gateway_since < OLD_WAY
 
     async def _ensure_finalizers(self, records: Sequence[AccessRecord], run: Run) -> None:
         run.members.held |= await ensure_finalizers(self._context, records)

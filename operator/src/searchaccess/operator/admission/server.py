@@ -16,7 +16,6 @@ from aiohttp import web
 
 from searchaccess.core.webhook.review import MOST_VALUES, BadReview, Review, response_to, review_from
 from searchaccess.core.webhook.ruling import Ruling, Undecided
-from searchaccess.core.work import Work
 from searchaccess.engine.barrier import caught
 from searchaccess.engine.concurrency.allowance import Replaced, Unfinished
 from searchaccess.operator.admission.judge import Judge
@@ -132,15 +131,12 @@ class Admission:
             async with self._turn:
                 self._check_time(began)
                 self._check_ready()
-                raw = _parsed(body)
-                # Each part may take a tenth of a second: Leases are renewed in between.
-                await asyncio.sleep(0)
-                review = review_from(raw)
-                await asyncio.sleep(0)
-                edition, work = self._judge.edition, self._judge.rule(review)
+                review = await _review(body)
                 with suppress(Unfinished):
-                    return review, self._judge.allowance.advance(work)
-            return review, await self._rule_slowly(review, work, edition, began)
+                    return review, self._judge.allowance.advance(self._judge.rule(review))
+            # It waits as it came: parsed, it takes many times as much memory.
+            del review
+            return await self._rule_slowly(body, began)
         except BadReview as error:
             raise _NoRuling("unreadable", 400, str(error)) from None
         except Undecided:
@@ -151,18 +147,19 @@ class Admission:
             caught(self._meter, "", "admission", error)
             raise _NoRuling("failed", 500, _INTERNAL) from None
 
-    async def _rule_slowly(self, review: Review, work: Work[Ruling], edition: int, began: float) -> Ruling:
+    async def _rule_slowly(self, body: bytearray, began: float) -> tuple[Review, Ruling]:
         """Judge in as many turns as it takes, one of such requests at a time: what is quick is answered in between.
 
         A ruling of before a policy changed does not count.
         """
         async with self._slow:
+            self._check_time(began)
+            review = await _review(body)
             while True:
                 self._check_time(began)
+                counts = partial(self._counts, self._judge.edition, began)
                 with suppress(Replaced):
-                    counts = partial(self._counts, edition, began)
-                    return await self._judge.allowance.complete(work, counts)
-                edition, work = self._judge.edition, self._judge.rule(review)
+                    return review, await self._judge.allowance.complete(self._judge.rule(review), counts)
 
     def _check_ready(self) -> None:
         if why := self._unready():
@@ -178,6 +175,20 @@ class Admission:
     def _is_late(self, began: float) -> bool:
         """Return whether nobody waits for the answer any more."""
         return asyncio.get_running_loop().time() - began > ANSWER_WITHIN
+
+
+async def _review(body: bytearray) -> Review:
+    """Read a request; others run in between, as each part may take a tenth of a second.
+
+    Raises:
+        _NoRuling: it is no JSON.
+        BadReview: it is no AdmissionReview.
+    """
+    raw = _parsed(body)
+    await asyncio.sleep(0)
+    review = review_from(raw)
+    await asyncio.sleep(0)
+    return review
 
 
 def _parsed(body: bytearray) -> Any:

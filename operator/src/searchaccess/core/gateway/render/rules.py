@@ -3,7 +3,7 @@
 from typing import Final
 
 from searchaccess.api.vocabulary.apigroups import ApiGroup
-from searchaccess.core.gateway.apis import PATHS, rule_of
+from searchaccess.core.gateway.apis import PATHS, SCROLLS, rule_of
 from searchaccess.core.gateway.render.conditions import all_rules, header, not_rule, path, policy, rbac
 from searchaccess.core.gateway.render.documents import Json
 
@@ -35,11 +35,12 @@ def repeatable() -> Json:
     """Return which requests may be sent again after Elasticsearch may have begun with them: they only read.
 
     The name of the policy is Envoy's for the cases: no answer, or 502, 503 or 504. A page of a scroll is not read
-    twice, so only documents and searches are repeated.
+    twice, so only documents and searches are repeated, and no search that begins a scroll: the first one would stay.
     """
     reads = path("|".join((*PATHS[ApiGroup.DOCUMENTS], *PATHS[ApiGroup.SEARCH])))
     others = path("|".join((*PATHS[ApiGroup.STATEFUL], *PATHS[ApiGroup.SQL])))
-    return rbac("ALLOW", {REPEATED: policy(all_rules(header(":method", READING), reads, not_rule(others)))})
+    read_only = all_rules(header(":method", READING), reads, not_rule(others), not_rule(header(":path", SCROLLS)))
+    return rbac("ALLOW", {REPEATED: policy(read_only)})
 
 
 def group_policies(allowed: frozenset[ApiGroup]) -> Json:

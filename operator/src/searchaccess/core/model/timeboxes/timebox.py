@@ -70,17 +70,19 @@ class Validity:
         changes_at: when that changes next, in seconds since the epoch; None: never.
         is_removable: whether the SearchAccess itself may be deleted.
         is_near: whether rights are not in force yet, and begin within ``LEAD``.
+        is_begin: whether rights begin when it changes, if they are not in force.
     """
 
     term: Term
     changes_at: int | None = None
     is_removable: bool = False
     is_near: bool = False
+    is_begin: bool = True
 
     @property
     def due_at(self) -> int | None:
-        """When it is to be compared with the clock again; None: never."""
-        waits = self.term in {Term.NOT_YET, Term.OUTSIDE} and not self.is_near
+        """When it is to be compared with the clock again, later than it was; None: never."""
+        waits = self.term in {Term.NOT_YET, Term.OUTSIDE} and self.is_begin and not self.is_near
         return self.changes_at - LEAD if waits and self.changes_at is not None else self.changes_at
 
 
@@ -134,7 +136,7 @@ def validity_at(box: TimeBox, now: float) -> Validity:
         return Validity(Term.EXPIRED, box.removed_at if later else None, box.removed_at is not None and not later)
     if box.begins is not None and now < box.begins:
         opens = box.schedule is None or window_at(box.schedule, box.begins).is_open
-        return Validity(Term.NOT_YET, box.begins, is_near=opens and box.begins - now <= LEAD)
+        return _waiting(Term.NOT_YET, box.begins, now, begins=opens)
     if box.schedule is None:
         return Validity(Term.IN_FORCE, box.ends)
     window = window_at(box.schedule, int(now))
@@ -142,7 +144,11 @@ def validity_at(box: TimeBox, now: float) -> Validity:
     at = min(changes, default=None)
     if window.is_open:
         return Validity(Term.IN_FORCE, at)
-    return Validity(Term.OUTSIDE, at, is_near=at is not None and at != box.ends and at - now <= LEAD)
+    return _waiting(Term.OUTSIDE, at, now, begins=at is not None and at != box.ends)
+
+
+def _waiting(term: Term, at: int | None, now: float, *, begins: bool) -> Validity:
+    return Validity(term, at, is_near=begins and at is not None and at - now <= LEAD, is_begin=begins)
 
 
 def is_during(box: TimeBox, other: TimeBox) -> bool:

@@ -61,17 +61,22 @@ class Memory:
         while (panel := self._panels.get(rulings)) is None:
             work = self._making.get(rulings)
             if work is None:
+                if len(self._making) >= _PANELS_KEPT:
+                    self._making.clear()
                 work = self._making[rulings] = Panel.of(rulings)
             try:
-                yield next(work)
+                steps = next(work)
             except StopIteration as end:
                 if len(self._panels) >= _PANELS_KEPT:
                     self._panels.clear()
                 self._panels[rulings] = end.value
                 self._making.pop(rulings, None)
+                continue
             except BaseException:
                 self._making.pop(rulings, None)
                 raise
+            # Not above: whoever gives up here leaves what was made to the others.
+            yield steps
         return panel
 
     def said_of(self, asked: Asked, aliases: Aliases | None) -> Work[MutableMapping[tuple[Ruling, bool], Said] | None]:
