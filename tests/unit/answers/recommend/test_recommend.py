@@ -95,6 +95,51 @@ class TestCaution:
         assert narrowed.spec is not None
         assert narrowed.spec["grants"][0]["can"] == kept
 
+    @pytest.mark.parametrize(
+        ("uses", "grants"),
+        [
+            pytest.param(
+                [used("unknown", "orders-1")], [ORDERS | {"indices": ["orders-*"]}], id="an event without action"
+            ),
+            pytest.param(
+                [used("read", "*", GATEWAY)],
+                [{"indices": ["*"], "can": ["monitor"]}, {"indices": ["log"], "can": ["read"]}],
+                id="a pattern in a request",
+            ),
+            pytest.param(
+                [used("read", "lo*", GATEWAY)],
+                [{"indices": ["l*"], "can": ["read"]}, {"indices": ["log"], "can": ["read"]}],
+                id="a pattern in a request that several grants allow",
+            ),
+            pytest.param(
+                [used("read", "…")],
+                [{"indices": ["*"], "can": ["read"]}, {"indices": ["log"], "can": ["read"]}],
+                id="indices that are not told apart",
+            ),
+            pytest.param(
+                [used("write", "orders-1")],
+                [{"indices": ["orders-*"], "can": ["monitor"]}, {"indices": ["an-alias"], "can": ["write"]}],
+                id="an alias of an index that another grant names",
+            ),
+            pytest.param(
+                [used("append", "log", GATEWAY)], [{"indices": ["log"], "can": ["append", "create"]}], id="a new index"
+            ),
+            pytest.param(
+                [used("bulk", "log", GATEWAY)],
+                [{"indices": ["log"], "can": ["write", "create"]}],
+                id="a bulk's new index",
+            ),
+        ],
+    )
+    def test_nothing_goes_where_it_is_not_certain(self, uses: list[Used], grants: list[dict[str, Any]]) -> None:
+        narrowed = narrow(spec(*grants), uses)
+        assert narrowed.spec is not None
+        assert grants[-1] in narrowed.spec["grants"]
+
+    def test_cluster_rights_stay_after_a_request_whose_action_is_not_known(self) -> None:
+        declared = spec({"indices": ["log"], "can": ["read"]}, clusterCan=["manage_ingest_pipelines"])
+        assert narrow(declared, [used("read", "log"), used("other", "", GATEWAY)]).spec == declared
+
     def test_a_bulk_request_whose_items_were_logged_needs_nothing_more(self) -> None:
         narrowed = narrow(spec(ORDERS), [used("bulk"), used("write", "orders-1")])
         assert narrowed.spec == spec(ORDERS | {"indices": ["orders-*"], "can": ["write"]})
