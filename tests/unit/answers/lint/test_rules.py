@@ -163,6 +163,8 @@ def test_all_problems_of_an_object_are_found_at_their_lines(tmp_path: Path) -> N
         ({"apiVersion": "searchaccess.dev/v9"}, "searchaccess.dev/v9"),
         ({"metadata": {}}, "metadata.name"),
         ({"metadata": []}, "metadata.name"),
+        ({"metadata": {"name": "a\x1b|<b>", "namespace": "shop"}}, "metadata.name"),
+        ({"metadata": {"name": "a", "namespace": "a/b"}}, "metadata.namespace"),
         ({"spec": []}, "spec"),
         ({"spec": None}, "spec"),
     ],
