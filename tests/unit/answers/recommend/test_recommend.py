@@ -208,6 +208,8 @@ def test_it_still_allows_each_use_and_is_valid(grants: list[dict[str, Any]], use
     assert [use for use in everything if allows(dict(narrowed.spec), *use) and not allows(declared, *use)] == []
 
 
+OTHER = {"subject": {"serviceAccount": "x@acme-shop.iam.gserviceaccount.com"}}
+KEY = OTHER | {"credential": {"store": "main", "name": "orders"}}
 RAW = {"metadata": {"namespace": "shop", "name": "web"}, "spec": spec(ORDERS)}
 
 
@@ -248,3 +250,43 @@ class TestAdvice:
         window = window_of(counted(tmp_path, line(), line(user__name="x", timestamp="2026-11-30T23:05:57,525+0000")))
         assert window.days == 1.0
         assert window_of(Tally(ALWAYS)).days == 0.0
+
+    @pytest.mark.parametrize(
+        ("spec_", "status", "stays"),
+        [
+            (
+                {"subject": {"cloudRunService": {"project": "acme-shop", "location": "europe-west1", "name": "x"}}},
+                {},
+                True,
+            ),
+            (
+                {"subject": {"cloudRunService": {"project": "acme-shop", "location": "europe-west1", "name": "x"}}},
+                {"identity": {"principal": "x@acme-shop.iam.gserviceaccount.com"}},
+                False,
+            ),
+            (OTHER, {}, False),
+            (KEY | {"auth": "Password"}, {}, True),
+            (KEY | {"auth": "Password"}, {"credential": {"username": "x"}}, False),
+            (KEY | {"auth": "ApiKey"}, {}, False),
+        ],
+        ids=[
+            "callers that only the status names",
+            "callers in the status",
+            "callers in the spec",
+            "a user that only the status names",
+            "a user in the status",
+            "a key",
+        ],
+    )
+    def test_one_whose_callers_are_not_known_is_not_unused(
+        self, tmp_path: Path, spec_: dict[str, Any], status: dict[str, Any], stays: object
+    ) -> None:
+        raw = RAW | {"spec": spec(ORDERS) | spec_, "status": status}
+        [advice] = advise([raw], counted(tmp_path, line()))
+        assert (advice.after == raw["spec"], bool(advice.notes)) == (stays, True)
+        assert advice.removals == ()
+
+    def test_logs_without_any_event_are_no_evidence(self, tmp_path: Path) -> None:
+        [advice] = advise([RAW], counted(tmp_path))
+        assert (advice.after, advice.requests) == (RAW["spec"], 0)
+        assert "no events" in advice.notes[0]
