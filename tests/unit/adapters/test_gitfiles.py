@@ -125,3 +125,10 @@ def test_no_program_of_the_repository_runs(repository: Repository, tmp_path: Pat
     ran.unlink(missing_ok=True)
     assert files_at(repository.root, "v1", ENDINGS)
     assert not ran.exists()
+
+
+def test_a_folder_outside_of_the_working_tree_that_its_repository_names_is_said(repository: Repository) -> None:
+    (repository.root / "elsewhere").mkdir()
+    repository.git("config", "core.worktree", str(repository.root / "elsewhere"))
+    with pytest.raises(BadManifest, match="not in the working tree"):
+        files_at(repository.root / "manifests", "v1", ENDINGS)

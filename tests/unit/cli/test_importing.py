@@ -128,6 +128,7 @@ def test_a_wrong_subject_map_is_named(files: Path, tmp_path: Path, content: str,
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
+        (("--from", ".", "-n", "../../etc"), "write the name of a namespace"),
         (("--from", ".", "-A"), "SearchAccesses of one namespace are written: use --namespace"),
         (("--from", ".", "--elasticsearch-login", "env:X"), "excludes --elasticsearch and --elasticsearch-login"),
     ],

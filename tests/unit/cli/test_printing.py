@@ -7,14 +7,14 @@ import yaml
 
 from searchaccess.cli.printing import Format, emit, plain, table, warn
 
-ODD = "a\x1b[2Jb\x9bc\u202ed\r\ne"
+ODD = "a\x1b[2Jb\x9bc\u202ed\r\ne\ud800f"
 
 
 @pytest.mark.parametrize("output", Format)
 def test_no_format_passes_control_characters_on(output: Format, capsys: pytest.CaptureFixture[str]) -> None:
     emit(output, {"text": ODD}, lambda: [ODD, table(["HEAD"], [[ODD]])])
     shown = capsys.readouterr().out
-    assert not set("\x1b\x9b\u202e\r") & set(shown)
+    assert not set("\x1b\x9b\u202e\r\ud800") & set(shown)
     if output is not Format.TABLE:
         assert (json.loads if output is Format.JSON else yaml.safe_load)(shown) == {"text": ODD}
 

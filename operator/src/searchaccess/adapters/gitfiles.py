@@ -45,6 +45,8 @@ def files_at(folder: Path, revision: str, endings: Sequence[str]) -> dict[str, b
     parent = next((each for each in (parent, *parent.parents) if each.is_dir()), parent)
     root = Path(_git(parent, "rev-parse", "--show-toplevel").decode().strip())
     commit = _commit(root, revision)
+    if not place.is_relative_to(root):
+        raise BadManifest(f"{folder} is not in the working tree of its git repository, which is {root}")
     inside = place.relative_to(root).as_posix()
     # Literally: what is in the path is no pattern.
     listed = _git(root, "--literal-pathspecs", "ls-tree", "-r", "-l", "-z", "--full-tree", commit, "--", inside)

@@ -1,8 +1,9 @@
 """How files of YAML are read, and what can be wrong with them."""
 
-from typing import Final
+from typing import Any, Final
 
 import yaml
+from yaml.constructor import ConstructorError
 
 UNREADABLE: Final = (
     OSError,
@@ -19,7 +20,21 @@ UNREADABLE: Final = (
 
 
 class PlainLoader(yaml.SafeLoader):
-    """Reads YAML as kubectl does, which converts it to JSON: a time is a string."""
+    """Reads YAML as kubectl does, which converts it to JSON: a time is a string, and half a character is an error."""
+
+    def construct_scalar(self, node: yaml.ScalarNode | yaml.MappingNode) -> Any:
+        """Return the text of a scalar, with characters that JSON writes as two escapes.
+
+        Raises:
+            ConstructorError: it has only one of the two, so that nothing could print or store it.
+        """
+        value = super().construct_scalar(node)
+        if isinstance(value, str) and not value.isascii():
+            try:
+                return value.encode("utf-16", "surrogatepass").decode("utf-16")
+            except UnicodeDecodeError:
+                raise ConstructorError(problem="half a character", problem_mark=node.start_mark) from None
+        return value
 
 
 PlainLoader.yaml_implicit_resolvers = {

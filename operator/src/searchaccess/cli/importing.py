@@ -64,10 +64,10 @@ def _material(paths: Sequence[Path]) -> Iterator[Material]:
 def _documents(path: Path) -> Iterator[Any]:
     import yaml
 
-    from searchaccess.adapters.yamlfiles import UNREADABLE, line_of
+    from searchaccess.adapters.yamlfiles import UNREADABLE, PlainLoader, line_of
 
     try:
-        documents = list(yaml.safe_load_all(path.read_text(encoding="utf-8")))
+        documents = list(yaml.load_all(path.read_text(encoding="utf-8"), Loader=PlainLoader))
     except UNREADABLE as error:
         raise BadManifest(
             f"{path}{line_of(error)}: it cannot be read as YAML or JSON ({type(error).__name__})"

@@ -17,9 +17,9 @@ if TYPE_CHECKING:
 
 _UNBOUNDED: Final = 100_000
 """Columns where nothing has to fit: a file, or another program."""
-_CONTROL: Final = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
-"""Characters that move the cursor, change colors, or reverse the direction of a text. Names and messages may come from
-anybody; in a terminal, they could pretend to be another line."""
+_CONTROL: Final = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+"""Characters that move the cursor, change colors, or reverse the direction of a text, and halves of characters, which
+cannot be printed. Names and messages may come from anybody; in a terminal, they could pretend to be another line."""
 
 
 class Format(StrEnum):

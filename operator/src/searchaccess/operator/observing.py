@@ -274,6 +274,23 @@ def as_created(manifests: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
     return [_born(key, raw) for key, raw in {_key(raw): raw for raw in manifests}.items()]
 
 
+def check_unique(manifests: Iterable[dict[str, Any]]) -> None:
+    """Check that no object is declared twice: which of them is in force depends on who applies them.
+
+    Args:
+        manifests: as ``read_manifests`` returns them. The same text twice is no contradiction.
+
+    Raises:
+        BadManifest: one is; the message names it.
+    """
+    known = dict[Key, dict[str, Any]]()
+    for raw in manifests:
+        if _differ(known.setdefault(_key(raw), raw), raw):
+            _, namespace, name = _key(raw)
+            which = f"{raw['kind']} {namespace}/{name}" if namespace else f"{raw['kind']} {name}"
+            raise BadManifest(f"{which} is declared twice, and differently: rename or remove one (searchaccess lint)")
+
+
 def _differ(one: Any, other: Any) -> bool:
     try:
         return bool(one != other)

@@ -8,7 +8,7 @@ from searchaccess.adapters.gitfiles import files_at
 from searchaccess.core.answers.plan.files import plan_between
 from searchaccess.core.answers.plan.model import Plan
 from searchaccess.operator.declaring import declared_by
-from searchaccess.operator.observing import MANIFEST_FILES, manifests_in, read_manifests
+from searchaccess.operator.observing import MANIFEST_FILES, check_unique, manifests_in, read_manifests
 from searchaccess.ports.errors import BadManifest
 
 
@@ -21,10 +21,11 @@ def plan_against_revision(paths: Sequence[Path], revision: str, namespace: str =
         namespace: for SearchAccesses without one; empty: ``default``.
 
     Raises:
-        BadManifest: a file cannot be read, or there is no such revision.
+        BadManifest: a file cannot be read, an object is declared twice, or there is no such revision.
     """
     before = [raw for path in paths for raw in _manifests_at(path, revision, namespace)]
     after = read_manifests(paths, namespace)
+    check_unique(after)
     return plan_between(declared_by(before), declared_by(after), revision)
 
 

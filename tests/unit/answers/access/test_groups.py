@@ -64,6 +64,8 @@ def test_what_an_api_key_sees_must_match_both() -> None:
         (["index"], "read", "by updates, which return the document"),
         (["manage"], "read", None),
         (["view_index_metadata"], "read", None),
+        (["cross_cluster_replication"], "read", "by some requests only"),
+        (["cross_cluster_replication"], "monitor", ""),
         (["indices:data/read/field_caps*"], "read", None),
         (["create_doc"], "append", ""),
         (["create_doc"], "write", None),

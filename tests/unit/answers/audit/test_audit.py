@@ -96,6 +96,11 @@ class TestNames:
             ("DELETE", "/orders-1", ("manage", ("orders-1",))),
             ("POST", "/_sql", ("read", ())),
             ("GET", "/_cluster/health", ("cluster", ())),
+            ("GET", "/_cat/indices", ("other", ())),
+            ("GET", "/orders-1/_stats", ("monitor", ("orders-1",))),
+            ("GET", "/orders-1/_refresh", ("other", ("orders-1",))),
+            ("GET", "/orders%2D1%2C*/_search", ("read", ("orders-1", "*"))),
+            ("POST", "/orders-1/_doc/_search", ("other", ("orders-1",))),
         ],
     )
     def test_a_request_to_the_gateway_names_its_indices(self, method: str, path: str, found: tuple[Any, ...]) -> None:
@@ -189,6 +194,17 @@ class TestReading:
         file.write_bytes(gzip.compress(json.dumps(line()).encode())[:-9])
         with pytest.raises(InvalidLog, match=r"audit\.json\.gz cannot be read"):
             read_audit([file], Tally(ALWAYS), lambda _done, _total: None)
+
+    @pytest.mark.parametrize("content", [b"{}", gzip.compress(b"{}" * 99)[:10] + b"\xff" * 9], ids=["plain", "damaged"])
+    def test_a_file_that_is_not_compressed_as_its_name_says_is_said(self, tmp_path: Path, content: bytes) -> None:
+        file = tmp_path / "audit.json.gz"
+        file.write_bytes(content)
+        with pytest.raises(InvalidLog, match="no gzip file, or damaged"):
+            read_audit([file], Tally(ALWAYS), lambda _done, _total: None)
+
+    def test_a_name_that_no_file_can_have_is_said(self) -> None:
+        with pytest.raises(InvalidLog, match="cannot be read"):
+            find([Path("a" * 5000)])
 
     def test_memory_is_bounded_whatever_callers_send(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(tallies, "MOST_ENTRIES", 10)

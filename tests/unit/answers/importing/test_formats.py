@@ -104,6 +104,8 @@ def test_roles_and_bindings_of_the_opensearch_operator() -> None:
     [
         ({"indexPermissions": [a_rule("read", maskedFields=["card"])]}, "MaskedFields"),
         ({"indexPermissions": [a_rule("read", "manage_aliases")]}, "Untranslated"),
+        ({"indexPermissions": [a_rule("read", "indices:data/write")]}, "Untranslated"),
+        ({"indexPermissions": [a_rule("read", "indices:admin/*/get")]}, "Untranslated"),
         ({"indexPermissions": [a_rule("read", dls='{"term": {"user": "${user.name}"}}')]}, "Untranslated"),
         ({"clusterPermissions": ["manage_snapshots"]}, "Untranslated"),
         ({"tenantPermissions": [{"tenantPatterns": ["*"], "allowedActions": ["kibana_all_read"]}]}, "Tenant"),
@@ -185,3 +187,9 @@ def test_what_is_nested_too_deeply_is_refused() -> None:
 def test_the_documentation_names_each_reason() -> None:
     page = (ROOT / "docs" / "import.md").read_text()
     assert [str(why) for why in Why if f"`{why}`" not in page] == []
+
+
+def test_an_action_of_opensearch_alone_or_with_all_below_is_taken() -> None:
+    actions = ["indices:admin/mappings/get", "indices:data/read/*"]
+    found = from_files(opensearch("orders", indexPermissions=[a_rule(*actions)]), a_binding("orders", users=[ORDERS]))
+    assert found.made[0].manifest["spec"]["grants"][0]["privileges"] == actions

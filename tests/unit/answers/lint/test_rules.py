@@ -163,6 +163,8 @@ def test_all_problems_of_an_object_are_found_at_their_lines(tmp_path: Path) -> N
         ({"apiVersion": "searchaccess.dev/v9"}, "searchaccess.dev/v9"),
         ({"metadata": {}}, "metadata.name"),
         ({"metadata": []}, "metadata.name"),
+        ({"metadata": {"name": "a\x1b|<b>", "namespace": "shop"}}, "metadata.name"),
+        ({"metadata": {"name": "a", "namespace": "a/b"}}, "metadata.namespace"),
         ({"spec": []}, "spec"),
         ({"spec": None}, "spec"),
     ],
@@ -227,3 +229,12 @@ def test_the_examples_have_no_warning() -> None:
     found = [each for each in lint_files([ROOT / "examples"], NOW) if each.rule.severity is not Severity.NOTE]
     # A person fills in the store.
     assert [(each.rule.id, each.name) for each in found] == [("SA007", "shop/orders-legacy")]
+
+
+def test_half_a_character_is_unreadable_at_its_line_and_a_pair_is_a_character(tmp_path: Path) -> None:
+    given = 'apiVersion: searchaccess.dev/v1alpha1\nkind: SearchAccess\nmetadata: {name: "x%s", namespace: shop}\n'
+    (tmp_path / "half.yaml").write_text(given % r"\ud800")
+    (tmp_path / "pair.yaml").write_text(given % r"\ud83d\ude00")
+    found = lint_files([tmp_path])
+    assert [(each.rule.id, each.position.line) for each in found if each.file.endswith("half.yaml")] == [("SA001", 3)]
+    assert {each.name for each in found if each.file.endswith("pair.yaml")} == {"shop/x\N{GRINNING FACE}"}

@@ -205,6 +205,9 @@ POLICIES: list[tuple[str, dict[str, Any], dict[str, Any], list[str]]] = [
     ("other subjects", {"subjects": [{"projects": ["a"]}]}, {"subjects": [{"projects": ["b"]}]}, ["spec.subjects"]),
     ("fewer subjects", {"subjects": [{"projects": ["a"]}, {"projects": ["b"]}]}, {"subjects": [{"projects": ["b"]}]},
      []),
+    ("each namespace its own", {"allow": [{"indices": ["a*"], "can": ["read"]}]},
+     {"allow": [{"indices": ["a*", "{namespace}-*"], "can": ["read"]}]}, ["spec.allow (read)"]),
+    ("not each namespace", {"deny": [{"indices": ["{namespace}-x"]}]}, {"deny": [{"indices": ["a*"]}]}, ["spec.deny"]),
     ("fewer places", {"allow": ALLOW}, {"allow": ALLOW, "match": {"clusters": ["prod"]}}, ["spec.match.clusters"]),
     ("more places", {"allow": ALLOW, "match": {"clusters": ["prod"]}},
      {"allow": ALLOW, "match": {"clusters": ["dev", "prod"]}}, []),
@@ -230,6 +233,17 @@ def test_a_policy_that_is_removed_or_only_audits_is_told_apart() -> None:
     assert manifest(planned([], [a_policy()]), "limits").loosened == ()
     broken = planned([a_policy()], [a_policy(allow="x")])
     assert (manifest(broken, "limits").failed, broken.code) == (True, Exit.FAILED)
+
+
+def test_a_policy_opens_where_a_cluster_refuses_what_none_applies_to() -> None:
+    """What it applies to need not be in these files."""
+    denies = a_cluster(policies={"unmatched": "Deny"})
+    elsewhere = a_policy(allow=ALLOW, match={"clusters": ["dev"]})
+    added = planned([denies], [denies, elsewhere])
+    assert [each.path for each in manifest(added, "limits").loosened] == ["spec.match"]
+    wider = planned([denies, elsewhere], [denies, a_policy(allow=ALLOW)])
+    assert [each.path for each in manifest(wider, "limits").loosened] == ["spec.match"]
+    assert manifest(planned([a_cluster()], [a_cluster(), elsewhere]), "limits").loosened == ()
 
 
 CLUSTERS: list[tuple[str, dict[str, Any], dict[str, Any], list[str]]] = [

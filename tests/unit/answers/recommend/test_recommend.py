@@ -95,6 +95,51 @@ class TestCaution:
         assert narrowed.spec is not None
         assert narrowed.spec["grants"][0]["can"] == kept
 
+    @pytest.mark.parametrize(
+        ("uses", "grants"),
+        [
+            pytest.param(
+                [used("unknown", "orders-1")], [ORDERS | {"indices": ["orders-*"]}], id="an event without action"
+            ),
+            pytest.param(
+                [used("read", "*", GATEWAY)],
+                [{"indices": ["*"], "can": ["monitor"]}, {"indices": ["log"], "can": ["read"]}],
+                id="a pattern in a request",
+            ),
+            pytest.param(
+                [used("read", "lo*", GATEWAY)],
+                [{"indices": ["l*"], "can": ["read"]}, {"indices": ["log"], "can": ["read"]}],
+                id="a pattern in a request that several grants allow",
+            ),
+            pytest.param(
+                [used("read", "…")],
+                [{"indices": ["*"], "can": ["read"]}, {"indices": ["log"], "can": ["read"]}],
+                id="indices that are not told apart",
+            ),
+            pytest.param(
+                [used("write", "orders-1")],
+                [{"indices": ["orders-*"], "can": ["monitor"]}, {"indices": ["an-alias"], "can": ["write"]}],
+                id="an alias of an index that another grant names",
+            ),
+            pytest.param(
+                [used("append", "log", GATEWAY)], [{"indices": ["log"], "can": ["append", "create"]}], id="a new index"
+            ),
+            pytest.param(
+                [used("bulk", "log", GATEWAY)],
+                [{"indices": ["log"], "can": ["write", "create"]}],
+                id="a bulk's new index",
+            ),
+        ],
+    )
+    def test_nothing_goes_where_it_is_not_certain(self, uses: list[Used], grants: list[dict[str, Any]]) -> None:
+        narrowed = narrow(spec(*grants), uses)
+        assert narrowed.spec is not None
+        assert grants[-1] in narrowed.spec["grants"]
+
+    def test_cluster_rights_stay_after_a_request_whose_action_is_not_known(self) -> None:
+        declared = spec({"indices": ["log"], "can": ["read"]}, clusterCan=["manage_ingest_pipelines"])
+        assert narrow(declared, [used("read", "log"), used("other", "", GATEWAY)]).spec == declared
+
     def test_a_bulk_request_whose_items_were_logged_needs_nothing_more(self) -> None:
         narrowed = narrow(spec(ORDERS), [used("bulk"), used("write", "orders-1")])
         assert narrowed.spec == spec(ORDERS | {"indices": ["orders-*"], "can": ["write"]})
@@ -163,6 +208,8 @@ def test_it_still_allows_each_use_and_is_valid(grants: list[dict[str, Any]], use
     assert [use for use in everything if allows(dict(narrowed.spec), *use) and not allows(declared, *use)] == []
 
 
+OTHER = {"subject": {"serviceAccount": "x@acme-shop.iam.gserviceaccount.com"}}
+KEY = OTHER | {"credential": {"store": "main", "name": "orders"}}
 RAW = {"metadata": {"namespace": "shop", "name": "web"}, "spec": spec(ORDERS)}
 
 
@@ -203,3 +250,43 @@ class TestAdvice:
         window = window_of(counted(tmp_path, line(), line(user__name="x", timestamp="2026-11-30T23:05:57,525+0000")))
         assert window.days == 1.0
         assert window_of(Tally(ALWAYS)).days == 0.0
+
+    @pytest.mark.parametrize(
+        ("spec_", "status", "stays"),
+        [
+            (
+                {"subject": {"cloudRunService": {"project": "acme-shop", "location": "europe-west1", "name": "x"}}},
+                {},
+                True,
+            ),
+            (
+                {"subject": {"cloudRunService": {"project": "acme-shop", "location": "europe-west1", "name": "x"}}},
+                {"identity": {"principal": "x@acme-shop.iam.gserviceaccount.com"}},
+                False,
+            ),
+            (OTHER, {}, False),
+            (KEY | {"auth": "Password"}, {}, True),
+            (KEY | {"auth": "Password"}, {"credential": {"username": "x"}}, False),
+            (KEY | {"auth": "ApiKey"}, {}, False),
+        ],
+        ids=[
+            "callers that only the status names",
+            "callers in the status",
+            "callers in the spec",
+            "a user that only the status names",
+            "a user in the status",
+            "a key",
+        ],
+    )
+    def test_one_whose_callers_are_not_known_is_not_unused(
+        self, tmp_path: Path, spec_: dict[str, Any], status: dict[str, Any], stays: object
+    ) -> None:
+        raw = RAW | {"spec": spec(ORDERS) | spec_, "status": status}
+        [advice] = advise([raw], counted(tmp_path, line()))
+        assert (advice.after == raw["spec"], bool(advice.notes)) == (stays, True)
+        assert advice.removals == ()
+
+    def test_logs_without_any_event_are_no_evidence(self, tmp_path: Path) -> None:
+        [advice] = advise([RAW], counted(tmp_path))
+        assert (advice.after, advice.requests) == (RAW["spec"], 0)
+        assert "no events" in advice.notes[0]

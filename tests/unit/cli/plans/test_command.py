@@ -74,6 +74,14 @@ def test_a_file_that_cannot_be_read_ends_with_1(manifests: Path, content: str, s
     assert says in plan(manifests, code=1)
 
 
+def test_an_object_that_is_declared_twice_and_differently_ends_with_1(manifests: Path) -> None:
+    """Whoever applies the files may apply the wide one last, or for a moment."""
+    write(manifests, an_access(grants=[a_grant("*")]), name="first.yaml")
+    assert "is declared twice, and differently" in plan(manifests, code=1)
+    write(manifests, an_access(grants=[a_grant("orders-1*")]), name="first.yaml")
+    plan(manifests, code=0)
+
+
 def test_a_revision_that_is_missing_ends_with_1(manifests: Path) -> None:
     text = refused("plan", "-f", str(manifests), "--against", "origin/main", code=1)
     assert "has no revision origin/main: fetch it first" in text

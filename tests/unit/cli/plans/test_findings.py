@@ -1,6 +1,7 @@
 """Findings for code scanning and for annotations of pull requests."""
 
 import json
+import os
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -177,6 +178,15 @@ def test_rules_are_listed_without_files() -> None:
         r.id for r in RULES
     ]
     assert "SA010" in refused("lint", "--rules", code=0)
+
+
+def test_a_file_may_have_any_name(tmp_path: Path) -> None:
+    file = os.fsencode(tmp_path) + b"/\xff\n\x1b.yaml"
+    with open(file, "w") as opened:  # noqa: PTH123 - no path has such a name
+        opened.write(yaml.safe_dump(an_access() | {"spec": {}}))
+    for output in ("table", "json", "sarif", "github"):
+        shown = linted(tmp_path, "-o", output, code=1)
+        assert not {"\x1b", "\udcff"} & set(shown)
 
 
 @pytest.mark.parametrize("arguments", [(), ("-f", "-"), ("-f", "nowhere"), ("--rules", "-o", "sarif")])

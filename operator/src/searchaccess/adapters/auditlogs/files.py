@@ -3,6 +3,7 @@
 import gzip
 import json
 import re
+import zlib
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,6 +18,7 @@ from searchaccess.ports.errors import InvalidLog
 Event = TypeVar("Event")
 _LONGEST: Final = 1 << 20
 """Bytes of a line; a longer one is skipped."""
+_SHOWN: Final = 200
 _EVERY: Final = 4096
 """Lines between two reports of progress."""
 _TRACE: Final = re.compile(r"projects/[^/]+/traces/([0-9a-f]{32})")
@@ -39,12 +41,16 @@ def find(given: Iterable[Path]) -> list[Path]:
     """
     found: list[Path] = []
     for path in given:
-        if path.is_dir():
+        try:
+            is_there = path.exists()
+        except OSError as error:
+            raise InvalidLog(f"{str(path)[:_SHOWN]} cannot be read: {error.strerror}") from None
+        if is_there and path.is_dir():
             names = [file for file in sorted(path.iterdir()) if file.is_file() and _is_log(file.name)]
             if not names:
                 raise InvalidLog(f"{path} has no log files: write a file, or a folder with *.json, *.log or *.json.gz")
             found += names
-        elif path.exists():
+        elif is_there:
             found.append(path)
         else:
             raise InvalidLog(f"{path} does not exist")
@@ -160,8 +166,8 @@ def _lines(files: list[Path], tally: Tally, progress: Progress) -> Iterator[byte
                         progress(done + raw.tell(), total)
                     if not line.isspace():
                         yield line
-        except (OSError, EOFError) as error:
-            raise InvalidLog(f"{file} cannot be read: {getattr(error, 'strerror', '') or 'it is cut off'}") from None
+        except (OSError, EOFError, zlib.error) as error:
+            raise InvalidLog(f"{file} cannot be read: {_why(error)}") from None
         done += _size(file)
         progress(done, total)
 
@@ -173,6 +179,12 @@ def _unpacked(file: Path, raw: BinaryIO) -> Iterator[IO[bytes]]:
             yield cast("IO[bytes]", unpacked)
     else:
         yield raw
+
+
+def _why(error: Exception) -> str:
+    if isinstance(error, gzip.BadGzipFile | zlib.error):
+        return "it is no gzip file, or damaged"
+    return getattr(error, "strerror", "") or "it is cut off"
 
 
 def _size(file: Path) -> int:

@@ -10,6 +10,7 @@ from searchaccess.cli.connecting import Reaching, takes_reaching
 from searchaccess.cli.helptexts import block
 from searchaccess.cli.printing import Format, Output, emit, progress, warn
 from searchaccess.core.answers.exits import Exit
+from searchaccess.core.model.intake.reading import is_label
 
 if TYPE_CHECKING:
     from searchaccess.core.answers.importing.importing import Imported
@@ -115,6 +116,8 @@ def _check(reaching: Reaching, sources: list[Path]) -> None:
     if reaching.all_namespaces:
         text = "SearchAccesses of one namespace are written: use --namespace"
         raise typer.BadParameter(text, param_hint="--all-namespaces")
+    if reaching.namespace and not is_label(reaching.namespace):
+        raise typer.BadParameter("write the name of a namespace", param_hint="--namespace")
     if sources and (reaching.elasticsearch or reaching.elasticsearch_login):
         raise typer.BadParameter("excludes --elasticsearch and --elasticsearch-login", param_hint="--from")
 

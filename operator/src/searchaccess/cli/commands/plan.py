@@ -149,7 +149,7 @@ def _live(
     from searchaccess.operator.planning import plan_live
 
     options = common.begin(observe=True, namespace=namespace)
-    manifests = tuple(read(files, namespace))
+    manifests = tuple(_read(files, namespace))
     logins = read_elasticsearch_logins(login or [])
     options = replace(options, manifests=manifests, logins=logins, trusts_files=trust_files)
     only = (cluster,) if cluster else ()
@@ -169,7 +169,7 @@ def _with_elasticsearch(
     from searchaccess.operator.planning import plan_with_elasticsearch
 
     common.begin()
-    manifests = read(files, namespace)
+    manifests = _read(files, namespace)
     name = cluster or _only_cluster(manifests)
     reaching = Reaching(
         kubeconfig=common.kubeconfig,
@@ -187,6 +187,18 @@ def _with_elasticsearch(
             return await plan_with_elasticsearch(live, manifests, name, common.instance)
 
     return run_to_end(planned)
+
+
+def _read(files: list[Path], namespace: str) -> list[dict[str, Any]]:
+    from searchaccess.operator.observing import check_unique
+    from searchaccess.ports.errors import BadManifest
+
+    manifests = read(files, namespace)
+    try:
+        check_unique(manifests)
+    except BadManifest as error:
+        raise failure(error.message) from None
+    return manifests
 
 
 def _only_cluster(manifests: list[dict[str, Any]]) -> str:

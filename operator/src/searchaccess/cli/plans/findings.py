@@ -1,5 +1,6 @@
 """Findings of ``searchaccess lint``: for people, scripts, code scanning, and annotations of pull requests."""
 
+import os
 from collections.abc import Iterator, Sequence
 from typing import Any, Final
 from urllib.parse import quote
@@ -126,7 +127,7 @@ def _sarif_result(finding: Finding, number: int) -> dict[str, Any]:
 
 
 def _sarif_location(finding: Finding) -> dict[str, Any]:
-    uri = quote(finding.file, safe="/~!$&'()*+,;=@")
+    uri = quote(os.fsencode(finding.file), safe="/~!$&'()*+,;=@")
     # A path from the root of the repository has no base: code scanning takes it as it is.
     place: dict[str, Any] = {
         "artifactLocation": {"uri": f"file://{uri}" if uri.startswith("/") else uri.removeprefix("./")},

@@ -2,6 +2,7 @@
 
 import re
 from typing import Final
+from urllib.parse import unquote
 
 from searchaccess.api.vocabulary.apigroups import ApiGroup
 from searchaccess.core.gateway.apis import groups_of
@@ -53,6 +54,10 @@ _KINDS: Final = (
     ("indices:", MANAGE),
 )
 _SEARCHING: Final = frozenset({ApiGroup.SEARCH, ApiGroup.STATEFUL, ApiGroup.SQL})
+_ABOUT_METADATA: Final = frozenset({"", "_alias", "_aliases", "_mapping", "_mappings", "_setting", "_settings"})
+_ABOUT_STATISTICS: Final = frozenset({"_field_usage_stats", "_recovery", "_segments", "_shard_stores", "_stats"})
+_OF_THE_CLUSTER: Final = frozenset({"", "_cluster", "_health_report", "_license", "_nodes", "_tasks", "_xpack"})
+"""Paths that need no rights on indices, unlike those with ``_cat``."""
 _REVISION: Final = re.compile(r"([a-z](?:[a-z0-9-]{0,61}[a-z0-9])?)/([a-z](?:[a-z0-9-]{0,61}[a-z0-9])?)(?:/.*)?")
 _OUR_KEY: Final = re.compile(r"searchaccess\.[a-z0-9-]+\.([a-z0-9-]{1,63})/([a-z0-9.-]{1,253})\.(\d{1,9})")
 
@@ -113,9 +118,12 @@ def of_request(method: str, path: str) -> tuple[str, tuple[str, ...]]:
         The kind, and the names in the path; none: those are in the body, or the request has none.
     """
     groups = groups_of(path)
-    first = path.lstrip("/").partition("/")[0]
+    first, _, rest = path.lstrip("/").partition("/")
+    first = unquote(first)
     names = tuple(filter(None, first.split(","))) if first and not first.startswith("_") else ()
     reads = method in ("GET", "HEAD")
+    if len(groups) > 1:
+        groups = frozenset()
     if ApiGroup.DOCUMENTS in groups:
         return _of_document(method, path), names
     if groups & _SEARCHING:
@@ -123,10 +131,18 @@ def of_request(method: str, path: str) -> tuple[str, tuple[str, ...]]:
     if ApiGroup.BULK in groups:
         return BULK, names
     if ApiGroup.INDICES in groups and names:
-        return (METADATA if reads else MANAGE), names
-    if groups == {ApiGroup.CLUSTER} and reads and not names:
+        return (_of_index(rest) if reads else MANAGE), names
+    if groups == {ApiGroup.CLUSTER} and reads and not names and first in _OF_THE_CLUSTER:
         return CLUSTER, names
     return OTHER, names
+
+
+def _of_index(rest: str) -> str:
+    """Return the kind of a request that reads about an index: some that change it may be sent with GET, too."""
+    about = rest.partition("/")[0]
+    if about in _ABOUT_METADATA:
+        return METADATA
+    return MONITOR if about in _ABOUT_STATISTICS else OTHER
 
 
 def _of_document(method: str, path: str) -> str:

@@ -19,7 +19,7 @@ from searchaccess.core.answers.lint.smells import Smell
 from searchaccess.core.answers.plan.stated import REFUSED, Declared, Stated
 from searchaccess.core.messages import some_of
 from searchaccess.core.model.intake.metadata import bounded_text, metadata_of, part
-from searchaccess.core.model.intake.reading import mapping
+from searchaccess.core.model.intake.reading import is_label, is_name, mapping
 from searchaccess.core.model.verdict import Outcome
 from searchaccess.core.policy.guardrails.policy import Policy
 
@@ -116,6 +116,14 @@ def _of_object(manifest: Manifest, declared: Declared, now: datetime) -> Iterato
         yield Smell(rules.INVALID, ("metadata",) if "metadata" in problem else ("kind",), problem)
         return
     kind, meta = raw["kind"], metadata_of(raw)
+    if meta.name and not is_name(meta.name):
+        text = (
+            f"metadata.name: {bounded_text(meta.name, 80)} is no name: use lower-case letters, digits, dots and dashes"
+        )
+        yield Smell(rules.INVALID, ("metadata", "name"), text)
+    if meta.namespace and not is_label(meta.namespace):
+        text = f"metadata.namespace: {bounded_text(meta.namespace, 80)} is no name of a namespace"
+        yield Smell(rules.INVALID, ("metadata", "namespace"), text)
     if kind in NAMESPACED and not meta.namespace:
         yield Smell(rules.NO_NAMESPACE, ("metadata",), "it gets the namespace of whoever applies it")
     if kind == "SearchAccess":

@@ -21,8 +21,9 @@ from searchaccess.core.policy.guardrails.policy import Policy
 _SHOWN: Final = 120
 """Characters of a value."""
 _ABSENT: Final = "absent"
-_EXAMPLE: Final = "a-b"
-"""A namespace as they are, in place of ``{namespace}``: both sides have the same."""
+_EXAMPLES: Final = ("a-b", "z9-y")
+"""Namespaces, in place of ``{namespace}``: both sides have the same. What holds for one alone, by a pattern such as
+``a*``, holds not for all."""
 _MORE_WHEN_LONGER: Final = frozenset({"rotateEvery", "validUntil"})
 _MORE_WHEN_GREATER: Final = frozenset({"grants", "patterns"})
 _REQUIRED_LISTS: Final = frozenset({"hiddenFields", "annotations"})
@@ -62,8 +63,9 @@ def _of_policy(before: SearchAccessPolicySpec, after: SearchAccessPolicySpec) ->
         yield Loosened("spec.onViolation", str(before.on_violation), str(after.on_violation), why)
     was, now = (spec.model_dump(mode="json", by_alias=True, exclude_none=True) for spec in (before, after))
     yield from _match(mapping(was.get("match")), mapping(now.get("match")))
-    yield from _allow(bounds_of(before, _EXAMPLE), bounds_of(after, _EXAMPLE))
-    yield from _deny(bounds_of(before, _EXAMPLE), bounds_of(after, _EXAMPLE))
+    for what in (_allow, _deny):
+        found = (tuple(what(bounds_of(before, each), bounds_of(after, each))) for each in _EXAMPLES)
+        yield from next(filter(None, found), ())
     subjects, present = was.get("subjects"), now.get("subjects")
     if subjects is not None and (present is None or any(each not in subjects for each in present)):
         yield Loosened("spec.subjects", _shown(subjects), _shown(present), "it accepts other subjects")

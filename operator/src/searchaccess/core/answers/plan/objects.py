@@ -8,10 +8,12 @@ from searchaccess.core.answers.plan.guardrails import loosened_cluster, loosened
 from searchaccess.core.answers.plan.loosening import loosened_in
 from searchaccess.core.answers.plan.model import Loosened, Object, ObjectChange, sorted_objects
 from searchaccess.core.answers.plan.stated import REFUSED, Declared, Effect, Stated
+from searchaccess.core.model.intake.metadata import part
 from searchaccess.core.model.verdict import Outcome, PolicyOutcome
 from searchaccess.core.policy.decision import Do
 
 _RIGHTS_STAY: Final = "its rights stay in Elasticsearch, without an owner"
+_MATCHES: Final = "what no policy applied to may be allowed: a SearchCluster has policies.unmatched: Deny"
 _APPROVES: Final = "SearchAccesses may get rights by it, if the API server vouches for who wrote it"
 
 
@@ -84,12 +86,15 @@ def _note(now: Stated, after: Declared) -> str:
 
 
 def _policies(before: Declared, after: Declared) -> Iterator[ObjectChange]:
+    is_needed = any(part(spec, "policies").get("unmatched") == "Deny" for spec in after.clusters.values())
     for name in sorted({*before.policies, *after.policies}):
         was, now = before.policies.get(name), after.policies.get(name)
         if was and now and (was.spec, was.invalid) == (now.spec, now.invalid):
             continue
         problem = now.invalid if now else ""
         loosened = loosened_policy(was, now)
+        if is_needed and now and now.spec and not (was and was.spec and was.spec.match == now.spec.match):
+            loosened += (Loosened("spec.match", "absent" if was is None else "other", "given", _MATCHES),)
         yield ObjectChange(
             "SearchAccessPolicy", name, _change(was, now), loosened, problem=problem, failed=bool(problem)
         )

@@ -4,10 +4,11 @@ import difflib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 import yaml
 
+from searchaccess.api.credentials import Auth
 from searchaccess.core.answers.audit.known import Known, known_access
 from searchaccess.core.answers.audit.tally import Tally
 from searchaccess.core.answers.recommend.narrow import Narrowed, Removal, Used, narrow
@@ -15,6 +16,10 @@ from searchaccess.core.model.access import access_from_object
 
 _SERVER: Mapping[str, Any] = {"uid": "uid", "generation": 1}
 """What only the API server adds, and the model expects."""
+
+
+_NO_EVENTS: Final = "the logs have no events of this time, of anybody: nothing is recommended"
+_NO_CALLER: Final = "who its callers are is only in its status: nothing is recommended from files, read the API server"
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,14 +107,34 @@ def advise(accesses: Sequence[Mapping[str, Any]], tally: Tally) -> list[Advice]:
             for access in known.explain(use.user, use.key_id, use.key_name).accesses:
                 found = Used(use.kind, use.index, count.number, count.last, use.through)
                 used.setdefault(access.path, []).append(found)
-    made = [_advice(raw, used.get(known_access(raw).path, [])) for raw in accesses if not _problem(raw)]
+    is_empty = not any(True for _ in tally.uses())
+    made = [
+        _advice(raw, used.get(known_access(raw).path, []), _NO_EVENTS if is_empty else _blind(raw))
+        for raw in accesses
+        if not _problem(raw)
+    ]
     return sorted(made, key=lambda item: item.path)
 
 
-def _advice(raw: Mapping[str, Any], used: Iterable[Used]) -> Advice:
+def _blind(raw: Mapping[str, Any]) -> str:
+    """Return why uses of a SearchAccess would not be seen; empty: they would."""
+    known = known_access(raw)
+    match raw["spec"].get("auth"):
+        case Auth.API_KEY:
+            # A key has the name of its SearchAccess.
+            return ""
+        case Auth.PASSWORD:
+            return "" if known.user else _NO_CALLER
+    return "" if known.principals else _NO_CALLER
+
+
+def _advice(raw: Mapping[str, Any], used: Iterable[Used], blind: str) -> Advice:
     uses = list(used)
     spec = raw["spec"]
-    found = _valid(raw, narrow(spec, uses)) or _valid(raw, narrow(spec, uses, splitting=False))
+    if blind and not uses:
+        found: Narrowed | None = Narrowed(spec, notes=(blind,))
+    else:
+        found = _valid(raw, narrow(spec, uses)) or _valid(raw, narrow(spec, uses, splitting=False))
     if found is None:
         found = Narrowed(spec, notes=("what would be enough cannot be declared: nothing is recommended",))
     return Advice(

@@ -19,8 +19,9 @@ from searchaccess.core.answers.audit.naming import (
     READ,
     WRITE,
 )
-from searchaccess.core.answers.audit.tally import ELASTICSEARCH
+from searchaccess.core.answers.audit.tally import ELASTICSEARCH, ELSEWHERE, GATEWAY
 from searchaccess.core.patterns.containment import contained
+from searchaccess.core.patterns.meeting import can_meet
 
 _ALLOWED_BY: Final[Mapping[str, tuple[Action, ...]]] = {
     READ: (Action.READ,),
@@ -34,6 +35,7 @@ _ALLOWED_BY: Final[Mapping[str, tuple[Action, ...]]] = {
 }
 """Which actions of a grant allow a kind of use; the narrowest first."""
 _IN_BULK: Final = (WRITE, APPEND, DELETE)
+_WRITING: Final = frozenset({BULK, WRITE, APPEND})
 _BY_BULK_PATH: Final = (*_IN_BULK, READ)
 """The gateway's log does not tell a bulk request from one that changes what a query finds."""
 
@@ -118,13 +120,17 @@ def narrow(spec: Mapping[str, Any], used: Iterable[Used], *, splitting: bool = T
         made["grants"] = kept
     else:
         made.pop("grants", None)
-    if spec.get("clusterCan") and not any(use.kind == CLUSTER for use in uses):
+    if spec.get("clusterCan") and not any(_may_be_for_the_cluster(use) for use in uses):
         why = "no request for the cluster was seen"
         removals += [Removal("spec.clusterCan", str(value), why) for value in spec["clusterCan"]]
         del made["clusterCan"]
     if not made.get("grants") and not made.get("clusterCan") and not made.get("kibana") and not made.get("remote"):
         return Narrowed(None, tuple(removals), (*notes, "no grant was used: suspend it, and delete it later"))
     return Narrowed(made, tuple(removals), tuple(dict.fromkeys(notes)))
+
+
+def _may_be_for_the_cluster(use: Used) -> bool:
+    return use.kind == CLUSTER or (use.kind == OTHER and not use.index)
 
 
 def _understood(uses: Sequence[Used], grants: Sequence[Mapping[str, Any]]) -> Iterator[Used]:
@@ -137,14 +143,24 @@ def _understood(uses: Sequence[Used], grants: Sequence[Mapping[str, Any]]) -> It
             if told and use.through == ELASTICSEARCH:
                 continue
             kinds = _IN_BULK if use.through == ELASTICSEARCH else _BY_BULK_PATH
+        if use.through == GATEWAY and use.kind in _WRITING:
+            # Only Elasticsearch's log tells whether it created the index.
+            kinds = (*kinds, CREATE)
         made = [replace(use, kind=kind) for kind in kinds]
-        yield from [item for item in made if _is_explained(item, grants)] or [replace(use, kind=OTHER)]
+        explained = [item for item in made if _is_explained(item, grants)]
+        yield from explained
+        if not [item for item in explained if item.kind != CREATE or use.kind == CREATE]:
+            yield replace(use, kind=OTHER)
+            # A grant that does not name the index may allow it by an alias.
+            yield from (replace(item, index="") for item in made if _is_explained(replace(item, index=""), grants))
 
 
 def _is_explained(use: Used, grants: Sequence[Mapping[str, Any]]) -> bool:
     """Return whether a grant has an action for a use."""
     if use.kind in (CLUSTER, OTHER):
         return True
+    if use.kind not in _ALLOWED_BY:
+        return False
     naming = [grant for grant in grants if use.index and _names(grant, use.index)]
     # An index that no pattern matches is used through an alias, or was allowed by a former grant.
     return any(
@@ -155,7 +171,16 @@ def _is_explained(use: Used, grants: Sequence[Mapping[str, Any]]) -> bool:
 
 
 def _names(grant: Mapping[str, Any], index: str) -> bool:
-    return not grant.get("remoteClusters") and _matches(index, tuple(map(str, grant.get("indices") or ())))
+    patterns = map(str, grant.get("indices") or ())
+    return not grant.get("remoteClusters") and any(_meets(index, pattern) for pattern in patterns)
+
+
+def _meets(index: str, pattern: str) -> bool:
+    """Return whether a pattern matches an index, or any of those that a pattern in a request stands for."""
+    if "*" not in index and index != ELSEWHERE:
+        return _matches(index, (pattern,))
+    meeting = can_meet("*" if index == ELSEWHERE else index, pattern)
+    return meeting.yes
 
 
 def _everywhere(grants: Sequence[Mapping[str, Any]], uses: Sequence[Used]) -> frozenset[str]:
@@ -191,7 +216,7 @@ def _narrowed_grant(
     actions = [action for action in Action if action in (grant.get("can") or ())]
     raw = list(grant.get("privileges") or ())
     by_pattern = {
-        pattern: everywhere | {use.kind for use in uses if use.index and _matches(use.index, (pattern,))}
+        pattern: everywhere | {use.kind for use in uses if use.index and _meets(use.index, pattern)}
         for pattern in patterns
     }
     needed = {pattern: frozenset(_needed(actions, kinds)) for pattern, kinds in by_pattern.items()}

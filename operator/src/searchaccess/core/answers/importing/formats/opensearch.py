@@ -45,7 +45,21 @@ _ON_CLUSTER: Final[Mapping[str, tuple[str, ...]]] = {
     "cluster_manage_index_templates": ("manage_index_templates",),
     "cluster_manage_pipelines": ("manage_ingest_pipelines",),
 }
-_ACTION: Final = re.compile(r"indices:[a-z_/*]+")
+_ACTIONS: Final = re.compile(r"indices:[a-z_/*]+\*")
+_SINGLE: Final = frozenset(f"indices:{name}" for name in (
+    "admin/aliases", "admin/aliases/get", "admin/analyze", "admin/cache/clear", "admin/close", "admin/create",
+    "admin/data_stream/create", "admin/data_stream/delete", "admin/data_stream/get", "admin/delete", "admin/flush",
+    "admin/forcemerge", "admin/get", "admin/mapping/auto_put", "admin/mapping/put", "admin/mappings/fields/get",
+    "admin/mappings/get", "admin/open", "admin/refresh", "admin/resize", "admin/resolve/index", "admin/rollover",
+    "admin/settings/update", "admin/shards/search_shards", "admin/validate/query", "data/read/explain",
+    "data/read/field_caps", "data/read/get", "data/read/mget", "data/read/msearch", "data/read/msearch/template",
+    "data/read/mtv", "data/read/scroll", "data/read/scroll/clear", "data/read/search", "data/read/search/template",
+    "data/read/tv", "data/write/bulk", "data/write/delete", "data/write/delete/byquery", "data/write/index",
+    "data/write/reindex", "data/write/update", "data/write/update/byquery", "monitor/data_stream/stats",
+    "monitor/recovery", "monitor/segments", "monitor/settings/get", "monitor/shard_stores", "monitor/stats",
+))  # fmt: skip
+"""Actions that both have. To Elasticsearch each name is a prefix, so that any other could allow more: in OpenSearch
+``indices:data/write`` is nothing, and in Elasticsearch every write."""
 _USER: Final = "${"
 """Begins what OpenSearch replaces with an attribute of the caller."""
 
@@ -96,7 +110,7 @@ def _privileges(actions: Iterable[str]) -> tuple[list[str], list[str]]:
     for action in actions:
         if action in _ON_INDICES:
             known.update(_ON_INDICES[action])
-        elif _ACTION.fullmatch(action):
+        elif action in _SINGLE or _ACTIONS.fullmatch(action):
             known.add(action)
         else:
             unknown.append(action)
