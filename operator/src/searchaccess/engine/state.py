@@ -215,6 +215,8 @@ class ClusterState:
     """Events about them."""
     gateway: GatewayFacts | None = None
     """What is known about the gateway; None: nothing yet, or there was none."""
+    awaits_gateway: bool = False
+    """Callers of a realm keep their role mapping until the gateway's pods serve them."""
 
     @property
     def closed(self) -> Failure | None:

@@ -139,6 +139,10 @@ class GatewayWatcher:
             caught(self._context.meter, self._name, "gateway", error)
         if self._state.gateway != before:
             self._publish()
+        if self._state.awaits_gateway and self._state.gateway is not None and self._state.gateway.is_loaded:
+            # Nobody needs the realm's role mapping any longer: do not wait for the next sweep.
+            self._state.awaits_gateway = False
+            self._context.inventory.marks.mark_full(self._name)
         return max(IDLE, min(self._agenda.delay(), self._suspected_after()))
 
     def _suspected_after(self) -> float:

@@ -250,6 +250,7 @@ class RightsReconciler:
 
     async def _settle_users(self, session: Session, run: Run, users: UsersRun | None, applier: Applier) -> None:
         waits = self._waits_for_gateway(session)
+        session.state.awaits_gateway = waits
         if users is None:
             return
         mapping = self._mapping
