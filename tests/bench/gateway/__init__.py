@@ -17,7 +17,7 @@ def measure(report: Report, say: Callable[[str], None] = print) -> None:
 
     Args:
         report: says how many SearchAccesses the bench has, by which it is scaled.
-        say: is told what comes next.
+        say: called with what comes next.
     """
     scale = Scale.of(report.size)
     with tempfile.TemporaryDirectory() as name:

@@ -9,7 +9,7 @@ from typing import Any, Final
 import yaml
 
 from searchaccess.api.credentials import Auth
-from searchaccess.core.answers.audit.known import Known, known_access
+from searchaccess.core.answers.audit.known import Known, KnownAccess, known_access
 from searchaccess.core.answers.audit.tally import Tally
 from searchaccess.core.answers.recommend.narrow import Narrowed, Removal, Used, narrow
 from searchaccess.core.model.access import access_from_object
@@ -100,7 +100,8 @@ def advise(accesses: Sequence[Mapping[str, Any]], tally: Tally) -> list[Advice]:
     Returns:
         One advice for each that can be read, sorted by its path.
     """
-    known = Known([known_access(raw) for raw in accesses])
+    read = [(raw, known_access(raw)) for raw in accesses]
+    known = Known([access for _, access in read])
     used: dict[str, list[Used]] = {}
     for use, count in tally.total().items():
         if use.allowed:
@@ -109,16 +110,15 @@ def advise(accesses: Sequence[Mapping[str, Any]], tally: Tally) -> list[Advice]:
                 used.setdefault(access.path, []).append(found)
     is_empty = not any(True for _ in tally.uses())
     made = [
-        _advice(raw, used.get(known_access(raw).path, []), _NO_EVENTS if is_empty else _blind(raw))
-        for raw in accesses
+        _advice(raw, access.path, used.get(access.path, []), _NO_EVENTS if is_empty else _blind(raw, access))
+        for raw, access in read
         if not _problem(raw)
     ]
     return sorted(made, key=lambda item: item.path)
 
 
-def _blind(raw: Mapping[str, Any]) -> str:
+def _blind(raw: Mapping[str, Any], known: KnownAccess) -> str:
     """Return why uses of a SearchAccess would not be seen; empty: they would."""
-    known = known_access(raw)
     match raw["spec"].get("auth"):
         case Auth.API_KEY:
             # A key has the name of its SearchAccess.
@@ -128,7 +128,7 @@ def _blind(raw: Mapping[str, Any]) -> str:
     return "" if known.principals else _NO_CALLER
 
 
-def _advice(raw: Mapping[str, Any], used: Iterable[Used], blind: str) -> Advice:
+def _advice(raw: Mapping[str, Any], path: str, used: Iterable[Used], blind: str) -> Advice:
     uses = list(used)
     spec = raw["spec"]
     if blind and not uses:
@@ -138,7 +138,7 @@ def _advice(raw: Mapping[str, Any], used: Iterable[Used], blind: str) -> Advice:
     if found is None:
         found = Narrowed(spec, notes=("what would be enough cannot be declared: nothing is recommended",))
     return Advice(
-        known_access(raw).path,
+        path,
         spec,
         found.spec,
         found.removals,

@@ -88,11 +88,6 @@ class Narrowed:
     removals: tuple[Removal, ...] = ()
     notes: tuple[str, ...] = ()
 
-    @property
-    def changed(self) -> bool:
-        """Something is not needed."""
-        return bool(self.removals)
-
 
 def narrow(spec: Mapping[str, Any], used: Iterable[Used], *, splitting: bool = True) -> Narrowed:
     """Narrow a SearchAccess to what was used.

@@ -72,7 +72,7 @@ class Memory:
                 self._panels[rulings] = end.value
                 self._making.pop(rulings, None)
                 continue
-            except BaseException:
+            except BaseException:  # raised again: nobody continues work that failed or was given up
                 self._making.pop(rulings, None)
                 raise
             # Not above: whoever gives up here leaves what was made to the others.
