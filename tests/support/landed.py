@@ -8,7 +8,7 @@ from typing import Final
 
 from tests.support.operatorprocess import ROOT
 
-LANDED: Final = "37b1ad8b573f6e9fc1d086fd6f19b65787017477"
+LANDED: Final = "9b9f6adccf2740379d58697eacefa3303dd68f0d"
 """The last landed version before this one: change it with each release."""
 
 
