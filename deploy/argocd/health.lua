@@ -4,7 +4,7 @@
 local health = { status = "Progressing", message = "The operator has not reconciled it yet" }
 
 if obj.metadata.deletionTimestamp ~= nil then
-  health.message = "Its rights are being taken away"
+  health.message = "Its rights are being revoked"
   return health
 end
 

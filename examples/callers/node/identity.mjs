@@ -125,7 +125,7 @@ export function connect(env = process.env) {
     headers: { ...opaqueId(env), ...(secret ? { "es-client-authentication": `SharedSecret ${secret}` } : {}) },
     redaction: { type: "replace", additionalKeys: ["es-client-authentication"] }, // What errors show.
     requestTimeout: 1000 * (env.ELASTICSEARCH_TIMEOUT ?? 30),
-    maxRetries: 0, // The transport retries: the client's own way has no back-off after 503, and leaves 429 alone.
+    maxRetries: 0, // The transport retries: the client's own way has no backoff after 503, and leaves 429 alone.
     Transport: identityTransport(new IdentityTokens(env.ELASTICSEARCH_AUDIENCE)),
   });
 }

@@ -35,7 +35,7 @@ class IdentityTokenMissing(Exception):
 
 
 class Careful(Retry):
-    """Retries with back-off. Where a request may have been executed, it retries reads only."""
+    """Retries with backoff. Where a request may have been executed, it retries reads only."""
 
     def increment(  # type: ignore[override] # As urllib3 calls it.
         self, method: str | None = None, url: str | None = None, response: Any = None, error: Any = None, **more: Any

@@ -46,7 +46,7 @@ opaque_id() {
   fi
 }
 
-send() { # path; curl retries after 408, 429, 500, 502, 503 and 504, with back-off
+send() { # path; curl retries after 408, 429, 500, 502, 503 and 504, with backoff
   {
     echo "Authorization: Bearer $token"
     opaque_id

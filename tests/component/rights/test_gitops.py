@@ -103,7 +103,7 @@ async def test_a_newer_generation_is_awaited_and_a_deletion_too(stage: Stage) ->
     assert health_of(newer) == ("Progressing", "The operator has not reconciled the newest generation yet")
     assert kstatus_of(newer) == "InProgress"
     leaving = {**found, "metadata": {**found["metadata"], "deletionTimestamp": "2026-01-01T00:00:00Z"}}
-    assert health_of(leaving) == ("Progressing", "Its rights are being taken away")
+    assert health_of(leaving) == ("Progressing", "Its rights are being revoked")
 
 
 @on_stage

@@ -91,7 +91,7 @@ def test_links_are_left_out_and_contents_are_not_converted(repository: Repositor
     "revision", ["--output=/tmp/x", "-v1", "v1..main", "v1;touch x", "$(id)", "", "v1 ", "main:manifests", "v1\n"]
 )
 def test_what_is_no_revision_is_refused_before_git_sees_it(repository: Repository, revision: str) -> None:
-    with pytest.raises(BadManifest, match="is no revision"):
+    with pytest.raises(BadManifest, match="is not a revision"):
         files_at(repository.root, revision, ENDINGS)
 
 

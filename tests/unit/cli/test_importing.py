@@ -105,7 +105,7 @@ def test_a_folder_may_have_other_files_but_a_file_that_is_named_is_known(files: 
     [
         ("a.yaml", "a: [", "a.yaml, line 1: it cannot be read as YAML or JSON"),
         ("a.json", "[" * 5000, "a.json: it cannot be read as YAML or JSON (RecursionError)"),
-        ("a.yml", "- 1", "a.yml: it is no object"),
+        ("a.yml", "- 1", "a.yml: it is not an object"),
     ],
 )
 def test_a_file_that_cannot_be_read_is_named(tmp_path: Path, name: str, content: str, says: str) -> None:
@@ -117,7 +117,7 @@ def test_a_file_that_cannot_be_read_is_named(tmp_path: Path, name: str, content:
     ("content", "says"),
     [
         ("roles: {orders: jane@acme.com}", "who.yaml: roles.orders: 'jane@acme.com' is not the e-mail address"),
-        ("a: 1\n---\nb: 1", "who.yaml: it is no object"),
+        ("a: 1\n---\nb: 1", "who.yaml: it is not an object"),
     ],
 )
 def test_a_wrong_subject_map_is_named(files: Path, tmp_path: Path, content: str, says: str) -> None:

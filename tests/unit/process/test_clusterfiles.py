@@ -212,9 +212,9 @@ def test_a_status_that_cannot_be_read_is_not_taken_for_none(tmp_path: Path) -> N
                 await listed(files)
             cluster = cluster_from_object(raw)
             assert cluster.spec is None, "nothing is reconciled"
-            assert "is no status" in cluster.invalid
+            assert "is not the status" in cluster.invalid
             assert [line["log_level"] for line in logs].count("warning") == 1
-            with pytest.raises(ExternalError, match="is no status"):
+            with pytest.raises(ExternalError, match="is not the status"):
                 await files.replace_status(ref_to(raw), {"conditions": []})
             assert api.maps["searchaccess-blue-prod"] == data, "nothing is lost that somebody could repair"
             # Once somebody repaired or deleted it, the next list goes on.

@@ -45,7 +45,7 @@ class HttpGatewayCalls:
         try:
             address = ip_address(pod.address)
         except ValueError:
-            raise Unexpected("its address is no IP address") from None
+            raise Unexpected("its address is not an IP address") from None
         host = f"[{address}]" if address.version == 6 else str(address)  # noqa: PLR2004 - IPv6
         try:
             async with (

@@ -39,7 +39,7 @@ def files_at(folder: Path, revision: str, endings: Sequence[str]) -> dict[str, b
         BadManifest: there is no such repository or revision, or git cannot be run.
     """
     if not _REVISION.fullmatch(revision) or ".." in revision:
-        raise BadManifest(f"{revision[:80]!r} is no revision: write a commit, branch or tag, such as origin/main")
+        raise BadManifest(f"{revision[:80]!r} is not a revision: write a commit, branch or tag, such as origin/main")
     place = folder.resolve()
     parent = place if place.is_dir() else place.parent
     parent = next((each for each in (parent, *parent.parents) if each.is_dir()), parent)

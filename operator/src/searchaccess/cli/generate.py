@@ -32,7 +32,6 @@ from searchaccess.cli.pages.markdown import COMMAND, as_code, page, table
 from searchaccess.core.gateway.render import render_bootstrap, render_certificate
 from searchaccess.core.gateway.render.paths import IN_THE_CHART
 from searchaccess.core.model.actions import PRIVILEGE_LETTER
-from searchaccess.core.model.restrictions.where import MOST_BYTES, QUERY_DEPTH
 from searchaccess.operator.telemetry.families import families
 from searchaccess.operator.telemetry.metrics import LABELS, Metrics
 
@@ -125,111 +124,16 @@ def actions_page() -> str:
         f"`{RESTRICTED}` for a grant with `where` or `fields`. `+remote`, `+cluster` and `+kibana` say that there are "
         "rights on remote clusters, cluster privileges or rights in Kibana too; without `+`, there is nothing else.",
         "## What to know about writing",
-        "- `write` includes Elasticsearch's update and overwrite: both replace what a document said before. Where "
-        "history must stay, grant `append`.",
-        "- `write` shows a document to whoever knows its id: Elasticsearch's update (`_update`) returns the document "
-        "that it found. `append` has no updates, and `write` has none in a SearchAccess that restricts with `where` or "
-        "`fields` what may be read of the same indices (and has no `auth: ApiKey`): replace the whole document there, "
-        "or grant `privileges: [index]` and accept `Bypassable`.",
-        "- A scripted update may set `ctx.op: delete`, which deletes the document, and is part of Elasticsearch's "
-        "`index` privilege, so of `write`. Our tests do not cover it, as the test server has no scripting.",
-        "- `append` and `write` may bring new fields into an index: Elasticsearch adds them to its mapping, and "
-        "still accepts explicit changes of the mapping with these privileges, except with `write` in a SearchAccess "
-        "that has `where` or `fields` on the same indices (and no `auth: ApiKey`). `dynamic: strict` in the mapping "
-        "stops the first.",
-        "- None of `append`, `write` and `delete` creates an index. Grant `create` too, or create it first.",
+        *actionspage.WRITING,
         "## What to know about new indices, data streams and aliases",
-        "- With `create` beside `append` or `write`, the first write to a name that the grant covers creates it: a "
-        "data stream where a template with `data_stream` matches, else an index. Settings, mappings and aliases are "
-        "those of the template ([why it is an action of its own](adr/0033-vocabulary.md)).",
-        "- Elasticsearch creates the index before it checks each document: a document that is then refused, such as an "
-        "overwrite with `append`, leaves an empty index behind.",
-        "- New fields: in an index, `append` and `write` bring them; in a data stream, only with `create`.",
-        "- `?refresh=true` and `?refresh=wait_for` on a write need nothing more. The refresh API needs `privileges: "
-        "[maintenance]`.",
-        "- A rollover that a lifecycle policy or somebody else makes needs nothing of the writer: the next write "
-        "goes to the new index. Elasticsearch makes that of a policy with the rights of whoever wrote the policy. "
-        "One's own takes `monitor` and the privilege `indices:admin/rollover`, which can give the new index an "
-        "alias of any name: who reads that name then reads what is written here.",
-        "- `manage` gives aliases, of names that it covers. `privileges: [create_index]` gives none, but lets one "
-        "choose settings and mappings.",
-        actionspage.AFTER_ROLLOVER,
-        actionspage.NO_POLICIES,
-        "- A grant on Elasticsearch's own indices, such as `.security*` or `.kibana*`, gives nothing on them. The "
-        "condition `Ineffective` says so.",
-        "- A pattern that matches no index, alias or data stream now, as one with a typing error, is named in the same "
-        "condition (`NoIndexYet`), where the operator's login has `view_index_metadata` on it: a hint within two "
-        "minutes, which goes when there is one.",
+        *actionspage.NEW_INDICES,
         "## Which name counts",
         actionspage.NAMES,
         *table(actionspage.NAMES_HEAD, actionspage.NAMES_TABLE),
         "## What to know about index patterns",
-        "- Hundreds of names, beginnings (`orders-*`) and patterns such as `team-*-prod-*` are no burden. Patterns "
-        "that begin with `*` and have another within, such as `*a*0`, `*b*1`, `*c*2`, …, double Elasticsearch's work "
-        "with each more, in one grant or in several. It would store them, and then answer every request of the caller "
-        "with an error. So they are refused: as `InvalidSpec` where one SearchAccess goes too far by itself, as "
-        "`PatternsTooComplicated` where it does so together with others of its service account, which stay "
-        "([how](adr/0030-strict-roles.md)).",
+        *actionspage.PATTERNS,
         "## What to know about `where` and `fields`",
-        "- They limit what is read. With `write` in the same grant a document outside of `where` can still be "
-        "overwritten.",
-        "- A name in `fields` means the field, its multi-fields (`customer.ssn.keyword`) and everything below it, in "
-        "`include` and `exclude` alike. A name that ends in `.*` means only what is below. In Elasticsearch's role "
-        "`x` is therefore `x` and `x.*`. Everything in `exclude` must be among the fields of `include`: Elasticsearch "
-        "refuses anything else. Metadata such as `_id` can be read unless `exclude` names it, and Elasticsearch 8.19.0 "
-        "and 9.1.0 take a field of your own whose name begins with `_` for metadata: exclude it by name.",
-        "- Hidden fields are closed to every kind of search, aggregation and lookup that our tests know of. Two "
-        "things stay open in Elasticsearch itself: a value that the mapping copies to another field (`copy_to`) can be "
-        "read there, and a key inside of a `flattened` field cannot be hidden apart from the whole field. Exclude the "
-        "target of the copy, or the whole field. Where the operator's login has `view_index_metadata` on the indices, "
-        "copies are found at each sweep and reported as `FieldsReachable`.",
-        "- Some rights lead around `where` and `fields`: `append`, and `write` of another SearchAccess or of an API "
-        "key, may change mappings, and so copy hidden fields, or have others' documents match a `where`; that `write` "
-        "also shows documents by their id (`_update`); `manage` changes mappings, and may create an index in advance, "
-        "with an alias that another grant lets it read. The condition `Bypassable` of the SearchAccess says which "
-        "([why](adr/0028-fields.md)).",
-        "- What is left out restricts nothing, so a template that renders nothing must not pass: `where: {}`, "
-        "`fields: {}` and empty lists in it are refused by the API server, and `where` or `fields` with nothing after "
-        "it (null) is an `InvalidSpec`; all of it in files (`-f`) too. `kubectl apply` without `--server-side` drops "
-        "nulls before it sends them: there the operator reads them from the annotation in which it keeps what it was "
-        "given. Another tool that drops nulls cannot be distinguished from somebody who removes the line.",
-        f"- A `where` has at most {QUERY_DEPTH} nested queries and {MOST_BYTES:,} bytes as JSON: "
-        "Elasticsearch accepts no more. A larger one is an `InvalidSpec`.",
-        "- Two grants that read the same indices show exactly what each of them shows, also when they are in two "
-        "SearchAccesses of one service account; where Elasticsearch cannot do that, the newer SearchAccess is refused "
-        "(`RestrictionsWouldWiden`), or the one that has both. It can when both have the same `where`, or the same "
-        "`fields`, or when one of them allows at least the documents (no `where`, or the same) and at least the fields "
-        "of the other. Else write one of these, or use indices whose names cannot be the same, or "
-        "`auth: ApiKey` for one of them: it has rights of its own ([why](adr/0029-exact-unions.md)).",
-        "- Patterns are compared with each other, not with aliases: an alias on an index for which another grant is "
-        "restricted differently joins both in requests that name both, or `*`. A pattern for a data stream and one for "
-        "its backing indices (`.ds-…`) are known to meet.",
-        "- A grant that does not read widens nothing that can be searched.",
-        "- Elasticsearch parses a `where` when the role is written, and no more. So the operator refuses "
-        "(`InvalidSpec`) what would match nothing in a role: `multi_match`, `query_string`, `simple_query_string` and "
-        "the like without fields or with a wildcard in them; what would match everything: `bool` without a query, "
-        "`range` without a bound, nulls; what would need another request: terms that are looked up, indexed shapes, a "
-        "model's vectors; what asks for the present time: `range` with `now`; and what nobody can review: `wrapper`, "
-        "stored scripts and stored templates.",
-        "- What fails only on an index is found where the operator's login has `view_index_metadata` on the indices "
-        "([which role](clusters.md#which-role-it-needs)): text where the mapping has a number, a kind of query that "
-        "the field's type does not have, a nested path that is not there, a pattern or list that is too large. "
-        "Elasticsearch tries each `where` on one shard of each open index that the grant names, without running it; "
-        "the condition `QueriesProven` has the result. `QueryFails` is not `Ready`; the role is written all the same, "
-        "as its caller sees nothing then. A new `where` is tried at once, and again within minutes when the cluster's "
-        "state has changed; at most ten a minute are tried again ([how](adr/0038-proven-queries.md)).",
-        "- No try finds what depends on the documents or on the caller: a script that fails on a document, a template, "
-        "the present time in another query than `range` (`{term: {day: now}}`), or a `where` on a field that no index "
-        "has, which matches nothing.",
-        "- A [template](https://www.elastic.co/docs/deploy-manage/users-roles/cluster-or-deployment-auth/controlling-"
-        "access-at-document-field-level#templating-role-query) such as "
-        '`{template: {source: {term: {owner: "{{_user.username}}"}}}}` is filled in when the caller makes a request: '
-        "with `auth: IdentityToken` its name is the principal that the status shows. With `ApiKey` and `Password` it "
-        "would be a name that the operator made up, so it is refused there. A template is parsed only when it is used: "
-        "one that is wrong makes every search of the caller fail.",
-        "- In Elasticsearch a restricted entry carries one more name, `/NO-INDEX …/`, which no index has: without "
-        "it Elasticsearch would merge it with an unrestricted entry on the same indices and drop the restriction "
-        "([why](adr/0011-restrictions-kept-apart.md)).",
+        *actionspage.RESTRICTIONS,
         "## On remote clusters: `remoteClusters`",
         actionspage.ON_REMOTE_CLUSTERS,
         "## On the cluster: `clusterCan`",

@@ -221,6 +221,6 @@ def _show(lines: Sequence[_Line], following: Following) -> None:
 
     emit(following.output, {"items": items}, shown)
     if waits and any(line.outcome.state is State.PENDING for line in lines):
-        warn(f"not all was done within {following.timeout}: searchaccess status NAME shows how it goes on")
+        warn(f"not all was done within {following.timeout}: searchaccess status NAME shows the progress")
     if any(line.outcome.state is State.REFUSED or (waits and line.outcome.state is State.PENDING) for line in lines):
         raise typer.Exit(int(Exit.FAILED))

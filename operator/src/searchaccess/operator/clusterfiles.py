@@ -95,7 +95,7 @@ def read_folder(folder: Path) -> tuple[bytes, dict[str, dict[str, Any]]]:
     for raw in read_manifests(_files(folder)):
         name = raw["metadata"]["name"]
         if raw["kind"] != "SearchCluster":
-            raise BadManifest(f"{folder}: {raw['kind']} {name} is no SearchCluster")
+            raise BadManifest(f"{folder}: {raw['kind']} {name} is not a SearchCluster")
         if name in found:
             raise BadManifest(f"{folder}: SearchCluster {name} is declared twice")
         found[name] = raw
@@ -223,7 +223,8 @@ class FiledClusters:
             status = None
         if not isinstance(status, dict):
             # Without it the pin is not known, nor what was released.
-            raise BadManifest(f"ConfigMap {self._home}/{self._place(name)}: {STATUS} is no status of a SearchCluster")
+            place = f"ConfigMap {self._home}/{self._place(name)}"
+            raise BadManifest(f"{place}: {STATUS} is not the status of a SearchCluster")
         return status
 
     async def _store(self, name: str, status: Mapping[str, Any]) -> None:

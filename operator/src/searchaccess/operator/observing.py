@@ -119,7 +119,7 @@ def _documents(text: str, name: str) -> Iterator[dict[str, Any]]:
         elif isinstance(document, dict):
             yield document
         elif document is not None:
-            raise BadManifest(f"{name}: there is something in it that is no object")
+            raise BadManifest(f"{name}: it contains something that is not an object")
 
 
 def _named(raw: dict[str, Any], number: int) -> dict[str, Any]:

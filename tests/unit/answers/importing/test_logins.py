@@ -260,12 +260,12 @@ def test_the_subject_map_gives_a_role_to_several_and_an_entry_that_matches_nothi
 @pytest.mark.parametrize(
     ("given", "part"),
     [
-        ([], "no object"),
+        ([], "not an object"),
         ({"role": {}}, "'role' is not known"),
         ({"roles": []}, "roles: write subjects"),
         ({"roles": {"a": "jane@acme.com"}}, "roles.a: 'jane@acme.com' is not the e-mail address"),
-        ({"users": {"a": {"cloudRunService": {"project": "x"}}}}, "users.a: it is no subject"),
-        ({"users": {"a": SERVICE | {"serviceAccount": ORDERS}}}, "users.a: it is no subject"),
+        ({"users": {"a": {"cloudRunService": {"project": "x"}}}}, "users.a: it is not a subject"),
+        ({"users": {"a": SERVICE | {"serviceAccount": ORDERS}}}, "users.a: it is not a subject"),
         (
             {"users": {"a": {"cloudRunJob": SERVICE["cloudRunService"] | {"name": "A_B"}}}},
             "users.a: name: not the name",

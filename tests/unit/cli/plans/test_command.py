@@ -68,7 +68,7 @@ def test_a_new_refusal_ends_with_1(manifests: Path) -> None:
     assert "SearchAccessPolicy limits refuses it" in plan(manifests, code=1)
 
 
-@pytest.mark.parametrize(("content", "says"), [("a: [", "cannot be read as YAML"), ("- 1", "is no object")])
+@pytest.mark.parametrize(("content", "says"), [("a: [", "cannot be read as YAML"), ("- 1", "not an object")])
 def test_a_file_that_cannot_be_read_ends_with_1(manifests: Path, content: str, says: str) -> None:
     (manifests / "bad.yaml").write_text(content)
     assert says in plan(manifests, code=1)

@@ -40,7 +40,7 @@ NAMES: Final = (
     _name("an interval of numbers without its own beginning", "/<1-9>-orders/"),
     _name("a quoted text in a regular expression", '/"bank"-orders/'),
     _name("an escaped character in a regular expression", r"/\bank-orders/", "leave the backslash out"),
-    _name("anchors, which Lucene does not have", "/^shop-.*$/", "^ is no anchor here"),
+    _name("anchors, which Lucene does not have", "/^shop-.*$/", "^ is not an anchor here"),
     _name("a mark of a restriction, with an alternative", "/NO-INDEX 0123456789abcdef|bank/"),
     _name("a regular expression whose end is missing", "/shop-.*", "a regular expression is enclosed in slashes"),
     _name("a regular expression that is not understood", "/shop-(/", "grants[0].indices: '/shop-(/': "),

@@ -183,7 +183,7 @@ def _unpacked(file: Path, raw: BinaryIO) -> Iterator[IO[bytes]]:
 
 def _why(error: Exception) -> str:
     if isinstance(error, gzip.BadGzipFile | zlib.error):
-        return "it is no gzip file, or damaged"
+        return "it is not a gzip file, or it is damaged"
     return getattr(error, "strerror", "") or "it is cut off"
 
 

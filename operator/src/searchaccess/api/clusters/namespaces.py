@@ -67,12 +67,12 @@ class LabelSelector(ApiModel):
         Annotated[dict[str, LabelValue], Field(min_length=1, max_length=20)] | None,
         Narrows("then no label is needed"),
     ] = None
-    """Labels that a namespace must have."""
+    """Labels that must be present."""
     match_expressions: Annotated[
         Annotated[list[LabelRequirement], Field(min_length=1, max_length=20)] | None,
         Narrows("then only matchLabels must hold"),
     ] = None
-    """Further requirements on its labels."""
+    """Further requirements on labels."""
 
     @model_validator(mode="after")
     def _says_something(self) -> "LabelSelector":

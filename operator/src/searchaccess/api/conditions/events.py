@@ -147,10 +147,11 @@ EVENT_DOCS: dict[EventReason, EventDoc] = {
     ),
     EventReason.RUN_AS_DISABLED: EventDoc(
         warning=True,
-        when="A node of Elasticsearch ignores as whom a request shall run. The message names it. On the SearchCluster.",
+        when="A node of Elasticsearch ignores the user that a request names (`run_as`). The message names the node. On "
+        "the SearchCluster.",
     ),
     EventReason.RUN_AS_TOO_WIDE: EventDoc(
-        warning=True, when="The gateway's login may run as users who are no callers. On the SearchCluster."
+        warning=True, when="The gateway's login may run as users that are not callers. On the SearchCluster."
     ),
     EventReason.GATEWAY_LOGIN_ROTATED: EventDoc(
         warning=False,

@@ -70,18 +70,18 @@ GATEWAY_REASONS: Final = {
         Who.NOBODY,
     ),
     Reason.RUN_AS_DISABLED: ReasonDoc(
-        "A node of Elasticsearch ignores as whom a request shall run: callers have no rights there.",
+        "A node of Elasticsearch ignores the user that a request names (`run_as`): callers have no rights there.",
         "Set `xpack.security.authc.run_as.enabled: true` in elasticsearch.yml of the nodes that the message names, and "
         "restart them.",
         Who.PLATFORM,
     ),
     Reason.RUN_AS_TOO_WIDE: ReasonDoc(
-        "The gateway's login may run as users who are no callers, although its role does not say so.",
+        "The gateway's login may run as users that are not callers, although its role does not say so.",
         "Find the role mapping or role that gives it more, and remove that.",
         Who.SECURITY,
     ),
     Reason.RUN_AS_UNKNOWN: ReasonDoc(
-        "The operator could not test as whom the gateway's login may run.",
+        "The operator could not test which users the gateway's login may run as.",
         "The message has the cause. Wait if Elasticsearch restarts.",
         Who.NOBODY,
     ),

@@ -30,9 +30,9 @@ def summary(report: Report) -> str:
     findings = ", ".join(f"{number} {name}" for name, number in report.counts.items()) or "no findings"
     text = f"{report.events:,} requests in {len(report.rows):,} rows; {findings}."
     if report.unread:
-        text += f" {report.unread:,} lines are no events."
+        text += f" {report.unread:,} lines are not events."
     if report.merged:
-        text += " There are too many combinations: some revisions and indices are not told apart (…)."
+        text += " There are too many combinations: some revisions and indices are merged (…)."
     if any(row.revision and not row.proven for row in report.rows):
         text += " ~ the caller claims this revision in X-Opaque-Id; --request-log proves it."
     return text

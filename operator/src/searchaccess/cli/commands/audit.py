@@ -9,7 +9,7 @@ import typer
 from searchaccess.cli.auditing.logs import LogOptions, declared, takes_logs
 from searchaccess.cli.common import configure_logging, run_to_end
 from searchaccess.cli.connecting import Kubernetes, takes_kubernetes
-from searchaccess.cli.helptexts import EXIT_CODES, block
+from searchaccess.cli.helptexts import block
 from searchaccess.cli.manifests import Filenames
 
 if TYPE_CHECKING:
@@ -29,7 +29,13 @@ class AuditFormat(StrEnum):
 
 EPILOG: Final = "\n\n".join(
     (
-        EXIT_CODES,
+        block(
+            "Exit codes",
+            " 0  it was printed",
+            " 1  a log, a file or the API server cannot be read",
+            " 2  with --exit-code: there are findings",
+            "64  usage error; nothing was done",
+        ),
         block(
             "Examples",
             "# Who used what in the last day:",

@@ -20,7 +20,7 @@ EPILOG: Final = block(
     "Examples",
     "# In this shell:",
     "source <(searchaccess completion bash)",
-    "# In each that begins from now on:",
+    "# In every new shell:",
     'searchaccess completion zsh > "${fpath[1]}/_searchaccess"',
     "searchaccess completion fish > ~/.config/fish/completions/searchaccess.fish",
 )

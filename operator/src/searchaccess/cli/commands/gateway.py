@@ -10,7 +10,7 @@ from searchaccess.cli.helptexts import block
 from searchaccess.cli.manifests import Files
 
 app = typer.Typer(
-    name="gateway", help="Works with the gateway of a SearchCluster.", no_args_is_help=True, rich_markup_mode=None
+    name="gateway", help="Work with the gateway of a SearchCluster.", no_args_is_help=True, rich_markup_mode=None
 )
 
 _EXAMPLES: Final = block(

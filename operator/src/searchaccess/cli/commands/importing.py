@@ -20,10 +20,10 @@ EPILOG: Final = "\n\n".join(
     (
         block(
             "Exit codes",
-            "0: everything that Elasticsearch has is imported, or declared already",
-            "1: it could not be read, or a file could not be written",
-            "2: something is left that a person has to decide",
-            "64: the command line is wrong",
+            " 0  everything that Elasticsearch has is imported, or declared already",
+            " 1  it could not be read, or a file could not be written",
+            " 2  something is left that a person has to decide",
+            "64  usage error; nothing was done",
         ),
         block(
             "Examples",

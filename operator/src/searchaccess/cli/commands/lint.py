@@ -20,7 +20,7 @@ EPILOG: Final = "\n\n".join(
     (
         block(
             "Exit codes",
-            " 0  nothing was found that counts, see --fail-on",
+            " 0  nothing was found at or above --fail-on",
             " 1  errors: something cannot be applied, or gets no rights",
             " 2  warnings (or notes), and no error",
             "64  usage error; nothing was done",

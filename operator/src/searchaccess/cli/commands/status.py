@@ -23,7 +23,7 @@ EPILOG: Final = "\n\n".join(
             "searchaccess status",
             "searchaccess status orders-reader -n shop",
             "searchaccess status shop/orders-reader -o yaml",
-            "# What somebody has to look at:",
+            "# What needs attention:",
             "searchaccess status -A --not-ready",
             "searchaccess status -A --drifted --cluster prod",
             "searchaccess status -A --expiring 7d",

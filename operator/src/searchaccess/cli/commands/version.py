@@ -28,8 +28,8 @@ def command(
 ) -> None:
     """Show the versions that work together: this command, the operator, the kinds, Kubernetes and Elasticsearch.
 
-    The operator's version is that of the image in its Deployment. What may not be read is said on standard error, and
-    is not known in the answer.
+    The operator's version is that of the image in its Deployment. What may not be read is reported on standard
+    error, and is unknown in the answer.
     """
     from searchaccess.cli.versions import show_client, show_versions
 

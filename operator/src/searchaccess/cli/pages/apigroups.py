@@ -9,15 +9,15 @@ def api_groups_page() -> str:
     groups = [[f"`{group}`", group.contains, as_code(group.examples)] for group in ApiGroup]
     return page(
         "API groups",
-        "The parts of Elasticsearch's API that `limits.apis` names. A [gateway](limits.md) tells them apart by the "
-        "path of a request.",
+        "The parts of Elasticsearch's API that `limits.apis` names. A [gateway](limits.md) distinguishes them by "
+        "the path of a request.",
         *table(["Group", "Contains", "Such as"], groups),
         "Each path is in exactly one group, which a test checks for every request of the official client 8.19, with "
-        "and without an index, and however it is written. The method plays no part: what a caller may read, write or "
+        "and without an index, and however it is written. The method does not matter: what a caller may read, write or "
         "delete follows from its grants.",
-        "- `Cluster` is everything that no other group has, also paths that nobody knows yet. Whoever may use it may "
-        "also use APIs that search in their own way, such as `_application/search_application`, as far as its grants "
-        "allow.",
+        "- `Cluster` is everything that no other group has, also paths of future releases. A caller that may use it "
+        "may also use APIs that search in their own way, such as `_application/search_application`, as far as its "
+        "grants allow.",
         "- A search with the parameter `scroll` needs `Search` and `Stateful`.",
         "- A path such as `/orders/_doc/_search` is a document or a search, depending on a header of the request. It "
         "needs both groups.",

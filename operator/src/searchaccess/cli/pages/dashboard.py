@@ -111,11 +111,11 @@ _GATEWAY_PANELS: Final = (
         (_each("envoy_gateway_answers", "gateway, code"), "{{gateway}} {{code}}"), unit="reqps",
     ),
     _Panel(
-        "Tokens refused", "Missing, expired, for another audience, or signed by nobody known: 401.",
+        "Tokens refused", "Missing, expired, for another audience, or signed with an unknown key: 401.",
         (_each("envoy_http_jwt_authn_denied", "gateway", _CALLERS), "{{gateway}}"), unit="reqps",
     ),
     _Panel(
-        "Refused by a rule", "403: whose token it is, or what is asked for.",
+        "Refused by a rule", "403: the caller, or its request, is not allowed.",
         (_each("envoy_http_rbac_denied", "gateway, envoy_rbac_http_prefix", _CALLERS),
           "{{gateway}} {{envoy_rbac_http_prefix}}"), unit="reqps",
     ),
@@ -124,7 +124,7 @@ _GATEWAY_PANELS: Final = (
         (_each("envoy_http_local_rate_limit_rate_limited", "gateway"), "{{gateway}}"), unit="reqps",
     ),
     _Panel(
-        "Refused and failed requests by caller", "Of the ten callers with the most: all statuses from 400.",
+        "Refused and failed requests by caller", "Of the ten callers with the most: all statuses of 400 and above.",
         ("topk(10, " + _each("envoy_gateway_requests", "gateway, principal, code", f'{_GATEWAY},code=~"4..|5.."')
           + ")", "{{principal}} {{code}}"), unit="reqps",
     ),

@@ -28,15 +28,15 @@ def lint_page() -> str:
         "```console\n$ searchaccess lint -f manifests/\nmanifests/orders.yaml:12:18: warning SA010 (SearchAccess "
         "shop/orders): * matches every index, those of other teams too: write names, or a prefix such as orders-* "
         "[all-indices]\n1 warning.\n```",
-        "It reads YAML and JSON at any depth of a folder, without what begins with a dot. Objects of other kinds, and "
-        "files that are no YAML, such as templates, are left out: render them first. SearchAccesses are judged by the "
-        "policies and SearchClusters in the files, by the same code as in the operator. What only a server knows, such "
-        "as labels of namespaces and where aliases lead, is not judged.",
+        "It reads YAML and JSON at any depth of a folder, except names that begin with a dot. Objects of other kinds, "
+        "and files that are not YAML, such as templates, are left out: render them first. SearchAccesses are judged "
+        "by the policies and SearchClusters in the files, by the same code as in the operator. What only a server "
+        "knows, such as labels of namespaces and where aliases lead, is not judged.",
         "## Exit codes",
         *table(
             ["Exit code", "Meaning"],
             [
-                ["0", "Nothing was found that counts; `--fail-on` says from which severity on it does (`warning`)."],
+                ["0", "Nothing was found at or above the severity of `--fail-on` (default `warning`)."],
                 ["1", "There are errors: something cannot be applied, or gets no rights."],
                 ["2", "There are warnings, or notes with `--fail-on note`, and no error."],
                 ["64", "The command line is wrong. Nothing was done."],

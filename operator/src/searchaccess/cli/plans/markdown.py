@@ -60,7 +60,7 @@ def _tables(plan: Plan) -> Iterator[str]:
         yield "\n".join(rows) + _more(len(plan.roles) - _ROWS, "callers")
     shown = [each for each in plan.objects if each.loosened or each.verdicts or each.problem or each.note]
     if shown:
-        rows = chain(["| Manifest | Change | What to look at |", "|---|---|---|"], map(_object, shown[:_ROWS]))
+        rows = chain(["| Manifest | Change | What to review |", "|---|---|---|"], map(_object, shown[:_ROWS]))
         yield "\n".join(rows) + _more(len(shown) - _ROWS, "manifests")
     if plan.others:
         listed = [f"- would {as_text(each)}" for each in plan.others[:_ROWS]]

@@ -35,7 +35,7 @@ class Attempt(StrEnum):
     """A request of the test."""
 
     NO_TOKEN = "no token"  # noqa: S105 - a name
-    GARBAGE = "a token that is none"
+    GARBAGE = "a malformed token"
     UNSIGNED = "a token with a wrong signature"
     OTHER_AUDIENCE = "a token for another audience"
     OWN = "the operator's own token and headers of another user"

@@ -225,7 +225,7 @@ class _Reader:
     def _plain(self, one: str, at: int) -> None:
         """Check a character that Lucene takes literally."""
         if one in "^$":
-            self._warn(f"{one} is no anchor here: an expression matches the whole name, leave it out")
+            self._warn(f"{one} is not an anchor here: an expression matches the whole name, leave it out")
         elif one in "|)&":
             self._warn(f"there is an empty alternative or group before {self._where(one, at)}: write () for nothing")
         elif one in "*+?{}]>/":
@@ -258,7 +258,7 @@ class _Reader:
         if one.isascii() and one.isalpha():
             raise self._error(f"\\{one} has no meaning here: leave the backslash out")
         if one.isalnum():
-            self._warn(f"\\{one} is no back reference here, but the character: leave the backslash out")
+            self._warn(f"\\{one} is not a back reference here, but the character: leave the backslash out")
         return char(one)
 
     def _class(self) -> Chars:

@@ -353,7 +353,7 @@ class CredentialReconciler:
             return None
         if job is None:
             text = f"SearchCluster {self._name} has no secret store {access.credential.store}"
-            stays = "; what was issued works on and is not rotated, and its secret stays behind" if keys else ""
+            stays = "; existing keys keep working and are not rotated, and their secret stays behind" if keys else ""
             raise StoreNotFound(text + stays)
         act = credentials.keep if decision.do is Do.ENFORCE else credentials.preview
         return await act(job, keys)

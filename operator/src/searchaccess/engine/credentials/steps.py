@@ -183,7 +183,7 @@ class Credentials:
         for _ in range(MOST_STEPS):
             decision = decision_of(seen)
             if self._by_api_key and any(_takes_a_key(step, job.wish) for step in decision.steps):
-                raise LoginCannotIssue("the operator logs in by an API key, which can make and change no other one")
+                raise LoginCannotIssue("the operator logs in with an API key, which cannot create or change others")
             for step in decision.steps:
                 seen = await self._perform(job, step, seen)
                 if not isinstance(step, AskUsers):

@@ -331,7 +331,7 @@ class Reconciler:
             left = await self._credentials.reconcile(session, Scope(full=True, include_settled=True))
             record_credentials(self.state, left)
             if left.failing or self.state.trouble:
-                text = "rights that nobody declares any more could not be taken away yet"
+                text = "rights that nobody declares any more could not be revoked yet"
                 self.state.waiting = self.state.trouble or Failure(Reason.IN_USE, text)
                 return
             self.state.waiting = self._deletion.unseen_left(self.state)

@@ -57,7 +57,7 @@ def _was_of_another(record: AccessRecord, principal: str) -> bool:
 
 def _described(context: Context, place: FormerPlace) -> str:
     if place.principal == KEYS:
-        return f"API keys or users of before keep working on SearchCluster {place.cluster}"
+        return f"former API keys or users keep working on SearchCluster {place.cluster}"
     return f"{place.principal} keeps the rights of {_shown(context, place)} as they are"
 
 

@@ -202,7 +202,7 @@ def _parsed(body: bytearray) -> Any:
     try:
         return json.loads(body)
     except (ValueError, RecursionError):
-        raise _NoRuling("unreadable", 400, "the request is no JSON that can be read") from None
+        raise _NoRuling("unreadable", 400, "the request is not readable JSON") from None
 
 
 def _kind(ruling: Ruling) -> str:

@@ -178,7 +178,8 @@ def question_of(text: str) -> Question:
         needs = ACTIONS_OF.get(name) or (_PSEUDO + name,)
         return Question(name, (Way(needs),), any(need.startswith(_READING[:-1]) for need in needs), ((name,),))
     known = ", ".join(Action)
-    raise NoSuchActionError(f"{text!r} is no action: write one of {known}, or an index privilege such as create_index")
+    message = f"{text!r} is not an action: write one of {known}, or an index privilege such as create_index"
+    raise NoSuchActionError(message)
 
 
 @lru_cache(_KEPT)

@@ -321,5 +321,5 @@ def _refused_on_cluster(header: Header, body: RoleBody) -> Iterator[Leftover]:
     for name in body.cluster:
         if name not in DECLARABLE_ON_CLUSTER:
             known = CLUSTER_PRIVILEGES.get(name)
-            why = known.says if known else "it is no privilege that a SearchAccess knows"
+            why = known.says if known else "it is not a privilege that a SearchAccess knows"
             yield Leftover(header.source, f"cluster ({name})", Why.CLUSTER_PRIVILEGE, why, header.target.label)

@@ -95,7 +95,7 @@ def roles_in(found: Mapping[str, Any]) -> Material:
     roles, bad, ours = dict[str, FoundRole](), list[Leftover](), 0
     for name, raw in sorted(found.items()):
         if not isinstance(raw, Mapping) or raw == UNREADABLE:
-            bad.append(Leftover(f"role {name}", "", Why.UNREADABLE, "it is no role, or nested too deeply"))
+            bad.append(Leftover(f"role {name}", "", Why.UNREADABLE, "it is not a role, or is nested too deeply"))
         elif is_ours(raw):
             ours += 1
         else:

@@ -60,12 +60,12 @@ def target_of(given: Any) -> Target:
     try:
         subject = Subject.model_validate(given)
     except ValidationError:
-        raise BadSubjectMapError(f"it is no subject: {_HOW}") from None
+        raise BadSubjectMapError(f"it is not a subject: {_HOW}") from None
     if subject.service_account is not None:
         return target_of(subject.service_account)
     reference = subject.cloud_run_service or subject.cloud_run_job or subject.cloud_run_worker_pool
     if reference is None:
-        raise BadSubjectMapError(f"it is no subject: {_HOW}")
+        raise BadSubjectMapError(f"it is not a subject: {_HOW}")
     if problem := reference_problem(reference.project, reference.location, reference.name):
         raise BadSubjectMapError(problem.removeprefix("spec.subject: "))
     label = f"{reference.project}/{reference.location}/{reference.name}"
@@ -114,7 +114,7 @@ def subject_map(given: Any) -> SubjectMap:
     if given is None:
         return SubjectMap()
     if not isinstance(given, Mapping) or (unknown := sorted(map(str, given.keys() - _KINDS.keys()))):
-        what = f"{unknown[0]!r} is not known" if isinstance(given, Mapping) else "it is no object"
+        what = f"{unknown[0]!r} is not known" if isinstance(given, Mapping) else "it is not an object"
         raise BadSubjectMapError(f"{what}: write {', '.join(_KINDS)}, each with subjects by name")
     parts = [dict(_part(key, given.get(key))) for key in _KINDS]
     return SubjectMap(*parts)

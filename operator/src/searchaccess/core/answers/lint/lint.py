@@ -118,11 +118,12 @@ def _of_object(manifest: Manifest, declared: Declared, now: datetime) -> Iterato
     kind, meta = raw["kind"], metadata_of(raw)
     if meta.name and not is_name(meta.name):
         text = (
-            f"metadata.name: {bounded_text(meta.name, 80)} is no name: use lower-case letters, digits, dots and dashes"
+            f"metadata.name: {bounded_text(meta.name, 80)} is not a name: "
+            "use lower-case letters, digits, dots and dashes"
         )
         yield Smell(rules.INVALID, ("metadata", "name"), text)
     if meta.namespace and not is_label(meta.namespace):
-        text = f"metadata.namespace: {bounded_text(meta.namespace, 80)} is no name of a namespace"
+        text = f"metadata.namespace: {bounded_text(meta.namespace, 80)} is not the name of a namespace"
         yield Smell(rules.INVALID, ("metadata", "namespace"), text)
     if kind in NAMESPACED and not meta.namespace:
         yield Smell(rules.NO_NAMESPACE, ("metadata",), "it gets the namespace of whoever applies it")

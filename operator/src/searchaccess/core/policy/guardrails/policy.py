@@ -92,8 +92,8 @@ def _problem(spec: SearchAccessPolicySpec) -> str:
     for position, exception in enumerate(spec.exceptions or ()):
         if end_of(exception) is None:
             return (
-                f"spec.exceptions[{position}].until: {exception.until!r} is no time with a time zone: write it as in "
-                "2027-01-31T00:00:00Z"
+                f"spec.exceptions[{position}].until: {exception.until!r} is not a time with a time zone: write it as "
+                "in 2027-01-31T00:00:00Z"
             )
     return ""
 

@@ -40,7 +40,7 @@ def material_in(document: Any) -> Material:
     if too := excess(document, depth=DEPTH, nodes=_MOST_VALUES):
         raise UnknownDocumentError(f"it cannot be read: {too}")
     if not isinstance(document, Mapping):
-        raise UnknownDocumentError("it is no object")
+        raise UnknownDocumentError("it is not an object")
     if document.get("kind") == "List":
         return together(map(material_in, document.get("items") or ()))
     if "apiVersion" in document and "kind" in document:

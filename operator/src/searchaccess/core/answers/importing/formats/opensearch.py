@@ -85,7 +85,7 @@ def _role(name: str, spec: Mapping[str, Any]) -> Material:
         if action in _ON_CLUSTER:
             cluster.update(_ON_CLUSTER[action])
         else:
-            leave(f"clusterPermissions ({action})", Why.UNTRANSLATED, "no cluster privilege of Elasticsearch is that")
+            leave(f"clusterPermissions ({action})", Why.UNTRANSLATED, "Elasticsearch has no such cluster privilege")
     for position, rule in enumerate(objects(spec.get("indexPermissions"))):
         place, patterns, query = f"indexPermissions[{position}]", texts(rule.get("indexPatterns")), rule.get("dls")
         if rule.get("maskedFields"):
@@ -96,11 +96,11 @@ def _role(name: str, spec: Mapping[str, Any]) -> Material:
             continue
         privileges, unknown = _privileges(texts(rule.get("allowedActions")))
         for action in unknown:
-            leave(f"{place}.allowedActions ({action})", Why.UNTRANSLATED, "it is no group of actions that is known")
+            leave(f"{place}.allowedActions ({action})", Why.UNTRANSLATED, "it is not a known group of actions")
         if privileges:
             entries.append(_entry(patterns, privileges, query, texts(rule.get("fls"))))
     if spec.get("tenantPermissions"):
-        leave("tenantPermissions", Why.TENANT, "tenants are of OpenSearch Dashboards alone")
+        leave("tenantPermissions", Why.TENANT, "only OpenSearch Dashboards has tenants")
     body = role_from_json({"cluster": sorted(cluster), "indices": entries})
     return Material(roles={name: FoundRole(name, body)}, leftovers=tuple(left), notes=(NOTE,))
 
