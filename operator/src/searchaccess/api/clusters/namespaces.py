@@ -67,7 +67,7 @@ class LabelSelector(ApiModel):
         Annotated[dict[str, LabelValue], Field(min_length=1, max_length=20)] | None,
         Narrows("then no label is needed"),
     ] = None
-    """Labels that must be present."""
+    """Labels that must be present, with these values."""
     match_expressions: Annotated[
         Annotated[list[LabelRequirement], Field(min_length=1, max_length=20)] | None,
         Narrows("then only matchLabels must hold"),
