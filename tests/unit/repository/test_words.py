@@ -47,7 +47,9 @@ def test_a_page_has_the_words_of_the_field(page: Path) -> None:
     assert found(page.read_text(encoding="utf-8")) == []
 
 
-@pytest.mark.parametrize("text", ["The behaviour", "it is loud.", "Authorised callers", "with back-off", "drift is healed"])
+@pytest.mark.parametrize(
+    "text", ["The behaviour", "it is loud.", "Authorised callers", "with back-off", "drift is healed"]
+)
 def test_other_words_are_found(text: str) -> None:
     assert len(found(text)) == 1
 
