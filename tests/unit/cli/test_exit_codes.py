@@ -1,5 +1,6 @@
 """The exit codes of the real program. Those of what it finds in Elasticsearch are tested on real servers."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -55,3 +56,22 @@ def test_all_are_documented() -> None:
         text = refused(command, "--help", code=0)
         for code, meaning in ANSWERS.items():
             assert f" {int(code)}  {meaning}\n" in text
+
+
+def test_help_lists_exit_codes_in_one_form() -> None:
+    page = (ROOT / "docs" / "cli.md").read_text(encoding="utf-8")
+    blocks = [re.split(r"\n\n|\n```", part)[0] for part in page.split("\n  Exit codes:\n")[1:]]
+    listed = [block.splitlines() for block in blocks]
+    assert len(listed) > 10
+    for lines in listed:
+        assert [line for line in lines if not re.fullmatch(r" {4}[ \d]\d  \S.*", line)] == []
+        codes = [int(line.split()[0]) for line in lines]
+        assert (codes[0], codes[-1]) == (0, 64)
+        assert codes == sorted(codes)
+
+
+@pytest.mark.parametrize("name", ["audit", "recommend"])
+def test_a_report_says_what_its_own_exit_codes_mean(name: str) -> None:
+    page = (ROOT / "docs" / "cli.md").read_text(encoding="utf-8")
+    text = page.partition(f"### searchaccess {name}\n")[2].partition("\n### ")[0]
+    assert "with --exit-code: " in text.partition("Exit codes:")[2].partition("\n\n")[0]
