@@ -40,7 +40,7 @@ async def test_it_is_reported_before_anything_is_lost(stage: Stage) -> None:
     assert (found["status"], found["reason"]) == ("True", "StoreNotFound")
     assert "main (used by shop/orders)" in found["message"]
     assert stage.ready("orders") == ("False", "StoreNotFound")
-    assert "its secret stays behind" in condition_in(stage.get("orders"), "Ready")["message"]
+    assert "their secret stays behind" in condition_in(stage.get("orders"), "Ready")["message"]
     assert [key["id"] for key in live(stage)] == [key_id], "and the key works"
     await stage.sleep(HOUR)
     stage.apply(search_cluster(secretStores=STORES))

@@ -199,7 +199,7 @@ class TestReading:
     def test_a_file_that_is_not_compressed_as_its_name_says_is_said(self, tmp_path: Path, content: bytes) -> None:
         file = tmp_path / "audit.json.gz"
         file.write_bytes(content)
-        with pytest.raises(InvalidLog, match="no gzip file, or damaged"):
+        with pytest.raises(InvalidLog, match="not a gzip file, or it is damaged"):
             read_audit([file], Tally(ALWAYS), lambda _done, _total: None)
 
     def test_a_name_that_no_file_can_have_is_said(self) -> None:
