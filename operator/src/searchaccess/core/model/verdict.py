@@ -55,7 +55,7 @@ class PolicyVerdict:
     @property
     def denied_by(self) -> tuple[PolicyOutcome, ...]:
         """What refuses it: one denial is enough."""
-        return tuple(each for each in self.outcomes if each.outcome is Outcome.DENIED)
+        return tuple([each for each in self.outcomes if each.outcome is Outcome.DENIED])
 
     @property
     def refused(self) -> bool:
@@ -65,7 +65,7 @@ class PolicyVerdict:
     @property
     def revokes(self) -> bool:
         """Whether rights that it has are revoked: if it is refused, unless all that refuse it let them stay."""
-        return self.revoked or (self.refused and not (self.denied_by and all(each.keeps for each in self.denied_by)))
+        return self.revoked or self.unmatched or not all(each.keeps for each in self.denied_by)
 
 
 ACCEPTED = PolicyVerdict()

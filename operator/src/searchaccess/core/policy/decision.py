@@ -238,8 +238,8 @@ def invalid_spec(inputs: Inputs) -> AccessDecision | None:
 def policy_violation(inputs: Inputs) -> AccessDecision | None:
     """Revoke the rights of what a SearchAccessPolicy refuses, whatever the SearchAccess says itself; or hold them.
 
-    They are held where each policy that refuses it lets them stay. They are revoked, too, of what was refused, and is not
-    known to be accepted since.
+    They are held where each policy that refuses it lets them stay. What was refused, and is not known to be accepted
+    since, has none either.
     """
     access = inputs.access
     if access.verdict.revoked:

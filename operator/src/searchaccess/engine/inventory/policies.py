@@ -144,7 +144,7 @@ class Policies:
     def judge(
         self, access: Access, labels: Mapping[str, str] | None, aliases: Aliases | None, *, wanted: bool
     ) -> PolicyVerdict:
-        """Decide about a SearchAccess, see ``Guardrails.judge``, and what is said as long as that takes ``Judgments``."""
+        """Decide about a SearchAccess, see ``Guardrails.judge``, or say what ``Judgments`` says meanwhile."""
         return self.judgments.ask(
             Key(access.uid, access.cluster, access.namespace, access.name),
             lambda: self._guardrails.question(access, labels, self._now(), aliases=aliases, wanted=wanted),
@@ -162,7 +162,8 @@ class Policies:
         wanted: bool,
     ) -> Work[PolicyVerdict]:
         """Decide about a SearchAccess, and count the steps that no other one needs."""
-        yield from self._guardrails.preparing(access)
+        if (shared := self._guardrails.preparing(access)) is not None:
+            yield from shared
         return (yield from counted(self.judging(access, labels, aliases, wanted=wanted), tally))
 
     def judging(

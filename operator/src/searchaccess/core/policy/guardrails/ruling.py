@@ -71,6 +71,7 @@ class Ruling:
             asked: what it asks for.
             whole: how much may be compared with all policies.
             aliases: where the aliases of its cluster lead; None: not known, names alone are compared.
+            told: whether it says why it refuses it.
         """
         policy, before = self.policy, whole.spent
         if policy.spec is None and not told:

@@ -135,8 +135,12 @@ class Guardrails:
         policies = (each.policy for each in self._rulings_in(access))
         return wanted or any(not policy.audits and not policy.keeps for policy in policies)
 
-    def preparing(self, access: Access) -> Work[None]:
-        """Make ready, in parts, what is the same for all SearchAccesses of its namespace and cluster."""
+    def preparing(self, access: Access) -> Work[None] | None:
+        """Make ready, in parts, what is the same for all SearchAccesses of its namespace and cluster; None: it is."""
+        panel = self._possible.get((access.namespace, access.cluster))
+        return None if panel and panel.is_prepared(access.namespace) else self._preparing(access)
+
+    def _preparing(self, access: Access) -> Work[None]:
         if self._known:
             panel = yield from self._panel(access)
             yield from panel.preparing(access.namespace)

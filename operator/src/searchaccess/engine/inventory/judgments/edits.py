@@ -1,8 +1,8 @@
 """SearchAccesses that are edited again and again before it is known what policies say of them (docs/adr/0069).
 
-Each edit begins a judgment anew. Whoever edits faster than it is judged would keep rights that a policy refuses. So what
-such edits discard is counted, in steps: those that the SearchAccess was given, whatever else there was to do. Once they
-would have sufficed to judge it several times, only its own edits are why it was not.
+Each edit begins a judgment anew. Whoever edits faster than it is judged would keep rights that a policy refuses. So
+what such edits discard is counted, in steps: those that the SearchAccess was given, whatever else there was to do. Once
+they would have sufficed to judge it several times, only its own edits are why it was not.
 """
 
 from collections import OrderedDict

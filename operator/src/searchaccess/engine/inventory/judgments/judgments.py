@@ -32,13 +32,13 @@ UNFINISHED: Final = PolicyVerdict(
     unknown="the policies are still being compared with it, which takes long: write fewer patterns, or simpler ones"
 )
 REFUSED_BEFORE: Final = PolicyVerdict(
-    unknown="policies refused it before, and are still being compared with it as it is now, which takes long: it has no "
-    "rights until that is finished; write fewer patterns, or simpler ones",
+    unknown="policies refused it before, and are still being compared with it as it is now, which takes long: it has "
+    "no rights until that is finished; write fewer patterns, or simpler ones",
     revoked=True,
 )
 EDITED_TOO_OFTEN: Final = PolicyVerdict(
-    unknown="it, or the labels of its namespace, were edited again and again before the policies could be compared with "
-    "it: it has no rights until that is finished. Leave it unchanged for some seconds, and find out who edits it",
+    unknown="it, or the labels of its namespace, were edited again and again before the policies could be compared "
+    "with it: it has no rights until that is finished. Leave it unchanged for some seconds, and find out who edits it",
     revoked=True,
 )
 MEANWHILE: Final = (UNFINISHED, REFUSED_BEFORE)
@@ -164,7 +164,7 @@ class Judgments:
             self._edits.note(key.named, key.cluster, revokes=verdict.revokes)
 
     def _discard(self, key: Key, asked: Question | None) -> None:
-        """Discard what is known or begun about a SearchAccess on a SearchCluster, and count that if it was its own edit.
+        """Discard what is known or begun about a SearchAccess on a SearchCluster; count that if it was its own edit.
 
         Args:
             key: what was judged.

@@ -114,8 +114,12 @@ class JointBounds:
                 self._everywhere.denied.add(pattern, actions, found)
             yield STEPS_OF_A_PATTERN
 
+    def is_prepared(self, namespace: str) -> bool:
+        """Return whether it is ready what policies allow and deny by the name of a namespace."""
+        return namespace in self._here
+
     def preparing(self, namespace: str) -> Work[None]:
-        """Make ready, in parts, what policies allow and deny by the name of a namespace."""
+        """Make that ready, in parts."""
         yield from self._here.find(namespace)
 
     def accepting(self, namespace: str, claims: Sequence[Claim], aliases: Aliases | None) -> Work[Accepted]:
@@ -137,6 +141,8 @@ class JointBounds:
                 key = namespace, pattern, asking
                 policies, steps, prefix = answers.get(key) or (yield from answers.find(key))
                 found &= policies
+                if not found:
+                    return Accepted(0, 0, 0)
                 meeting += steps
                 if meeting > JOINT_STEPS:
                     return Accepted(0, 0, 0)
@@ -175,13 +181,14 @@ class JointBounds:
             return _Answer(0, 0, prefix)
         here = yield from self._here.find(namespace)
         pattern, found, steps = Pattern(text), self._all, 0
-        yield STEPS_OF_A_PATTERN
+        yield STEPS_OF_A_PATTERN + _STEPS_OF_A_LOOK * len(asking.names)
         for name in asking.names:
-            yield _STEPS_OF_A_LOOK
             allowing = self._unbounded | here.allowing(name, pattern, found & ~self._unbounded)
             allowing |= self._everywhere.allowing(name, pattern, found & ~allowing)
             found &= allowing
         for indices in (self._everywhere, here):
+            if not found or not indices.denied.number:
+                continue
             met, taken = indices.denied.met(text, asking, found)
             yield taken
             found, steps = found & ~met, steps + taken

@@ -85,9 +85,10 @@ class Allowed:
 
     def near(self, begin: str) -> int:
         """Return which policies allow any name that begins as some do: those of others begin differently."""
-        found = 0
+        found, prefixes = 0, self._by_prefix
         for end in range(len(begin) + 1):
-            found |= self._by_prefix.get(begin[:end], 0)
+            if (prefix := begin[:end]) in prefixes:
+                found |= prefixes[prefix]
         for at in range(bisect_right(self._prefixes, begin), len(self._prefixes)):
             prefix = self._prefixes[at]
             if not prefix.startswith(begin):

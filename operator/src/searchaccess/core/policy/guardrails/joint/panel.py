@@ -124,8 +124,12 @@ class Panel:
         self._by_size = Remembered[Size, int](self._of_size, kept)
         self._by_extent = Remembered[Extent, int](self._of_extent, kept)
 
+    def is_prepared(self, namespace: str) -> bool:
+        """Return whether it is ready what policies say by the name of a namespace."""
+        return self._bounds.is_prepared(namespace)
+
     def preparing(self, namespace: str) -> Work[None]:
-        """Make ready, in parts, what policies say by the name of a namespace."""
+        """Make that ready, in parts."""
         return self._bounds.preparing(namespace)
 
     def applying(self, namespace: str, situation: Situation) -> Applying:
