@@ -85,6 +85,11 @@ def strict(number: int, version: int = 1) -> dict[str, Any]:
     return policy(number, version, allow=[{"indices": [f"orders-{number}-x-*", f"shared-{version}"], "can": ["read"]}])
 
 
+def denying(number: int, version: int = 1) -> dict[str, Any]:
+    """Give a policy that applies to all and refuses them by what it denies: each is asked alone."""
+    return policy(number, version, deny=[{"indices": [f"*-{number}x", "orders-*", f"shared-{version}"]}])
+
+
 def some_strict(number: int, version: int = 1) -> dict[str, Any]:
     """Give a policy that applies to all, one of which refuses some."""
     raw = of_all(number, version)
@@ -130,7 +135,8 @@ async def _measure(report: Report) -> None:
     await _world(report, "alike, all by", of_all, alike)
     await _world(report, "all different, by different", different, unlike)
     await _world(report, "alike, one in a hundred refused by one of", some_strict, alike, refused=None)
-    await _world(report, "all different, refused by", strict, unlike, ACCESSES // 100, refused=True)
+    await _world(report, "all different, refused by", strict, unlike, refused=True)
+    await _world(report, "all different, denied by", denying, unlike, ACCESSES // 100, refused=True)
 
 
 async def _world(

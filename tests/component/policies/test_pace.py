@@ -110,7 +110,7 @@ def test_others_run_while_all_are_judged(policies: int) -> None:
         for number in range(100):
             inventory.see_access(declared(f"orders-{number}"))
         for number in range(policies):
-            inventory.policies.see(policy(f"limits-{number}", allow=[{"indices": [f"x-{number}"], "can": ["read"]}]))
+            inventory.policies.see(policy(f"limits-{number}", deny=[{"indices": [f"*-{number}x", "orders-*"]}]))
         inventory.policies.keep({f"limits-{number}" for number in range(policies)}, frozenset())
         memory = inventory.policies.memory
         most = before = 0

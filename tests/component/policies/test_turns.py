@@ -11,11 +11,12 @@ import pytest
 
 from searchaccess.core.model.access import Access
 from searchaccess.core.patterns import containment, meeting
+from searchaccess.core.policy.guardrails import verdicts
 from searchaccess.core.webhook.review import Review
 from searchaccess.core.webhook.ruling import Ruling
 from searchaccess.engine.concurrency.allowance import LEAST, TURN
 from searchaccess.engine.inventory.inventory import Inventory
-from searchaccess.engine.inventory.judgments import RETRY, UNFINISHED
+from searchaccess.engine.inventory.judgments.judgments import RETRY, UNFINISHED
 from searchaccess.operator.admission.judge import Judge
 from searchaccess.operator.admission.server import Admission
 from searchaccess.ports.meter import Meter
@@ -124,6 +125,8 @@ def test_the_judgment_of_one_is_spread_over_turns(monkeypatch: pytest.MonkeyPatc
         assert known(inventory).verdict.refused
         assert "too complicated" in known(inventory).verdict.denied_by[-1].reasons[0]
 
+    # Of each policy the reasons are looked for, which takes longest.
+    monkeypatch.setattr(verdicts, "TOLD", POLICIES)
     with counted(monkeypatch) as turns:
         asyncio.run(play(turns))
     assert turns.all > 2 * turns.most

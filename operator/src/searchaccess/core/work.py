@@ -5,6 +5,7 @@ returns its result. ``completed`` drives it to its end at once.
 """
 
 from collections.abc import Generator
+from dataclasses import dataclass
 from typing import TypeAlias, TypeVar
 
 T = TypeVar("T")
@@ -20,3 +21,22 @@ def completed(work: Work[T]) -> T:
         except StopIteration as end:
             result: T = end.value
             return result
+
+
+@dataclass(slots=True)
+class Tally:
+    """How many steps some work took until now."""
+
+    steps: int = 0
+
+
+def counted(work: Work[T], tally: Tally) -> Work[T]:
+    """Do some work, and count its steps."""
+    while True:
+        try:
+            steps = next(work)
+        except StopIteration as end:
+            result: T = end.value
+            return result
+        tally.steps += steps
+        yield steps

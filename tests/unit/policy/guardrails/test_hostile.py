@@ -8,7 +8,7 @@ import pytest
 from searchaccess.core.model.identity import Identity
 from searchaccess.core.model.verdict import Outcome
 from searchaccess.core.patterns.containment import contained
-from searchaccess.core.policy.guardrails import budget
+from searchaccess.core.policy.guardrails import budget, verdicts
 from searchaccess.core.policy.guardrails.budget import ALL_STEPS, STEPS, Budget
 from searchaccess.core.policy.guardrails.policy import policy_from_object
 from searchaccess.core.policy.guardrails.verdicts import Guardrails
@@ -144,6 +144,7 @@ def test_many_policies_do_not_add_up(monkeypatch: pytest.MonkeyPatch) -> None:
         spent += steps
 
     monkeypatch.setattr(Budget, "spend", counted)
+    monkeypatch.setattr(verdicts, "TOLD", 50)
     expressions = [a_grant(f"/p{number:02d}-(a|b)*a(a|b){{3}}c.*/", can=["read"]) for number in range(50)]
     access = an_access(grants=expressions)
     assert not access.invalid

@@ -17,6 +17,7 @@ from searchaccess.core.policy.guardrails import budget
 from searchaccess.core.policy.guardrails.aliases import Aliases, IndexNames
 from searchaccess.core.policy.guardrails.memory import Memory
 from searchaccess.core.policy.guardrails.policy import Policy, policy_from_object
+from searchaccess.core.policy.guardrails.ruling import TOLD, UNTOLD
 from searchaccess.core.policy.guardrails.verdicts import Guardrails
 from tests.support.effort import examples
 from tests.unit.builders import a_grant, an_access
@@ -203,7 +204,7 @@ AROUND = st.one_of(st.none(), LABELS)
 @settings(max_examples=examples(200))
 def test_all_at_once_say_what_they_say_one_after_the_other_whatever_was_edited_before(data: st.DataObject) -> None:
     """The guardrails of before are handed on, as in the inventory, and what was asked of them stays remembered."""
-    known = {name: data.draw(policies(name)) for name in "abcd"}
+    known = {name: data.draw(policies(name)) for name in "abcdef"}
     declared = data.draw(st.lists(accesses(), min_size=1, max_size=4))
     memory, now = Memory(), NOW
     at_once = Guardrails(known.values(), memory)
@@ -219,10 +220,10 @@ def test_all_at_once_say_what_they_say_one_after_the_other_whatever_was_edited_b
                 assert found == plain
         match data.draw(st.sampled_from(["change", "remove", "access", "time"])):
             case "change":
-                name = data.draw(st.sampled_from("abcde"))
+                name = data.draw(st.sampled_from("abcdefg"))
                 known[name] = data.draw(policies(name))
             case "remove":
-                known.pop(data.draw(st.sampled_from("abcde")), None)
+                known.pop(data.draw(st.sampled_from("abcdefg")), None)
             case "access":
                 declared[0] = data.draw(accesses())
             case _:
@@ -238,7 +239,7 @@ def test_they_say_the_same_where_the_steps_are_too_few(steps: int, joint: int, d
         patched.setattr(budget, "STEPS", steps)
         patched.setattr(budget, "JOINT_STEPS", joint)
         patched.setattr(budget, "ALL_STEPS", data.draw(st.integers(1, 400)))
-        known = [data.draw(policies(name)) for name in "abcd"]
+        known = [data.draw(policies(name)) for name in "abcdef"]
         access = data.draw(accesses())
         at_once = Guardrails(known)
         for aliases in (None, ALIASES, None):
@@ -316,3 +317,41 @@ def test_a_wildcard_allows_what_its_text_contains(pattern: str, refused: bool) -
     found = {plainly: Guardrails([policy]).judge(access, None, NOW, plainly=plainly) for plainly in (True, False)}
     assert found[True] == found[False]
     assert found[False].refused is refused
+
+
+def strict(number: int, **more: Any) -> Policy:
+    return a_policy(f"r-{number:02d}", allow=[{"indices": [f"other-{number}-*"], "can": ["read"]}], **more)
+
+
+def test_three_that_refuse_say_why_and_the_others_only_that_they_do() -> None:
+    memory = Memory()
+    guardrails = Guardrails([*platform(), *(strict(number) for number in range(20))], memory)
+    for number in range(10):
+        verdict = guardrails.judge(orders(number), None, NOW)
+        assert len(verdict.denied_by) == 20
+        told = [each for each in verdict.denied_by if each.reasons != (UNTOLD,)]
+        assert [each.policy for each in told] == ["r-00", "r-01", "r-02"]
+        assert "allowed only on other-0-*" in told[0].reasons[0]
+    assert memory.asked == 10 * TOLD, "nobody is asked alone whose reasons are not told"
+
+
+def test_the_next_ones_say_why_once_the_first_ones_accept() -> None:
+    policies = [strict(number) for number in range(5)]
+    access = replace(an_access(grants=[a_grant("orders-1")]), uid="uid")
+    assert Guardrails(policies).judge(access, None, NOW).denied_by[4].reasons == (UNTOLD,)
+    exception = {"namespace": "shop", "name": access.name, "reason": "late", "until": "2026-06-01T13:00:00Z"}
+    policies[0] = strict(0, exceptions=[exception])
+    policies[1] = a_policy("r-01", allow=[{"indices": ["orders-*"], "can": ["read"]}])
+    verdict = Guardrails(policies).judge(access, None, NOW)
+    assert [each.outcome for each in verdict.outcomes[:2]] == [Outcome.EXEMPT, Outcome.ACCEPTED]
+    assert all(each.reasons != (UNTOLD,) for each in verdict.denied_by)
+
+
+@pytest.mark.parametrize("mode", ["Enforce", "Audit"])
+@pytest.mark.parametrize("keeps", ["Keep", "Revoke"])
+def test_what_refuses_without_reasons_keeps_and_reports_as_ever(mode: str, keeps: str) -> None:
+    policies = [strict(number, mode=mode, onViolation=keeps) for number in range(8)]
+    found = {plainly: Guardrails(policies).judge(orders(1), None, NOW, plainly=plainly) for plainly in (True, False)}
+    assert found[True] == found[False]
+    assert found[True].revokes is (mode == "Enforce" and keeps == "Revoke")
+    assert found[True].refused is (mode == "Enforce")

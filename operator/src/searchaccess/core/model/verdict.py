@@ -42,18 +42,20 @@ class PolicyVerdict:
         outcomes: of each policy that applies, by name.
         unmatched: no policy applies, and the SearchCluster wants one.
         unknown: why it cannot be decided yet; empty: it can.
+        revoked: rights that it has are revoked although it cannot be decided yet.
         by_name: patterns that were compared with what is denied by name alone: it cannot be read where aliases lead.
     """
 
     outcomes: tuple[PolicyOutcome, ...] = ()
     unmatched: bool = False
     unknown: str = ""
+    revoked: bool = False
     by_name: tuple[str, ...] = ()
 
     @property
     def denied_by(self) -> tuple[PolicyOutcome, ...]:
         """What refuses it: one denial is enough."""
-        return tuple(each for each in self.outcomes if each.outcome is Outcome.DENIED)
+        return tuple([each for each in self.outcomes if each.outcome is Outcome.DENIED])
 
     @property
     def refused(self) -> bool:
@@ -62,8 +64,8 @@ class PolicyVerdict:
 
     @property
     def revokes(self) -> bool:
-        """Whether rights that it has are revoked: unless all that refuse it let them stay."""
-        return self.refused and not (self.denied_by and all(each.keeps for each in self.denied_by))
+        """Whether rights that it has are revoked: if it is refused, unless all that refuse it let them stay."""
+        return self.revoked or self.unmatched or not all(each.keeps for each in self.denied_by)
 
 
 ACCEPTED = PolicyVerdict()

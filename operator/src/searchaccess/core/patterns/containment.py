@@ -89,6 +89,9 @@ def measured(pattern: str, others: tuple[str, ...]) -> tuple[Verdict, int]:
     begin = plain_prefix_of(pattern)
     if begin is not None and _begins_as_allowed(begin, others):
         return _CONTAINED, 1
+    if begin and not any(compatible(begin, prefix_of(other)) for other in others):
+        # As the search would find: the name, or the shortest one, that begins as none of the others does.
+        return Verdict(contained=False, example=begin), 1 if is_prefix(pattern) else len(begin)
     expression = expression_of(pattern)
     return (_UNDECIDED, 1) if expression is None else _compared(pattern, expression, others)
 

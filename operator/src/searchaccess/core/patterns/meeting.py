@@ -4,7 +4,7 @@ The names that they match decide, not how they are written. The number of steps 
 answer is that they may meet. Which aliases an index will have cannot be known (docs/adr/0029).
 """
 
-from bisect import bisect_left
+from bisect import bisect_left, insort
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
@@ -296,13 +296,17 @@ class Prefixes:
     def __init__(self) -> None:
         self._patterns: dict[str, list[str]] = {}
         self._sorted: list[str] = []
+        self._lengths: list[int] = []
+        """Of all prefixes."""
 
     def add(self, pattern: str) -> None:
         """Add a pattern that is not contained yet."""
         prefix = prefix_of(pattern)
         if prefix not in self._patterns:
             self._patterns[prefix] = []
-            self._sorted.insert(bisect_left(self._sorted, prefix), prefix)
+            insort(self._sorted, prefix)
+            if len(prefix) not in self._lengths:
+                insort(self._lengths, len(prefix))
         self._patterns[prefix].append(pattern)
 
     def near(self, pattern: str) -> Iterable[str]:
@@ -315,13 +319,14 @@ class Prefixes:
                 wanted.append(prefix.removeprefix(begin))
             elif begin.startswith(prefix):
                 wanted.append("")
-        found = dict.fromkeys(key for each in wanted for key in self._beside(each))
+        found = dict.fromkeys([key for each in wanted for key in self._beside(each)])
         return [each for key in found for each in self._patterns[key]]
 
-    def _beside(self, prefix: str) -> Iterator[str]:
-        """Yield the known prefixes that begin this one, and those that this one begins."""
-        yield from (prefix[:end] for end in range(len(prefix)) if prefix[:end] in self._patterns)
-        for known in self._sorted[bisect_left(self._sorted, prefix) :]:
-            if not known.startswith(prefix):
-                break
-            yield known
+    def _beside(self, prefix: str) -> list[str]:
+        """Return the known prefixes that begin this one, and those that this one begins."""
+        lengths = self._lengths[: bisect_left(self._lengths, len(prefix))]
+        found = [begin for end in lengths if (begin := prefix[:end]) in self._patterns]
+        first = last = bisect_left(self._sorted, prefix)
+        while last < len(self._sorted) and self._sorted[last].startswith(prefix):
+            last += 1
+        return found + self._sorted[first:last]

@@ -152,7 +152,8 @@ def deletion(inputs: Inputs) -> AccessDecision | None:
     if do is Do.RELEASE and (access.bounded_box.has_end or access.is_over or approves or limited):
         # Nobody would end or limit them. It need not be known yet whether there is an approval, and until when.
         return AccessDecision(Do.REMOVE)
-    if do is Do.RELEASE and access.verdict.unknown and not access.verdict.refused and not access.is_unreadable:
+    ends = access.verdict.refused or access.verdict.revoked
+    if do is Do.RELEASE and access.verdict.unknown and not ends and not access.is_unreadable:
         # Rights that stay are never judged again. Of a workload that is gone they need not stay.
         if not access.has_nobody:
             return AccessDecision(Do.HOLD, Reason.PENDING, access.verdict.unknown)
@@ -160,7 +161,7 @@ def deletion(inputs: Inputs) -> AccessDecision | None:
     # Removing rights that were never written has no effect (docs/adr/0034). Nor may rights stay that no policy accepts:
     # otherwise an invalid spec would keep them for ever.
     unjudged = access.is_unreadable and access.verdict.unknown
-    may_stay = inputs.gate.orphans and not access.verdict.refused and not unjudged
+    may_stay = inputs.gate.orphans and not ends and not unjudged
     return AccessDecision(Do.REMOVE if do is Do.RELEASE and not may_stay else do)
 
 
@@ -237,9 +238,12 @@ def invalid_spec(inputs: Inputs) -> AccessDecision | None:
 def policy_violation(inputs: Inputs) -> AccessDecision | None:
     """Revoke the rights of what a SearchAccessPolicy refuses, whatever the SearchAccess says itself; or hold them.
 
-    They are held where each policy that refuses it lets them stay.
+    They are held where each policy that refuses it lets them stay. What was refused, and is not known to be accepted
+    since, has none either.
     """
     access = inputs.access
+    if access.verdict.revoked:
+        return AccessDecision(Do.REMOVE, Reason.PENDING, access.verdict.unknown)
     if not access.verdict.refused:
         return None
     do = Do.REMOVE if access.verdict.revokes else Do.HOLD

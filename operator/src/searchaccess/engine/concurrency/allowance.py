@@ -43,6 +43,20 @@ class Allowance:
         """Whether little is left: whoever has more to do waits for the next turn."""
         return self._left < self._steps // 2
 
+    @property
+    def is_spent(self) -> bool:
+        """Whether nothing is left of this turn for what was begun in an earlier one."""
+        return self._left <= self._steps // 2
+
+    @staticmethod
+    def is_shared() -> bool:
+        """Return whether there is an event loop, so that there are other turns."""
+        try:
+            asyncio.get_running_loop()
+        except RuntimeError:
+            return False
+        return True
+
     def advance(self, work: Work[T], *, waits: bool = False) -> T:
         """Do some work within what is left of this turn; return its result if that is all of it.
 

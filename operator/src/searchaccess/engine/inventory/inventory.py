@@ -284,8 +284,8 @@ class Inventory(Judged):
         self._written.pop(uid, None)
         self.statuses.forget(uid)
         self.time_boxes.forget(uid)
-        self.policies.judgments.forget_all(uid)
         if known := self.accesses.pop(uid, None):
+            self.policies.judgments.forget_all(known.declared)
             self.note_verdict(known.access, None)
             self._index.remove(known.access)
             self._recalled[known.access.cluster] -= is_recalled(known.access)

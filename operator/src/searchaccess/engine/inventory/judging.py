@@ -24,12 +24,13 @@ from searchaccess.core.policy.namespaces import needs_labels
 from searchaccess.core.work import Work
 from searchaccess.engine.barrier import caught
 from searchaccess.engine.concurrency.chunks import Pace, in_chunks
+from searchaccess.engine.concurrency.fairness import in_turn
 from searchaccess.engine.inventory.allowed import Labels, selects_by_labels
 from searchaccess.engine.inventory.consent.approvals import Approvals
 from searchaccess.engine.inventory.declared import Declared
 from searchaccess.engine.inventory.former import FormerRights
 from searchaccess.engine.inventory.intake import PLACE
-from searchaccess.engine.inventory.judgments import UNFINISHED
+from searchaccess.engine.inventory.judgments.judgments import MEANWHILE
 from searchaccess.engine.inventory.marks import Marks
 from searchaccess.engine.inventory.policies import Policies
 from searchaccess.engine.inventory.records import AccessRecord
@@ -185,7 +186,7 @@ class Judged(Declared):
         if labels is None and self.policies.needs_labels:
             self.namespaces.labels_wanted.set()
         verdict = self.policies.judge(access, labels, aliases, wanted=needs_one)
-        if verdict is UNFINISHED and keeps:
+        if keeps and verdict in MEANWHILE:
             return access
         return self._with_verdict(access, verdict, wanted)
 
@@ -272,8 +273,10 @@ class Judged(Declared):
             uids: of the SearchAccesses.
             keeps: whether what is known of one stays until a judgment of it that takes long is finished.
         """
-        pace = Pace()
-        for uid in uids:
+        pace, accesses = Pace(), self.accesses
+        # However many one namespace has, those of others are not judged after all of them.
+        ordered = in_turn(uids, lambda uid: accesses[uid].declared.namespace if uid in accesses else "")
+        for uid in ordered:
             if record := self.accesses.get(uid):
                 self._judge(record, keeps=keeps)
                 if self.policies.judgments.allowance.is_low:

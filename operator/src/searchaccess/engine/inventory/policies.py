@@ -18,10 +18,10 @@ from searchaccess.core.policy.guardrails.applies import may_apply_in
 from searchaccess.core.policy.guardrails.memory import Memory
 from searchaccess.core.policy.guardrails.policy import Policy, policy_from_object
 from searchaccess.core.policy.guardrails.verdicts import Guardrails
-from searchaccess.core.work import Work
+from searchaccess.core.work import Tally, Work, counted
 from searchaccess.engine.barrier import caught
 from searchaccess.engine.inventory.intake import read_status
-from searchaccess.engine.inventory.judgments import Judgments, Key
+from searchaccess.engine.inventory.judgments.judgments import Judgments, Key
 from searchaccess.engine.inventory.newest import Newest
 from searchaccess.ports.clock import Clock
 from searchaccess.ports.meter import Meter
@@ -144,12 +144,27 @@ class Policies:
     def judge(
         self, access: Access, labels: Mapping[str, str] | None, aliases: Aliases | None, *, wanted: bool
     ) -> PolicyVerdict:
-        """Decide about a SearchAccess, see ``Guardrails.judge``; ``UNFINISHED`` if that takes more than one turn."""
+        """Decide about a SearchAccess, see ``Guardrails.judge``, or say what ``Judgments`` says meanwhile."""
         return self.judgments.ask(
-            Key(access.uid, access.cluster),
+            Key(access.uid, access.cluster, access.namespace, access.name),
             lambda: self._guardrails.question(access, labels, self._now(), aliases=aliases, wanted=wanted),
-            lambda: self.judging(access, labels, aliases, wanted=wanted),
+            lambda tally: self._judging_alone(tally, access, labels, aliases, wanted=wanted),
+            lambda: self._guardrails.may_revoke(access, wanted=wanted),
         )
+
+    def _judging_alone(
+        self,
+        tally: Tally,
+        access: Access,
+        labels: Mapping[str, str] | None,
+        aliases: Aliases | None,
+        *,
+        wanted: bool,
+    ) -> Work[PolicyVerdict]:
+        """Decide about a SearchAccess, and count the steps that no other one needs."""
+        if (shared := self._guardrails.preparing(access)) is not None:
+            yield from shared
+        return (yield from counted(self.judging(access, labels, aliases, wanted=wanted), tally))
 
     def judging(
         self, access: Access, labels: Mapping[str, str] | None, aliases: Aliases | None, *, wanted: bool

@@ -1,7 +1,7 @@
 """What is known of policies and of what they said, while some of them change."""
 
 from collections.abc import Iterable, MutableMapping
-from typing import Final
+from typing import Final, TypeAlias
 
 from searchaccess.core.policy.guardrails.aliases import Aliases
 from searchaccess.core.policy.guardrails.asked import Asked
@@ -19,6 +19,10 @@ _STEPS_OF_ASKING: Final = 20
 """Of all that is not counted when a single policy is asked."""
 
 
+KnownSaid: TypeAlias = MutableMapping[tuple[Ruling, bool, bool], Said]
+"""What single policies said, with whether it was known where aliases lead, and whether they were to say why."""
+
+
 class Memory:
     """What is known of policies."""
 
@@ -28,8 +32,8 @@ class Memory:
         self._panels: dict[tuple[Ruling, ...], Panel] = {}
         self._making: dict[tuple[Ruling, ...], Work[Panel]] = {}
         """Those that are not finished."""
-        self._said: dict[Asked, dict[tuple[Ruling, bool], Said]] = {}
-        """What single policies said, with whether it was known where aliases lead."""
+        self._said: dict[Asked, KnownSaid] = {}
+        """What single policies said."""
         self._pairs = 0
         """How many entries these are; each SearchAccess counts as one more, a large one as many."""
         self.asked = 0
@@ -79,7 +83,7 @@ class Memory:
             yield steps
         return panel
 
-    def said_of(self, asked: Asked, aliases: Aliases | None) -> Work[MutableMapping[tuple[Ruling, bool], Said] | None]:
+    def said_of(self, asked: Asked, aliases: Aliases | None) -> Work[KnownSaid | None]:
         """Find out what single policies said of a SearchAccess; None: it also depends on where aliases lead."""
         for pattern in (pattern for claim in asked.claims for pattern in claim.indices) if aliases else ():
             if aliases and aliases.leads(pattern):
@@ -94,9 +98,11 @@ class Memory:
             self._pairs += weight_of((*named, asked.terms, asked.extent))
         return self._said[asked]
 
-    def ask(self, ruling: Ruling, asked: Asked, aliases: Aliases | None, budget: Budget) -> Work[Said]:
+    def ask(
+        self, ruling: Ruling, asked: Asked, aliases: Aliases | None, budget: Budget, *, told: bool = True
+    ) -> Work[Said]:
         """Find out what a single policy says, see ``Ruling.said``."""
-        said = yield from ruling.said(asked, budget, aliases)
+        said = yield from ruling.said(asked, budget, aliases, told=told)
         yield _STEPS_OF_ASKING
         self.asked += 1
         self.effort += _STEPS_OF_ASKING + said.steps
@@ -108,7 +114,9 @@ class Memory:
         asked: Asked,
         aliases: Aliases | None,
         budget: Budget,
-        known: MutableMapping[tuple[Ruling, bool], Said] | None,
+        known: KnownSaid | None,
+        *,
+        told: bool = True,
     ) -> Work[Said]:
         """Find out the same as ``ask``, or what it said before.
 
@@ -118,11 +126,12 @@ class Memory:
             aliases: where the aliases of the cluster lead; None: not known, names alone are compared.
             budget: how much may be compared.
             known: what ``said_of`` gave.
+            told: whether it says why it refuses it.
         """
-        key = ruling, aliases is None
+        key = ruling, aliases is None, told
         if known is not None and key in known:
             return known[key]
-        said = yield from self.ask(ruling, asked, aliases, budget)
+        said = yield from self.ask(ruling, asked, aliases, budget, told=told)
         if known is not None and not budget.is_over:
             known[key] = said
             self._pairs += 1

@@ -21,6 +21,9 @@ from searchaccess.core.work import Work
 
 MOST_REASONS: Final = 5
 """Of one policy: more would not be read."""
+TOLD: Final = 3
+"""Policies that refuse a SearchAccess, and whose reasons are looked for: those of a hundred would not be read."""
+UNTOLD: Final = "it refuses it, too: the reasons are shown once the policies before it accept it"
 _NAMESPACES_KEPT: Final = 1_000
 """Whoever asks the admission webhook may name any number of them."""
 _NAMES_KEPT: Final = 1 << 10
@@ -50,6 +53,9 @@ class Ruling:
 
     def __init__(self, policy: Policy) -> None:
         self.policy: Final = policy
+        refuses = Outcome.WOULD_DENY if policy.audits else Outcome.DENIED
+        self.untold: Final = PolicyOutcome(policy.name, refuses, (UNTOLD,), keeps=policy.keeps)
+        """That it refuses a SearchAccess, without the reasons."""
         self._exceptions = exceptions(policy)
         self._bounds = Remembered[str, Bounds](self._bounds_in, _NAMESPACES_KEPT)
 
@@ -58,15 +64,18 @@ class Ruling:
         named = (each for each in self._exceptions if (each.namespace, each.name) == (access.namespace, access.name))
         return next((each for each in named if (end := end_of(each)) is not None and now < end), None)
 
-    def said(self, asked: Asked, whole: Budget, aliases: Aliases | None) -> Work[Said]:
+    def said(self, asked: Asked, whole: Budget, aliases: Aliases | None, *, told: bool = True) -> Work[Said]:
         """Find out what it says of a SearchAccess that has no exception.
 
         Args:
             asked: what it asks for.
             whole: how much may be compared with all policies.
             aliases: where the aliases of its cluster lead; None: not known, names alone are compared.
+            told: whether it says why it refuses it.
         """
         policy, before = self.policy, whole.spent
+        if policy.spec is None and not told:
+            return Said(self.untold, waits=False, steps=0)
         if policy.spec is None:
             reason = f"the policy cannot be read ({policy.invalid})"
             return Said(PolicyOutcome(policy.name, Outcome.DENIED, (reason,), keeps=policy.keeps), waits=False, steps=0)
@@ -78,6 +87,8 @@ class Ruling:
                 yield each
                 continue
             found.append(each)
+            if not told:
+                return Said(self.untold, waits, whole.spent - before)
             if len(found) > MOST_REASONS:
                 break
         steps = whole.spent - before

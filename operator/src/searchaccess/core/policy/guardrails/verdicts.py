@@ -19,10 +19,11 @@ from searchaccess.core.policy.guardrails.joint.remembered import RememberedWork
 from searchaccess.core.policy.guardrails.joint.sets import each_of
 from searchaccess.core.policy.guardrails.memory import Memory
 from searchaccess.core.policy.guardrails.policy import Policy
-from searchaccess.core.policy.guardrails.ruling import Said, exceptions, exempted
+from searchaccess.core.policy.guardrails.ruling import TOLD, Ruling, Said, exceptions, exempted
 from searchaccess.core.policy.guardrails.subjects import Who, who_of
 from searchaccess.core.work import Work, completed
 
+_REFUSING: Final = frozenset({Outcome.DENIED, Outcome.WOULD_DENY})
 _PLACES_KEPT: Final = 10_000
 _INVALID: Final = "the spec is invalid: no policy can accept it"
 _UNREAD: Final = "the SearchAccessPolicies were not read yet"
@@ -40,6 +41,18 @@ class _Found(NamedTuple):
     waiting: int = 0
 
 
+class Question(NamedTuple):
+    """What an answer depends on.
+
+    Args:
+        all: everything: the answer is the same as long as this is.
+        own: what the SearchAccess, and the labels of its namespace, say themselves, whatever policies look at.
+    """
+
+    all: Hashable
+    own: Hashable
+
+
 class Guardrails:
     """All SearchAccessPolicies.
 
@@ -55,6 +68,7 @@ class Guardrails:
         self._rulings = self._memory.rulings_of(self._policies)
         self._possible = RememberedWork[tuple[str, str], Panel](self._panel_in, _PLACES_KEPT)
         """By namespace and cluster, the policies that may apply there."""
+        self._looks = Looks(self._policies)
         self.needs_approvals = any(_approval(policy) for policy in self._policies)
         """Whether any policy requires an approval."""
         self.needs_labels = any(policy.namespaces and policy.namespaces.selector for policy in self._policies)
@@ -97,22 +111,39 @@ class Guardrails:
         *,
         aliases: Aliases | None = None,
         wanted: bool = False,
-    ) -> Hashable:
-        """Return all that an answer of ``judge`` depends on: it is the same as long as this is."""
-        rulings = tuple(each for each in self._rulings if may_apply_in(each.policy, access.namespace, access.cluster))
+    ) -> Question:
+        """Return all that an answer of ``judge`` depends on."""
+        rulings = self._rulings_in(access)
         led = aliases.says(access.share.local_indices) if aliases is not None else None
-        return (
-            self._known,
-            rulings,
-            tuple(each.policy.name for each in rulings if each.exception(access, now)),
-            asked_of(access),
-            access.name,
-            access.labels,
-            None if labels is None else tuple(sorted(labels.items())),
-            (access.invalid, access.fault) if access.is_unreadable else (),
-            None if led is None else tuple((hidden, tuple(behind.items())) for hidden, behind in led),
-            wanted,
+        # Labels at which nobody looks change nothing: whoever edits them begins no judgment anew.
+        situation = self._looks.situation(who_of(access), access.labels, labels)
+        said = asked_of(access), access.name, (access.invalid, access.fault) if access.is_unreadable else ()
+        exempting = tuple(each.policy.name for each in rulings if each.exception(access, now))
+        aliased = None if led is None else tuple((hidden, tuple(behind.items())) for hidden, behind in led)
+        return Question(
+            (said, situation.labels, situation.around, self._known, rulings, exempting, aliased, wanted),
+            (said, access.labels, None if labels is None else tuple(sorted(labels.items()))),
         )
+
+    def may_revoke(self, access: Access, *, wanted: bool) -> bool:
+        """Return whether what policies say may revoke rights: no ``Audit`` does, and no ``onViolation: Keep``.
+
+        Args:
+            access: the SearchAccess.
+            wanted: whether its SearchCluster refuses what no policy applies to.
+        """
+        policies = (each.policy for each in self._rulings_in(access))
+        return wanted or any(not policy.audits and not policy.keeps for policy in policies)
+
+    def preparing(self, access: Access) -> Work[None] | None:
+        """Make ready, in parts, what is the same for all SearchAccesses of its namespace and cluster; None: it is."""
+        panel = self._possible.get((access.namespace, access.cluster))
+        return None if panel and panel.is_prepared(access.namespace) else self._preparing(access)
+
+    def _preparing(self, access: Access) -> Work[None]:
+        if self._known:
+            panel = yield from self._panel(access)
+            yield from panel.preparing(access.namespace)
 
     def judging(
         self,
@@ -167,6 +198,11 @@ class Guardrails:
             if (rule := _approval(ruling.policy)) and not ruling.exception(access, now)
         )
 
+    def _rulings_in(self, access: Access) -> tuple[Ruling, ...]:
+        """Return those that may apply in the namespace and cluster of a SearchAccess."""
+        place = access.namespace, access.cluster
+        return tuple(each for each in self._rulings if may_apply_in(each.policy, *place))
+
     def _panel(self, access: Access) -> Work[Panel]:
         place = access.namespace, access.cluster
         return self._possible.get(place) or (yield from self._possible.find(place))
@@ -174,33 +210,44 @@ class Guardrails:
     def _jointly(
         self, panel: Panel, applying: int, access: Access, asked: Asked, now: datetime, aliases: Aliases | None
     ) -> Work[_Found]:
-        """Ask all policies at once, and those that do not accept for certain one by one."""
+        """Ask all policies at once, and those that neither accept nor refuse for certain one by one."""
         certain, steps = yield from panel.accepting(asked, access.name, aliases)
-        accepted = panel.accepted(applying)
         left = applying & ~certain
         if not left and are_enough(0, steps):
-            return _Found(accepted)
-        outcomes, waiting, budget = list(accepted), 0, Budget(joint=True)
+            return _Found(panel.accepted(applying))
+        refusing, steps_of_each = yield from panel.refusing(asked, access.name)
         known = yield from self._memory.said_of(asked, aliases)
-        for at in each_of(left):
+        alone, untold, waiting, refused, budget = dict[int, PolicyOutcome](), 0, 0, 0, Budget(joint=True)
+        while left:
+            at = (left & -left).bit_length() - 1
+            left &= left - 1
             ruling = panel.rulings[at]
             if exempt := ruling.exception(access, now):
                 said = exempted(ruling.policy, exempt)
             else:
-                said = yield from self._memory.ask_once(ruling, asked, aliases, budget, known)
-            outcomes[(applying & ((1 << at) - 1)).bit_count()] = said.outcome
-            waiting |= _is_waiting(said, panel.policies[at]) << at
+                told = refused < TOLD
+                said = yield from self._memory.ask_once(ruling, asked, aliases, budget, known, told=told)
+            alone[at] = said.outcome
+            waiting |= _is_waiting(said, ruling.policy) << at
             steps += said.steps
+            refused += said.outcome.outcome in _REFUSING
+            if refused == TOLD and not untold:
+                untold = left & refusing
+                left &= ~untold
+                steps += untold.bit_count() * steps_of_each
             if budget.is_over or not are_enough(0, steps):
                 # Together they may take more steps than there are: then it matters which comes first.
                 return (yield from self._plainly(panel, applying, access, asked, now, aliases))
+        outcomes = list(panel.said(applying & ~untold, untold))
+        for at, outcome in alone.items():
+            outcomes[(applying & ((1 << at) - 1)).bit_count()] = outcome
         return _Found(tuple(outcomes), waiting)
 
     def _plainly(
         self, panel: Panel, applying: int, access: Access, asked: Asked, now: datetime, aliases: Aliases | None
     ) -> Work[_Found]:
         """Ask one policy after the other: all comparisons together have a number of steps."""
-        outcomes, waiting = list[PolicyOutcome](), 0
+        outcomes, waiting, refused = list[PolicyOutcome](), 0, 0
         # What only reports takes nothing from what decides.
         enforced, audited = Budget(), Budget()
         for at in each_of(applying):
@@ -209,9 +256,11 @@ class Guardrails:
             if exempt := ruling.exception(access, now):
                 outcomes.append(exempted(policy, exempt).outcome)
                 continue
-            said = yield from self._memory.ask(ruling, asked, aliases, audited if policy.audits else enforced)
+            budget = audited if policy.audits else enforced
+            said = yield from self._memory.ask(ruling, asked, aliases, budget, told=refused < TOLD)
             waiting |= _is_waiting(said, policy) << at
             outcomes.append(said.outcome)
+            refused += said.outcome.outcome in _REFUSING
         return _Found(tuple(outcomes), waiting)
 
     def _panel_in(self, place: tuple[str, str]) -> Work[Panel]:

@@ -8,7 +8,7 @@ from searchaccess.api.policies.match import NAMESPACE
 from searchaccess.api.vocabulary.actions import Action
 from searchaccess.core.model.claims import Claim
 from searchaccess.core.patterns.marks import is_mark
-from searchaccess.core.patterns.meeting import STEPS_OF_A_PATTERN
+from searchaccess.core.patterns.meeting import STEPS_OF_A_PATTERN, plain_prefix_of
 from searchaccess.core.policy.guardrails.aliases import Aliases
 from searchaccess.core.policy.guardrails.asked import WHOLE_NAME, literal_prefix
 from searchaccess.core.policy.guardrails.budget import JOINT_STEPS, are_enough
@@ -33,6 +33,18 @@ class Accepted(NamedTuple):
     policies: int
     steps: int
     prefix: int
+
+
+class Refusing(NamedTuple):
+    """Which policies refuse for certain, at the first name or pattern that they look at.
+
+    Args:
+        policies: those.
+        steps: no fewer than it takes each of them.
+    """
+
+    policies: int
+    steps: int
 
 
 class _Answer(NamedTuple):
@@ -75,6 +87,7 @@ class JointBounds:
         self._placed_denied: dict[tuple[str, Actions], int] = {}
         self._everywhere = Indices()
         self._here = RememberedWork[str, Indices](self._placed, kept)
+        self._near = Remembered[tuple[str, str], int](lambda key: self._everywhere.near(*key), kept)
         self._asking = Remembered[tuple[tuple[Action, ...], tuple[str, ...]], Asking](lambda key: Asking(*key), kept)
         self._answers = RememberedWork[tuple[str, str, Asking], _Answer](self._answer, kept)
 
@@ -101,6 +114,14 @@ class JointBounds:
                 self._everywhere.denied.add(pattern, actions, found)
             yield STEPS_OF_A_PATTERN
 
+    def is_prepared(self, namespace: str) -> bool:
+        """Return whether it is ready what policies allow and deny by the name of a namespace."""
+        return namespace in self._here
+
+    def preparing(self, namespace: str) -> Work[None]:
+        """Make that ready, in parts."""
+        yield from self._here.find(namespace)
+
     def accepting(self, namespace: str, claims: Sequence[Claim], aliases: Aliases | None) -> Work[Accepted]:
         """Find out which policies accept all indices of some grants for certain.
 
@@ -120,6 +141,8 @@ class JointBounds:
                 key = namespace, pattern, asking
                 policies, steps, prefix = answers.get(key) or (yield from answers.find(key))
                 found &= policies
+                if not found:
+                    return Accepted(0, 0, 0)
                 meeting += steps
                 if meeting > JOINT_STEPS:
                     return Accepted(0, 0, 0)
@@ -135,6 +158,22 @@ class JointBounds:
             together += self._number * (1 + named) + self._all_denied * compared
         return Accepted(found if are_enough(one, together) else 0, together, shortest)
 
+    def refusing(self, namespace: str, claims: Sequence[Claim]) -> Work[Refusing]:
+        """Find out which policies allow nothing that begins as the first name or pattern does; see ``accepting``.
+
+        Names and beginnings alone are looked at: comparing these takes few steps.
+        """
+        first = next((claim for claim in claims if claim.indices), None)
+        begin = plain_prefix_of(first.indices[0]) if first and first is claims[0] else None
+        if not first or not begin or is_mark(first.indices[0]):
+            return Refusing(0, 0)
+        names = self._asking[first.actions, first.privileges].names
+        if not names:
+            return Refusing(0, 0)
+        here = yield from self._here.find(namespace)
+        near = self._near[names[0], begin] | here.near(names[0], begin)
+        return Refusing(self._all & ~self._unbounded & ~near, len(begin) + 1)
+
     def _answer(self, key: tuple[str, str, Asking]) -> Work[_Answer]:
         namespace, text, asking = key
         prefix = literal_prefix(text)
@@ -142,13 +181,14 @@ class JointBounds:
             return _Answer(0, 0, prefix)
         here = yield from self._here.find(namespace)
         pattern, found, steps = Pattern(text), self._all, 0
-        yield STEPS_OF_A_PATTERN
+        yield STEPS_OF_A_PATTERN + _STEPS_OF_A_LOOK * len(asking.names)
         for name in asking.names:
-            yield _STEPS_OF_A_LOOK
             allowing = self._unbounded | here.allowing(name, pattern, found & ~self._unbounded)
             allowing |= self._everywhere.allowing(name, pattern, found & ~allowing)
             found &= allowing
         for indices in (self._everywhere, here):
+            if not found or not indices.denied.number:
+                continue
             met, taken = indices.denied.met(text, asking, found)
             yield taken
             found, steps = found & ~met, steps + taken

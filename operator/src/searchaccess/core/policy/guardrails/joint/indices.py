@@ -1,5 +1,6 @@
 """Patterns of many policies, by what they begin with: each set of policies is a number with a bit for each of them."""
 
+from bisect import bisect_right, insort
 from collections import defaultdict
 from typing import Final
 
@@ -62,11 +63,17 @@ class Allowed:
         """By what they begin with."""
         self._lengths: tuple[int, ...] = ()
         """Of all beginnings."""
+        self._by_prefix = dict[str, int]()
+        self._prefixes: list[str] = []
+        """Of the names of all patterns, sorted."""
 
     def add(self, pattern: str, policies: int) -> None:
         """Add what policies allow."""
         begin = pattern.partition("*")[0]
         self._same[pattern] |= policies
+        if (prefix := prefix_of(pattern)) not in self._by_prefix:
+            insort(self._prefixes, prefix)
+        self._by_prefix[prefix] = self._by_prefix.get(prefix, 0) | policies
         if is_prefix(pattern):
             self._begins[begin] |= policies
         elif "*" in pattern and is_starred(pattern):
@@ -75,6 +82,19 @@ class Allowed:
             return
         if len(begin) not in self._lengths:
             self._lengths = tuple(sorted({*self._lengths, len(begin)}))
+
+    def near(self, begin: str) -> int:
+        """Return which policies allow any name that begins as some do: those of others begin differently."""
+        found, prefixes = 0, self._by_prefix
+        for end in range(len(begin) + 1):
+            if (prefix := begin[:end]) in prefixes:
+                found |= prefixes[prefix]
+        for at in range(bisect_right(self._prefixes, begin), len(self._prefixes)):
+            prefix = self._prefixes[at]
+            if not prefix.startswith(begin):
+                break
+            found |= self._by_prefix[prefix]
+        return found
 
     def certain(self, pattern: Pattern, policies: int) -> int:
         """Return which of some policies certainly allow all that a pattern matches.
@@ -159,3 +179,7 @@ class Indices:
     def allowing(self, name: str, pattern: Pattern, policies: int) -> int:
         """Return which of some policies certainly allow something on all that a pattern matches."""
         return self.allowed[name].certain(pattern, policies) if name in self.allowed else 0
+
+    def near(self, name: str, begin: str) -> int:
+        """Return which policies may allow something on names that begin as some do."""
+        return self.allowed[name].near(begin) if name in self.allowed else 0

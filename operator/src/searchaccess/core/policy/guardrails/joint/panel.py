@@ -20,7 +20,7 @@ from searchaccess.core.policy.guardrails.budget import Budget
 from searchaccess.core.policy.guardrails.demands import exceeded_extent, fits, unmet_terms
 from searchaccess.core.policy.guardrails.ends import too_late
 from searchaccess.core.policy.guardrails.grants import Bounds, bounds_of
-from searchaccess.core.policy.guardrails.joint.bounds import JointBounds
+from searchaccess.core.policy.guardrails.joint.bounds import JointBounds, Refusing
 from searchaccess.core.policy.guardrails.joint.remembered import Remembered, RememberedWork
 from searchaccess.core.policy.guardrails.joint.sets import each_of
 from searchaccess.core.policy.guardrails.policy import Policy
@@ -99,6 +99,7 @@ class Panel:
         self.situation: Final = Looks(policies).situation
         self._applying = Remembered[tuple[str, Situation], Applying](self._find_applying, kept)
         self._accepted = Remembered[int, tuple[PolicyOutcome, ...]](self._all_accept, kept)
+        self._said = Remembered[tuple[int, int], tuple[PolicyOutcome, ...]](self._all_say, kept)
         self._excepted: dict[tuple[str, str], int] = {}
         for bit, spec in read:
             for each in spec.exceptions or ():
@@ -122,6 +123,14 @@ class Panel:
         self._by_terms = RememberedWork[Terms, Certain](self._of_terms, kept)
         self._by_size = Remembered[Size, int](self._of_size, kept)
         self._by_extent = Remembered[Extent, int](self._of_extent, kept)
+
+    def is_prepared(self, namespace: str) -> bool:
+        """Return whether it is ready what policies say by the name of a namespace."""
+        return self._bounds.is_prepared(namespace)
+
+    def preparing(self, namespace: str) -> Work[None]:
+        """Make that ready, in parts."""
+        return self._bounds.preparing(namespace)
 
     def applying(self, namespace: str, situation: Situation) -> Applying:
         """Return which policies apply."""
@@ -152,12 +161,27 @@ class Panel:
             found &= self._by_extent[extent if self._names_secrets else extent.without_secret]
         return Certain(found, steps)
 
+    def refusing(self, asked: Asked, name: str) -> Work[Refusing]:
+        """Find out which policies refuse a SearchAccess for certain, if they apply, at the first that they look at."""
+        extent = asked.extent
+        policies, steps = yield from self._bounds.refusing(extent.namespace, asked.claims)
+        return Refusing(policies & ~self._excepted.get((extent.namespace, name), 0), steps)
+
+    def said(self, accepting: int, refusing: int) -> tuple[PolicyOutcome, ...]:
+        """Return that some policies accept, and others refuse without the reasons."""
+        return self._said[accepting, refusing] if refusing else self._accepted[accepting]
+
     def accepted(self, policies: int) -> tuple[PolicyOutcome, ...]:
         """Return that some policies accept."""
         return self._accepted[policies]
 
     def _all_accept(self, policies: int) -> tuple[PolicyOutcome, ...]:
         return tuple(accepted_by(self.policies[at].name) for at in each_of(policies))
+
+    def _all_say(self, key: tuple[int, int]) -> tuple[PolicyOutcome, ...]:
+        accepting, refusing = key
+        found = ((at, self.rulings[at]) for at in each_of(accepting | refusing))
+        return tuple(each.untold if refusing >> at & 1 else accepted_by(each.policy.name) for at, each in found)
 
     def _find_applying(self, key: tuple[str, Situation]) -> Applying:
         certain = unknown = 0

@@ -9,6 +9,8 @@ K = TypeVar("K")
 V = TypeVar("V")
 _CHARACTERS: Final = 500
 """That count as one more question: one may name thousands of indices or fields."""
+_BEGUN: Final = 100
+"""Answers of each kind that are kept while they are not finished."""
 
 
 class Answers(dict[K, V]):
@@ -50,7 +52,7 @@ class Remembered(Answers[K, V]):
 
 
 class RememberedWork(Answers[K, V]):
-    """Answers that are computed in parts.
+    """Answers that are computed in parts: all who need the same one continue the same work.
 
     Args:
         answer: computes one; it depends on the question alone.
@@ -60,13 +62,22 @@ class RememberedWork(Answers[K, V]):
     def __init__(self, answer: Callable[[K], Work[V]], kept: int) -> None:
         super().__init__(kept)
         self._answer = answer
+        self._begun: dict[K, Work[V]] = {}
 
     def find(self, question: K) -> Work[V]:
         """Compute the answer, or return what it was."""
-        known = self.get(question)
-        if known is not None:
-            return known
-        return self._keep(question, (yield from self._answer(question)))
+        while (known := self.get(question)) is None:
+            work = self._begun.pop(question, None) or self._answer(question)
+            try:
+                steps = next(work)
+            except StopIteration as end:
+                return self._keep(question, end.value)
+            if len(self._begun) >= _BEGUN:
+                self._begun.clear()
+            # Whoever gives up after this leaves it to the others; work that failed is begun anew.
+            self._begun[question] = work
+            yield steps
+        return known
 
 
 def weight_of(question: object) -> int:
