@@ -198,6 +198,10 @@ class MeasuredElasticsearch(Measured):
         """Read the API keys that were created or invalidated since a time (one request)."""
         return await self._do("changed_keys", self._real.changed_keys, since)
 
+    async def all_keys(self) -> Sequence[dict[str, Any]] | None:
+        """Read all API keys, also those that no longer work (one request)."""
+        return await self._do("all_keys", self._real.all_keys)
+
     async def holders(self, prefix: str) -> Sequence[dict[str, Any]] | None:
         """Read the users of the native realm that have a role with a name prefix (one request)."""
         return await self._do("holders", self._real.holders, prefix)
