@@ -31,10 +31,10 @@ async def test_an_update_resets_no_password(stage: Stage) -> None:
     for number, key in enumerate((before, after, before)):
         server.update_key(key, one={"cluster": [f"monitor{number}"]})
         await stage.sleep(30)
-    assert reads(stage) == 4
+    assert reads(stage) == 3, "one of the two keys was read already when it was recent"
     assert resets(stage) == 0
     await stage.sleep(3600)
-    assert reads(stage) == 4, "nothing is to be explained"
+    assert reads(stage) == 3, "nothing is to be explained"
 
 
 @on_stage
