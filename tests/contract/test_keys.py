@@ -94,16 +94,16 @@ async def test_a_key_is_one_write_when_it_is_created_and_one_when_it_is_invalida
     assert key_id not in {raw["id"] for raw in await search.port.changed_keys(now + 600) or ()}
 
 
-async def test_an_updated_key_is_one_write_and_all_keys_show_it(search: ElasticsearchSide, operator: Operator) -> None:
+async def test_an_updated_key_is_one_write_and_its_content_shows_it(search: ElasticsearchSide, operator: Operator) -> None:
     """By this, updates of API keys of others explain writes of the security index."""
     key_id, other = await make(search, operator), await make(search, operator)
     await search.port.revoke_keys([other])
-    first, before = await search.port.probe(), await search.port.all_keys()
+    first, before = await search.port.probe(), await search.port.every_key()
     assert first is not None
     assert before is not None
     assert {key_id, other} <= {raw["id"] for raw in before}, "those that no longer work as well"
     await search.port.note_key(key_id, {"changed": "by somebody"})
-    second, after = await search.port.probe(), await search.port.all_keys()
+    second, after = await search.port.probe(), await search.port.every_key()
     assert second is not None
     assert after is not None
     assert second.sequence_number == first.sequence_number + 1

@@ -102,11 +102,11 @@ class MemoryKeys:
 
         return await self._faults.perform(Call(ELASTICSEARCH, "changed_keys"), read)
 
-    async def all_keys(self) -> Sequence[dict[str, Any]] | None:
+    async def every_key(self) -> Sequence[dict[str, Any]] | None:
         def read() -> list[dict[str, Any]] | None:
             return copied(readable_list(list(self.keys_now.values()))) if self.reads_others else None
 
-        return await self._faults.perform(Call(ELASTICSEARCH, "all_keys"), read)
+        return await self._faults.perform(Call(ELASTICSEARCH, "every_key"), read)
 
     def update_key(self, key_id: str, **rights: Any) -> None:
         """Have somebody else change the rights of an API key."""

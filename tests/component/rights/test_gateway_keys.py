@@ -12,7 +12,7 @@ def resets(stage: Stage) -> int:
 
 
 def reads(stage: Stage) -> int:
-    return sum(call.method == "all_keys" for call in stage.faults.calls)
+    return sum(call.method == "every_key" for call in stage.faults.calls)
 
 
 @on_stage

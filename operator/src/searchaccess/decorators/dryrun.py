@@ -226,9 +226,9 @@ class DryRunElasticsearch:
         """Read the API keys that were created or invalidated since a time (one request)."""
         return await self._real.changed_keys(since)
 
-    async def all_keys(self) -> Sequence[dict[str, Any]] | None:
+    async def every_key(self) -> Sequence[dict[str, Any]] | None:
         """Read all API keys, also those that no longer work (one request)."""
-        return await self._real.all_keys()
+        return await self._real.every_key()
 
     async def holders(self, prefix: str) -> Sequence[dict[str, Any]] | None:
         """Read the users of the native realm that have a role with a name prefix (one request)."""

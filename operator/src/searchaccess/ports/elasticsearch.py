@@ -229,7 +229,7 @@ class ElasticsearchPort(Protocol):
             None: not permitted, or there are more than one request returns.
         """
 
-    async def all_keys(self) -> Sequence[dict[str, Any]] | None:
+    async def every_key(self) -> Sequence[dict[str, Any]] | None:
         """Read all API keys, also those that no longer work (one request).
 
         Returns:

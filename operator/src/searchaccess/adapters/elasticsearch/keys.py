@@ -55,7 +55,7 @@ class KeysClient(ClientPart):
             return None
         return all_of(keys_of, await decoded(answer.body))
 
-    async def all_keys(self) -> Sequence[dict[str, Any]] | None:
+    async def every_key(self) -> Sequence[dict[str, Any]] | None:
         """Read all API keys, also those that no longer work."""
         try:
             with mapped():

@@ -199,7 +199,7 @@ class PrincipalUsers:
             self._suspicion.see_keys(key_states(keys or ()))
             self._keys_read_at = now
             if self._suspicion.needs_all_keys:
-                everything = await session.port.all_keys()
+                everything = await session.port.every_key()
                 states = dict[str, KeyState]()
                 async for raw in in_chunks(everything or ()):
                     states |= key_states([raw])
