@@ -94,7 +94,9 @@ async def test_a_key_is_one_write_when_it_is_created_and_one_when_it_is_invalida
     assert key_id not in {raw["id"] for raw in await search.port.changed_keys(now + 600) or ()}
 
 
-async def test_an_updated_key_is_one_write_and_its_content_shows_it(search: ElasticsearchSide, operator: Operator) -> None:
+async def test_an_updated_key_is_one_write_and_its_content_shows_it(
+    search: ElasticsearchSide, operator: Operator
+) -> None:
     """By this, updates of API keys of others explain writes of the security index."""
     key_id, other = await make(search, operator), await make(search, operator)
     await search.port.revoke_keys([other])
