@@ -163,6 +163,7 @@ REST: dict[str, Method] = {
     "revoke_keys": lambda port: port.revoke_keys(["x"]),
     "owned_keys": lambda port: port.owned_keys("x"),
     "changed_keys": lambda port: port.changed_keys(0),
+    "every_key": lambda port: port.every_key(),
     "holders": lambda port: port.holders("x"),
     "users": lambda port: port.users("x"),
     "create_user": lambda port: port.create_user("x", {}),

@@ -16,6 +16,7 @@ from searchaccess.api.searchaccess import SearchAccessSpec
 from searchaccess.core.clusters.connection import Connection
 from searchaccess.core.credentials.credential import DESCRIPTOR, Slot
 from searchaccess.core.credentials.keys import key_from_json, key_metadata, key_name, names_of_keys
+from searchaccess.core.gateway.suspicion import key_states
 from searchaccess.core.model.access import build_share
 from searchaccess.core.model.canonical import RoleBody
 from searchaccess.core.rights.foreign.keys import owned_key
@@ -91,6 +92,25 @@ async def test_a_key_is_one_write_when_it_is_created_and_one_when_it_is_invalida
     [ended] = [raw for raw in await search.port.changed_keys(now - 600) or () if raw["id"] == key_id]
     assert ended["invalidation"] >= ended["creation"]
     assert key_id not in {raw["id"] for raw in await search.port.changed_keys(now + 600) or ()}
+
+
+async def test_an_updated_key_is_one_write_and_its_content_shows_it(
+    search: ElasticsearchSide, operator: Operator
+) -> None:
+    """By this, updates of API keys of others explain writes of the security index."""
+    key_id, other = await make(search, operator), await make(search, operator)
+    await search.port.revoke_keys([other])
+    first, before = await search.port.probe(), await search.port.every_key()
+    assert first is not None
+    assert before is not None
+    assert {key_id, other} <= {raw["id"] for raw in before}, "those that no longer work as well"
+    await search.port.note_key(key_id, {"changed": "by somebody"})
+    second, after = await search.port.probe(), await search.port.every_key()
+    assert second is not None
+    assert after is not None
+    assert second.sequence_number == first.sequence_number + 1
+    known, now = key_states(before), key_states(after)
+    assert {key for key, state in now.items() if known.get(key) != state} == {key_id}
 
 
 async def test_what_was_made_reads_back_as_it_was_meant(search: ElasticsearchSide, operator: Operator) -> None:

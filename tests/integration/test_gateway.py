@@ -203,6 +203,37 @@ def test_a_new_login_fails_no_request(chain: Chain) -> None:
     assert "passwords reset" not in chain.world.process.output(), "its own new login is nobody else's doing"
 
 
+def test_a_renamed_search_cluster_fails_no_request(chain: Chain) -> None:
+    world, kubectl = chain.world, chain.world.kubernetes.run_kubectl
+    chain.declare(access("orders", grant("orders-*"), limits={"requestsPerSecond": 10_000}))
+    chain.pod.until_served()
+    token = world.elasticsearch.issuer.mint(account("orders"))
+    login, version = chain.gateway()["loginUser"], chain.pod.version
+    with load(chain.pod.envoy, token, "/orders-1/_doc/1") as callers:
+        # There and back, so that the other tests find what they expect.
+        for old, new in ((CLUSTER, f"{CLUSTER}-2"), (f"{CLUSTER}-2", CLUSTER)):
+            identity = chain.pod.identity()
+            world.apply(world.cluster(new, identity=identity, drift={"probeEvery": "500ms"}))
+            world.until_cluster_reason(new, "DuplicateCluster", within=PATIENCE)
+            world.patch("orders", {"spec": {"cluster": new}})
+            kubectl("delete", "searchcluster", old, f"--timeout={PATIENCE:.0f}s")
+            world.until_cluster_reason(new, "InSync", within=PATIENCE)
+            world.until_ready("orders", within=PATIENCE)
+
+            def is_taken_over(name: str = new) -> bool:
+                objects = [chain.pod.object(*one) for one in (("configmaps", "config"), ("secrets", "login"))]
+                owners = {one["metadata"]["annotations"]["searchaccess.dev/searchcluster"] for one in objects}
+                role = world.admin.get(f"/_security/role/{ROLE}").json()[ROLE]
+                return {*owners, role["metadata"]["gateway"]["cluster"]} == {name}
+
+            eventually(is_taken_over, within=PATIENCE, what=f"the gateway is of {new}")
+            found = world.get_cluster(new)
+            assert found["status"]["gateway"]["loginUser"] == login
+            assert not (found["status"].get("drift") or {}).get("corrected")
+            callers.goes_on()
+    assert chain.pod.version == version
+
+
 def test_a_password_that_somebody_set_for_a_callers_user_stops_working(chain: Chain) -> None:
     chain.declare(access("orders", grant("orders-*")))
     name, url = chain.world.role_name("orders"), "/_security/_authenticate"

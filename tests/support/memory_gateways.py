@@ -110,6 +110,16 @@ class MemoryGateways:
 
         return await self._faults.perform(Call(SIDE, "write", (str(wanted.target),), write=True), put)
 
+    async def mark(self, target: Target, known: Observed, annotations: Mapping[str, str]) -> None:
+        def put() -> None:
+            stored = self.objects.get(target)
+            if stored is None or stored.observed.version != known.version:
+                raise Conflict(f"{target} changed meanwhile")
+            both = {**stored.observed.annotations, **annotations}
+            self.store(target, stored.data, annotations=both)
+
+        await self._faults.perform(Call(SIDE, "mark", (str(target),), write=True), put)
+
     async def delete(self, target: Target, known: Observed) -> None:
         def drop() -> None:
             stored = self.objects.get(target)

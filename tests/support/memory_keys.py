@@ -102,6 +102,22 @@ class MemoryKeys:
 
         return await self._faults.perform(Call(ELASTICSEARCH, "changed_keys"), read)
 
+    async def every_key(self) -> Sequence[dict[str, Any]] | None:
+        def read() -> list[dict[str, Any]] | None:
+            return copied(readable_list(list(self.keys_now.values()))) if self.reads_others else None
+
+        return await self._faults.perform(Call(ELASTICSEARCH, "every_key"), read)
+
+    def update_key(self, key_id: str, **rights: Any) -> None:
+        """Have somebody else change the rights of an API key."""
+        self.keys_now[key_id] = self.keys_now[key_id] | {"role_descriptors": rights}
+        self.sequence += 1
+
+    def forget_key(self, key_id: str) -> None:
+        """Have Elasticsearch remove an API key that ended long ago."""
+        del self.keys_now[key_id]
+        self.sequence += 1
+
     def write_key(self, name: str, owner: str, realm: str, had: Mapping[str, Any], **rights: Any) -> str:
         """Have somebody else's user make an API key with what it has; with no rights, all of that."""
         key_id = f"key-{len(self.keys_now) + 1}"

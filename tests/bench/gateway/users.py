@@ -9,12 +9,13 @@ from pathlib import Path
 from typing import Final
 
 import httpx
+import psutil
 
 from tests.bench.gateway.scale import Scale
 from tests.bench.report import Report
 from tests.bench.scenarios import bare, manifests, security_writes
 from tests.stack.stack import Stack
-from tests.support.gatewaypod import GatewayPod
+from tests.support.gatewaypod import NAME, GatewayPod
 from tests.support.operatorprocess import ROOT, OperatorProcess
 from tests.support.waiting import eventually
 from tests.support.world import World, access, grant, json_list
@@ -55,15 +56,18 @@ async def _many(world: World, report: Report, operator: OperatorProcess, pod: Ga
         watching = asyncio.Event()
         reported = asyncio.create_task(client.until(_PREFIX, lambda item: "status" in item, watching))
         await watching.wait()
-        before, writes = requests(world), security_writes(world)
+        before, writes, cpu = requests(world), security_writes(world), elasticsearch_cpu(world)
         began = time.perf_counter()
         operator.start()
+        first = asyncio.create_task(asyncio.to_thread(_first, world, began))
         # A write for each role and for each user. The gateway's login takes some more, so users are counted then.
         await asyncio.to_thread(
             eventually, lambda: security_writes(world) - writes >= 2 * count, within=_PATIENCE, every=0.1
         )
         await asyncio.to_thread(eventually, lambda: users(world) == count, within=_PATIENCE, every=0.2)
         written = time.perf_counter() - began
+        spent, spent_there = operator_cpu(operator), elasticsearch_cpu(world) - cpu
+        first_user, configured = await first
         await asyncio.to_thread(_until_allowed, world, pod, f"{_PREFIX}-{count - 1:05d}")
         allowed = time.perf_counter() - began
         await asyncio.wait_for(reported, timeout=_PATIENCE)
@@ -71,11 +75,39 @@ async def _many(world: World, report: Report, operator: OperatorProcess, pod: Ga
     made = requests(world) - before
     what = f"gateway, {count} users"
     report.add(f"{what}: start until all roles and users are written", written, "s", GOAL_SECONDS)
+    report.add(f"{what}: start until the first users are written, a second late", first_user, "s")
+    report.add(f"{what}: start until the gateway has its configuration", configured, "s")
+    thousands = count / 1000
+    until = "until all roles and users are written, with the start"
+    report.add(f"{what}: CPU of the operator for 1,000 users", spent / thousands, "s", None, until)
+    report.add(f"{what}: CPU of Elasticsearch for 1,000 users", spent_there / thousands, "s", None, until)
     report.add(f"{what}: start until the gateway lets the last one in", allowed, "s", None)
     report.add(f"{what}: start until all statuses are written", statuses, "s", None)
     others = sum(number for route, number in made.items() if route != _USER)
     note = f"{made[_USER]} for users, {others} others; Elasticsearch has no bulk request for users"
     report.add(f"{what}: requests to Elasticsearch for each user", made.total() / count, "", None, note)
+
+
+def operator_cpu(operator: OperatorProcess) -> float:
+    """Give the seconds of CPU that the operator has used."""
+    times = psutil.Process(operator.pid).cpu_times()
+    return float(times.user + times.system)
+
+
+def elasticsearch_cpu(world: World) -> float:
+    """Give the seconds of CPU that Elasticsearch has used."""
+    answer = world.admin.get("/_nodes/stats/process?filter_path=nodes.*.process.cpu.total_in_millis")
+    nodes = answer.raise_for_status().json()["nodes"].values()
+    return sum(float(node["process"]["cpu"]["total_in_millis"]) for node in nodes) / 1000
+
+
+def _first(world: World, began: float) -> tuple[float, float]:
+    """Give after how many seconds the first user is written, and the gateway's ConfigMap."""
+    eventually(lambda: users(world) > 0, within=_PATIENCE, every=0.1)
+    user = time.perf_counter() - began
+    command = ("get", "configmap", f"{NAME}-config", "-n", GATEWAYS, "--ignore-not-found", "-o", "name")
+    eventually(lambda: "configmap/" in world.kubernetes.run_kubectl(*command).stdout, within=_PATIENCE, every=0.5)
+    return user, time.perf_counter() - began
 
 
 def _one_new(world: World, report: Report, pod: GatewayPod, samples: int) -> None:

@@ -4,14 +4,16 @@ from typing import Any
 
 import pytest
 
-from searchaccess.core.gateway.objects import LISTENERS
+from searchaccess.core.gateway.facts import GRACE
+from searchaccess.core.gateway.loading import WAITS
+from searchaccess.core.gateway.objects import LISTENERS, VERSION
 from searchaccess.core.model.timeboxes.timebox import LEAD
 from searchaccess.ports.errors import PermissionDenied
 from tests.component.common import ORDERS
 from tests.component.gateway.common import PLACE, begin, condition
 from tests.component.timeboxes.common import at
 from tests.support.stage import Stage, on_stage
-from tests.support.world import access, grant
+from tests.support.world import access, condition_in, grant
 
 
 @on_stage
@@ -35,6 +37,91 @@ def limited(**spec: Any) -> dict[str, Any]:
     raw = access("orders", grant("orders-*"))
     raw["spec"] |= {"limits": {"requestsPerSecond": 5}, **spec}
     return raw
+
+
+def loads(stage: Stage, *pods: str) -> None:
+    """Have pods load what is written, as the kubelet does a while later."""
+    written = stage.gateways.objects[PLACE.config].observed.annotations[VERSION]
+    stage.gateways.running["gateways", PLACE.name] |= dict.fromkeys(pods, written)
+
+
+@on_stage
+async def test_rights_begin_when_all_pods_have_the_limits(stage: Stage) -> None:
+    await begin(stage, "pod-a", "pod-b")
+    stage.gateways.follows = False
+    free = access("bills", grant("bills-*"))
+    stage.apply(limited(), free)
+    await stage.quiet()
+    assert limits(stage), "the configuration is written"
+    assert stage.role(ORDERS) == {}
+    assert stage.ready("orders") == ("False", "Pending")
+    assert WAITS in condition_in(stage.get("orders"), "Ready")["message"]
+    assert stage.ready("bills") == ("True", "InSync"), "the default is what it has anyway"
+    loads(stage, "pod-a")
+    await stage.sleep(10 * GRACE)
+    assert stage.role(ORDERS) == {}, "one pod would let it send more"
+    loads(stage, "pod-b")
+    await stage.sleep(40)
+    assert stage.role(ORDERS)["indices"]
+    assert stage.ready("orders") == ("True", "InSync")
+
+
+@on_stage
+async def test_what_a_caller_has_stays_and_narrows_while_stricter_limits_are_on_their_way(stage: Stage) -> None:
+    await begin(stage, "pod-a")
+    stage.apply(limited(), access("more", grant("more-*"), principal=ORDERS))
+    await stage.quiet()
+    stage.gateways.follows = False
+    stage.amend("orders", limits={"requestsPerSecond": 2}, grants=[grant("orders-1")])
+    stage.apply(access("late", grant("late-*"), principal=ORDERS))
+    await stage.quiet()
+    assert indices(stage) == {"orders-1", "more-*"}
+    assert stage.ready("orders") == ("True", "InSync")
+    assert stage.ready("late") == ("False", "Pending")
+    loads(stage, "pod-a")
+    await stage.sleep(40)
+    assert indices(stage) == {"orders-1", "more-*", "late-*"}
+
+
+@on_stage
+async def test_pods_that_cannot_be_asked_are_given_their_time(stage: Stage) -> None:
+    await begin(stage, "pod-a")
+    stage.gateways.running["gateways", PLACE.name]["pod-a"] = "!"
+    stage.apply(limited())
+    await stage.sleep(GRACE / 2)
+    assert stage.role(ORDERS) == {}
+    await stage.sleep(GRACE)
+    assert stage.role(ORDERS)["indices"]
+
+
+@on_stage
+async def test_a_restart_forgets_no_limits_that_are_on_their_way(stage: Stage) -> None:
+    await begin(stage, "pod-a")
+    stage.gateways.follows = False
+    stage.apply(limited())
+    await stage.quiet()
+    await stage.restart()
+    await stage.sleep(GRACE)
+    assert stage.role(ORDERS) == {}
+    loads(stage, "pod-a")
+    await stage.sleep(40)
+    assert stage.role(ORDERS)["indices"]
+
+
+@on_stage
+async def test_who_moves_away_limits_its_caller_while_its_rights_are_here(stage: Stage) -> None:
+    await begin(stage, "pod-a")
+    stage.apply(limited())
+    await stage.quiet()
+    stage.amend("orders", cluster="nowhere")
+    await stage.quiet()
+    assert stage.role(ORDERS)["indices"]
+    assert limits(stage)
+
+
+def indices(stage: Stage) -> set[str]:
+    """Give what the caller may reach."""
+    return {name for entry in stage.role(ORDERS)["indices"] for name in entry["names"]}
 
 
 def limits(stage: Stage) -> bool:

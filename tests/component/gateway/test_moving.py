@@ -1,6 +1,6 @@
 """A SearchCluster moves from a realm to a gateway: its callers keep the realm until the gateway serves them."""
 
-from searchaccess.engine.rights.reconcile import OLD_WAY
+from searchaccess.engine.rights.oldway import OLD_WAY
 from tests.component.common import MAPPING, ORDERS
 from tests.component.gateway.common import PLACE, condition, declare
 from tests.support.stage import CLUSTER_KEY, Stage, on_stage, search_cluster

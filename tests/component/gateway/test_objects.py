@@ -273,18 +273,6 @@ async def test_a_search_cluster_that_hands_over_to_a_younger_one_takes_its_gatew
 
 
 @on_stage
-async def test_a_younger_search_cluster_with_the_same_gateway_gets_it_in_the_end(stage: Stage) -> None:
-    await begin(stage, "pod-a")
-    stage.apply(search_cluster("younger", identity={"gateway": gateway()}))
-    await stage.quiet()
-    stage.kubernetes.delete(CLUSTER_KEY)
-    await stage.sleep(300)
-    assert stage.cluster_ready("younger") == ("True", "InSync")
-    assert secret_user(stage)
-    assert stage.gateways.objects[PLACE.config].observed.annotations[CLUSTER] == "younger"
-
-
-@on_stage
 async def test_a_gateway_that_cannot_be_deleted_is_not_left_behind_by_a_hand_over(stage: Stage) -> None:
     await begin(stage, "pod-a")
     stage.apply(search_cluster("younger", identity={"gateway": gateway(name="edge")}))

@@ -3,7 +3,7 @@
 from typing import Any
 
 from searchaccess.api.constants import MANAGED_BY
-from searchaccess.core.gateway.suspicion import Suspicion, key_events
+from searchaccess.core.gateway.suspicion import Suspicion, key_events, key_states
 
 
 def key(name: str, creation: int, invalidation: int | None = None, **metadata: Any) -> dict[str, Any]:
@@ -66,3 +66,52 @@ def test_keys_are_read_only_if_there_is_something_to_explain() -> None:
     assert not found.needs_keys, "the role explains it"
     found.account(1, {"role/a": 1}, ())
     assert found.needs_keys
+
+
+def test_an_updated_key_of_others_explains_one_write_once() -> None:
+    found = watching()
+    found.see_all_keys(key_states([key("a", 1000), key("b", 1000), key("own", 1000, managed_by=MANAGED_BY)]), 50)
+    found.account(4, {}, ())
+    now = key_states([key("a", 1000, team="x"), key("b", 1000), key("own", 1000, managed_by=MANAGED_BY, state="x")])
+    found.see_all_keys(now, 50)
+    assert found.unexplained == 3
+    found.see_all_keys(now, 50)
+    assert found.unexplained == 3
+
+
+def test_an_invalidation_is_no_update_and_a_new_key_is_none_either() -> None:
+    found = watching()
+    found.see_all_keys(key_states([key("a", 1000)]), 50)
+    found.account(2, {}, ())
+    found.see_all_keys(key_states([key("a", 1000, 2000) | {"invalidated": True}, key("b", 3000)]), 50)
+    assert found.unexplained == 2
+
+
+def test_a_key_that_was_seen_when_it_was_new_explains_its_update() -> None:
+    found = watching()
+    found.see_all_keys({}, 50)
+    found.see_keys(key_states([key("a", 1000)]))
+    found.account(1, {}, ())
+    found.see_keys(key_states([key("a", 1000, team="x")]))
+    assert found.unexplained == 0
+
+
+def test_a_removed_key_explains_a_write_if_it_had_ended() -> None:
+    ended = [key("a", 1000) | {"expiration": 2000}, key("b", 1000, 3000, managed_by=MANAGED_BY)]
+    found = watching()
+    found.see_all_keys(key_states([*ended, key("c", 1000) | {"expiration": 90_000}, key("d", 1000)]), 5)
+    found.account(4, {}, ())
+    found.see_all_keys({}, 50)
+    assert found.unexplained == 2, "nobody removes keys that work"
+
+
+def test_keys_that_are_not_read_completely_explain_nothing_later() -> None:
+    found = watching()
+    assert found.needs_all_keys
+    found.see_keys(key_states([key("a", 1000)]))
+    found.see_all_keys(key_states([key("a", 1000)]), 50)
+    assert not found.needs_all_keys
+    found.see_all_keys(None, 50)
+    found.account(1, {}, ())
+    found.see_all_keys(key_states([key("a", 1000, team="x")]), 50)
+    assert found.unexplained == 1

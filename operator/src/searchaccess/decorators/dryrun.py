@@ -226,6 +226,10 @@ class DryRunElasticsearch:
         """Read the API keys that were created or invalidated since a time (one request)."""
         return await self._real.changed_keys(since)
 
+    async def every_key(self) -> Sequence[dict[str, Any]] | None:
+        """Read all API keys, also those that no longer work (one request)."""
+        return await self._real.every_key()
+
     async def holders(self, prefix: str) -> Sequence[dict[str, Any]] | None:
         """Read the users of the native realm that have a role with a name prefix (one request)."""
         return await self._real.holders(prefix)

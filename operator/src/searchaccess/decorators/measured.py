@@ -33,7 +33,6 @@ T = TypeVar("T")
 
 Count: TypeAlias = Callable[[str, str, float], None]
 """Takes an operation, its result (``ok``, a reason, or the kind of a fault) and seconds."""
-
 Guard: TypeAlias = Callable[[], None]
 
 
@@ -197,6 +196,10 @@ class MeasuredElasticsearch(Measured):
     async def changed_keys(self, since: float) -> Sequence[dict[str, Any]] | None:
         """Read the API keys that were created or invalidated since a time (one request)."""
         return await self._do("changed_keys", self._real.changed_keys, since)
+
+    async def every_key(self) -> Sequence[dict[str, Any]] | None:
+        """Read all API keys, also those that no longer work (one request)."""
+        return await self._do("every_key", self._real.every_key)
 
     async def holders(self, prefix: str) -> Sequence[dict[str, Any]] | None:
         """Read the users of the native realm that have a role with a name prefix (one request)."""

@@ -1,6 +1,6 @@
 """Counts requests about gateways, and guards writes."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from searchaccess.core.gateway.facts import Pod
 from searchaccess.core.gateway.objects import Observed, Target, Wanted
@@ -28,6 +28,10 @@ class MeasuredGateways(Measured):
     async def write(self, wanted: Wanted, known: Observed | None) -> Observed:
         """Create an object, or change the one that was read."""
         return await self._write("write_gateway_object", self._real.write, wanted, known)
+
+    async def mark(self, target: Target, known: Observed, annotations: Mapping[str, str]) -> None:
+        """Change annotations of an object, if it is as it was read."""
+        await self._write("mark_gateway_object", self._real.mark, target, known, annotations)
 
     async def delete(self, target: Target, known: Observed) -> None:
         """Delete an object, if it is as it was read."""

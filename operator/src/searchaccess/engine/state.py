@@ -217,6 +217,10 @@ class ClusterState:
     """What is known about the gateway; None: nothing yet, or there was none."""
     awaits_gateway: bool = False
     """Callers of a realm keep their role mapping until the gateway's pods serve them."""
+    unlimited: frozenset[str] = frozenset()
+    """Principals whose limits have not reached all pods of the gateway yet: they get no new rights."""
+    awaits_limits: set[str] = field(default_factory=set)
+    """Those of them that would have got some."""
 
     @property
     def closed(self) -> Failure | None:

@@ -229,6 +229,13 @@ class ElasticsearchPort(Protocol):
             None: not permitted, or there are more than one request returns.
         """
 
+    async def every_key(self) -> Sequence[dict[str, Any]] | None:
+        """Read all API keys, also those that no longer work (one request).
+
+        Returns:
+            None: not permitted, or there are more than one request returns.
+        """
+
     async def holders(self, prefix: str) -> Sequence[dict[str, Any]] | None:
         """Read the users of the native realm that have a role with a name prefix (one request).
 

@@ -27,6 +27,13 @@ class GatewayObjects(Protocol):
             Conflict: it was changed, deleted or created meanwhile.
         """
 
+    async def mark(self, target: Target, known: Observed, annotations: Mapping[str, str]) -> None:
+        """Change annotations of an object, if it is as it was read, and nothing else.
+
+        Raises:
+            Conflict: it was changed or deleted meanwhile.
+        """
+
     async def delete(self, target: Target, known: Observed) -> None:
         """Delete an object, if it is as it was read; a missing one is fine.
 

@@ -3,7 +3,7 @@
 import asyncio
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
 from searchaccess.adapters.elasticsearch.errors import mapped
 from searchaccess.adapters.elasticsearch.part import AT_A_TIME, OTHERS, ClientPart
@@ -14,6 +14,9 @@ from searchaccess.core.model.canonical import RoleBody
 from searchaccess.core.model.intake.reading import mapping, readable_list
 from searchaccess.ports.elasticsearch import MadeKey, Written
 from searchaccess.ports.errors import NotFound, PermissionDenied, Rejected, Unexpected
+
+MOST: Final = 5000
+"""Keys that are compared one by one; an index returns 10,000 in one answer at most."""
 
 
 class KeysClient(ClientPart):
@@ -49,6 +52,16 @@ class KeysClient(ClientPart):
                 answer = await api.security.query_api_keys(query={"bool": {"should": either}}, size=OTHERS)
         except (PermissionDenied, Rejected):
             # Refused too: by a release that does not know such a query.
+            return None
+        return all_of(keys_of, await decoded(answer.body))
+
+    async def every_key(self) -> Sequence[dict[str, Any]] | None:
+        """Read all API keys, also those that no longer work."""
+        try:
+            with mapped():
+                api = await self._api()
+                answer = await api.security.query_api_keys(size=MOST)
+        except (PermissionDenied, Rejected):
             return None
         return all_of(keys_of, await decoded(answer.body))
 

@@ -27,13 +27,16 @@ AT_A_TIME: Final = 8
 """Users that are written at a time."""
 _BCRYPT: Final = "./ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
 """The alphabet of bcrypt's base 64."""
+_OF_BYTES: Final = (_BCRYPT * 4).encode()
+"""By value of a byte, a character."""
 _HASHED: Final = 53
 """Characters of salt (22) and hash (31)."""
 
 
 def random_hash() -> str:
     """Return a bcrypt hash of no password that anybody knows: none was ever hashed."""
-    return "$2a$10$" + "".join(secrets.choice(_BCRYPT) for _ in range(_HASHED))
+    # 64 characters divide the values of a byte evenly. One by one, they would take half as long as the request itself.
+    return "$2a$10$" + secrets.token_bytes(_HASHED).translate(_OF_BYTES).decode()
 
 
 class UsersClient(ClientPart):

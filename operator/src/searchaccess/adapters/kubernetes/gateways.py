@@ -48,8 +48,16 @@ class KubernetesGateways:
         body["data"] = gone | body["data"]
         if target.kind == "ConfigMap":
             body["binaryData"] = None
+        return observed_of(await self._patch(target, body), target)
+
+    async def mark(self, target: Target, known: Observed, annotations: Mapping[str, str]) -> None:
+        """Change annotations of an object, if it is as it was read."""
+        metadata = {"uid": known.uid, "resourceVersion": known.version, "annotations": dict(annotations)}
+        await self._patch(target, {"metadata": metadata})
+
+    async def _patch(self, target: Target, body: Mapping[str, Any]) -> Mapping[str, Any]:
         try:
-            return observed_of(await self._client.call("PATCH", _path(target), body, _MERGE), target)
+            return await self._client.call("PATCH", _path(target), body, _MERGE)
         except NotFound:
             raise Conflict(f"{target} was deleted meanwhile") from None
 

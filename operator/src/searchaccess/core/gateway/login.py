@@ -31,6 +31,8 @@ https://kubernetes.io/docs/concepts/configuration/secret/#using-secrets-as-files
 SUFFIXES: Final = ("a", "b")
 GATEWAY: Final = "gateway"
 """Key of the metadata of the role and the users that says whose they are."""
+HEIR: Final = "heir"
+"""Key in it: the SearchCluster that takes them over from one that is being deleted."""
 WRONG_ROLES: Final = RoleBody(description="not the one role that it was made with")
 """Stands for the rights of a user whose roles somebody changed."""
 _BASIC: Final = re.compile(r"Basic ([A-Za-z0-9+/]+=*)")
@@ -86,8 +88,22 @@ def owner_metadata(operator: Operator, holder: Holder, gateway: str) -> dict[str
 
 
 def is_own(metadata: Any, operator: Operator, holder: Holder) -> bool:
-    """Return whether metadata says that a role or user belongs to the gateway of a SearchCluster of this name."""
-    return operator.owns(metadata) and mapping(mapping(metadata).get(GATEWAY)).get("cluster") == holder.cluster
+    """Return whether metadata says that a role or user belongs to the gateway of a SearchCluster of this name.
+
+    What was handed over to it belongs to it, too.
+    """
+    owner = mapping(mapping(metadata).get(GATEWAY))
+    return operator.owns(metadata) and holder.cluster in {owner.get("cluster"), owner.get(HEIR)}
+
+
+def is_inherited(metadata: Any, holder: Holder) -> bool:
+    """Return whether metadata does not say yet that a role or user belongs to a SearchCluster that took it over."""
+    return mapping(mapping(metadata).get(GATEWAY)).get("cluster") != holder.cluster
+
+
+def handed_over(metadata: Mapping[str, Any], heir: str) -> dict[str, Any]:
+    """Return the metadata of a role or user that another SearchCluster takes over."""
+    return dict(metadata) | {GATEWAY: dict(mapping(metadata.get(GATEWAY))) | {HEIR: heir}}
 
 
 def wanted_role(operator: Operator, holder: Holder, gateway: str, people: Collection[str] = ()) -> Role:

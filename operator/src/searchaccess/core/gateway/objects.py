@@ -17,6 +17,8 @@ INSTANCE: Final = f"{GROUP}/instance"
 CLUSTER: Final = f"{GROUP}/searchcluster"
 """Name of the SearchCluster that an object belongs to."""
 CLUSTER_UID: Final = f"{GROUP}/searchcluster-uid"
+HEIR: Final = f"{GROUP}/handed-over-to"
+"""Name of the SearchCluster that takes an object over from one that is being deleted."""
 VERSION: Final = f"{GROUP}/version"
 """Of the configuration; of the Secret: the number of the login."""
 SUM: Final = f"{GROUP}/sha256"
@@ -105,12 +107,16 @@ class Observed:
         return self.annotations.get(SUM) == sum_of(self.digests)
 
     def belongs_to(self, holder: Holder) -> bool:
-        """Return whether it is of a SearchCluster of ours of this name: there is one at most."""
+        """Return whether it is of a SearchCluster of ours of this name, or was handed over to it."""
         return (
             self.labels.get(LABEL_MANAGED) == MANAGED_BY
             and self.annotations.get(INSTANCE) == holder.instance
-            and self.annotations.get(CLUSTER) == holder.cluster
+            and holder.cluster in {self.annotations.get(CLUSTER), self.annotations.get(HEIR)}
         )
+
+    def is_inherited(self, holder: Holder) -> bool:
+        """Return whether it was handed over to a SearchCluster, and does not say yet that it belongs to it."""
+        return self.belongs_to(holder) and self.annotations.get(CLUSTER) != holder.cluster
 
 
 def digest_of(value: bytes) -> str:
@@ -128,6 +134,11 @@ def digests_of(data: Mapping[str, Sealed]) -> dict[str, str]:
     return {key: digest_of(value.reveal().encode()) for key, value in data.items()}
 
 
+def owner_annotations(holder: Holder) -> dict[str, str]:
+    """Return the annotations that say to which SearchCluster an object belongs."""
+    return {INSTANCE: holder.instance, CLUSTER: holder.cluster, CLUSTER_UID: holder.uid}
+
+
 def wanted_object(
     target: Target, holder: Holder, gateway: str, version: str, data: Mapping[str, Sealed], now: str
 ) -> Wanted:
@@ -141,10 +152,7 @@ def wanted_object(
         data: its values.
         now: RFC 3339, UTC.
     """
-    annotations = {
-        INSTANCE: holder.instance,
-        CLUSTER: holder.cluster,
-        CLUSTER_UID: holder.uid,
+    annotations = owner_annotations(holder) | {
         VERSION: version,
         SUM: sum_of(digests_of(data)),
         WRITTEN: now,
@@ -165,7 +173,8 @@ class Plan:
 
 _CHANGING: Final = frozenset({WRITTEN})
 """Annotations that say when something was written, so they follow the data."""
-_OF_DATA: Final = frozenset({VERSION, SUM, USER})
+_OF_DATA: Final = frozenset({VERSION, SUM, USER, CLUSTER})
+"""Those that describe the data, or whose it is, which changes when it is handed over."""
 
 
 def plan_object(wanted: Wanted, observed: Observed | None, holder: Holder, *, applied: bool = False) -> Plan:
@@ -186,7 +195,7 @@ def plan_object(wanted: Wanted, observed: Observed | None, holder: Holder, *, ap
         return Plan(conflict=True)
     # A new configuration is written over an old one that nobody touched: that is no drift.
     other = observed.annotations.get(VERSION) != wanted.annotations[VERSION]
-    is_new = other and observed.is_as_written and not applied
+    is_new = (other or observed.is_inherited(holder)) and observed.is_as_written and not applied
     differences = diff_object(wanted, observed, ignore_data=is_new)
     return Plan(write=is_new or bool(differences), drift=tuple(differences))
 

@@ -9,11 +9,14 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from searchaccess.api.constants import MANAGED_BY
+from searchaccess.core.model.canonical import stable_json
 from searchaccess.core.model.intake.reading import LATEST, mapping, text, whole_number
 
 RESET_EVERY: Final = 600.0
 """Seconds between two resets of all passwords: others may write security objects all the time."""
 _ID_LIMIT: Final = 200
+_NOT_UPDATED: Final = frozenset({"invalidated", "invalidation"})
+"""What an invalidation changes, which is an event of its own."""
 
 
 def key_events(keys: Iterable[Mapping[str, Any]], since: float) -> frozenset[str]:
@@ -37,6 +40,33 @@ def key_events(keys: Iterable[Mapping[str, Any]], since: float) -> frozenset[str
     return frozenset(found)
 
 
+@dataclass(frozen=True, slots=True)
+class KeyState:
+    """An API key, as far as it shows what was written."""
+
+    content: int
+    """Hash of what an update may change."""
+    is_own: bool
+    """Whether an operator made it: this one's writes are counted anyway."""
+    ends: float
+    """When it stops working, or stopped, in seconds since the epoch; infinity: it does not."""
+
+
+def key_states(keys: Iterable[Mapping[str, Any]]) -> dict[str, KeyState]:
+    """Return the states of API keys by their id, as Elasticsearch returns them."""
+    found = dict[str, KeyState]()
+    for raw in keys:
+        if key := text(raw.get("id"), _ID_LIMIT):
+            moments = (whole_number(raw.get(name), LATEST) for name in ("expiration", "invalidation"))
+            content = {name: value for name, value in raw.items() if name not in _NOT_UPDATED}
+            found[key] = KeyState(
+                hash(stable_json(content)),
+                mapping(raw.get("metadata")).get("managed_by") == MANAGED_BY,
+                min((moment / 1000 for moment in moments if moment is not None), default=float("inf")),
+            )
+    return found
+
+
 @dataclass(slots=True)
 class Suspicion:
     """Accounts for the writes of others."""
@@ -49,6 +79,8 @@ class Suspicion:
     """By object, a hash of its content."""
     _events: frozenset[str] | None = None
     """What was known of API keys; None: they were not read completely, so that none of them explains anything."""
+    _keys: dict[str, KeyState] | None = None
+    """By id, API keys as they were last seen; None: not all of them were ever read, so that no update explains."""
     _underway: bool = False
     """Whether a reset of all passwords began, and is not complete."""
     _again: bool = False
@@ -87,6 +119,43 @@ class Suspicion:
         if events is not None and self._events is not None:
             self.unexplained = max(0, self.unexplained - len(events - self._events))
         self._events = events
+
+    @property
+    def needs_all_keys(self) -> bool:
+        """Whether all API keys are to be read: an update or a removal of one may explain the rest, or none was read."""
+        return bool(self.unexplained) or self._keys is None
+
+    def see_keys(self, keys: Mapping[str, KeyState]) -> None:
+        """Account for some API keys, such as those that are new.
+
+        Args:
+            keys: by id. Each of others that was updated since it was seen last explains one write.
+        """
+        if self._keys is None:
+            return
+        known = self._keys
+        updated = [
+            key for key, now in keys.items() if key in known and known[key].content != now.content and not now.is_own
+        ]
+        self.unexplained = max(0, self.unexplained - len(updated))
+        self._keys = {**known, **keys}
+
+    def see_all_keys(self, keys: Mapping[str, KeyState] | None, now: float) -> None:
+        """Account for all API keys: Elasticsearch itself removes those that ended, some days later.
+
+        Args:
+            keys: by id; None: they cannot be read completely, so that no update or removal explains anything later.
+            now: seconds since the epoch.
+        """
+        if keys is None:
+            self._keys = None
+            return
+        before = self._keys or {}
+        self.see_keys(keys)
+        # Only what had ended: nobody removes others.
+        removed = [key for key, was in before.items() if key not in keys and was.ends <= now]
+        self.unexplained = max(0, self.unexplained - len(removed))
+        self._keys = dict(keys)
 
     def conclude(self) -> None:
         """Suspect that a password was set, if anything is not explained. All reads must have been certain."""

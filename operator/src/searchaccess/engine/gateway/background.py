@@ -111,6 +111,11 @@ class GatewayWatcher:
         if self._state.gateway is not None:
             self._news.set()
 
+    def reconciled(self) -> None:
+        """Publish what was written while other things are still being done, such as a new place, and observe it."""
+        self._publish()
+        self.wake()
+
     async def run(self) -> None:
         """Observe until cancelled."""
         if self._context.gateways is None or self._context.dry_run is not None:
@@ -211,6 +216,7 @@ class GatewayWatcher:
         self._agenda.plan(_PODS, ASK_EVERY if all_loaded else ASK_AGAIN)
         before = self._state.gateway
         self._found(pods=pods, in_sync=judgement)
+        self._reconciler.note_loaded()
         if all_loaded and before and len(before.places) > 1:
             # Former gateways can go.
             self._reconciler.hurry()

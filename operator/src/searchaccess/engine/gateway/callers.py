@@ -1,11 +1,13 @@
 """The limits of the callers of a gateway, computed again for those alone whose SearchAccesses changed."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from searchaccess.api.clusters.gateway import Gateway
 from searchaccess.core.gateway.limits import callers_limits, default_limits, with_callers
 from searchaccess.core.gateway.settings import CallerLimits
 from searchaccess.core.model.access import Access
+from searchaccess.engine.inventory.former import KEYS
 from searchaccess.engine.inventory.inventory import Inventory
 
 
@@ -35,7 +37,9 @@ class Callers:
         default, changed = default_limits(gateway.limits), self._inventory.callers.take(self._cluster)
         if changed is None or default != self._default:
             before = None if self._default is None else self._limits
-            members = {each: self._members(each) for each in self._inventory.principals(self._cluster) if each}
+            former = self._inventory.former.principals(self._cluster)
+            principals = {*self._inventory.principals(self._cluster), *former} - {"", KEYS}
+            members = {each: self._members(each) for each in sorted(principals)}
             found = callers_limits(members, default, before)
             self._limits = self._limits if found == self._limits else found
         else:
@@ -45,4 +49,9 @@ class Callers:
         return self._limits
 
     def _members(self, principal: str) -> list[Access]:
-        return self._inventory.who_limits(self._cluster, principal)
+        """Return who limits a caller: those that moved away as well, as long as their rights are still here."""
+        inventory = self._inventory
+        here = inventory.who_limits(self._cluster, principal)
+        moved = inventory.former.at(self._cluster, principal) - {access.uid for access in here}
+        records = [inventory.accesses[uid] for uid in sorted(moved & inventory.accesses.keys())]
+        return [*here, *(replace(record.access, holds_rights=True) for record in records)]

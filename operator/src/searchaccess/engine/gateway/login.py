@@ -32,6 +32,7 @@ from searchaccess.core.model.intake.reading import mapping
 from searchaccess.core.rights.diff import Difference
 from searchaccess.core.rights.ownership import Role
 from searchaccess.core.status.credential import rfc3339
+from searchaccess.engine.gateway.handover import take_over
 from searchaccess.engine.gateway.job import Job
 from searchaccess.engine.pacing.sharedclock import SharedClock
 from searchaccess.ports.clock import Clock
@@ -90,6 +91,8 @@ class LoginKeeper:
         await self._keep_role(job)
         seen = await self._observe(job)
         if job.context.dry_run is None:
+            if await take_over(job, seen.secret, seen.users):
+                seen = await self._observe(job)
             job.drift += self._drift(job, seen)
         for _ in range(MOST_STEPS):
             known, decision = self._decide(job, seen)

@@ -13,14 +13,19 @@ from searchaccess.api.clusters.gateway import Gateway
 from searchaccess.api.clusters.status import PLACES_LIMIT
 from searchaccess.api.conditions.reasons import Reason
 from searchaccess.api.status import Drift, SearchClusterStatus
+from searchaccess.core.clusters.cluster import Cluster
 from searchaccess.core.gateway.facts import GatewayFacts, Problem
+from searchaccess.core.gateway.limits import default_limits
+from searchaccess.core.gateway.loading import Loading
 from searchaccess.core.gateway.objects import Place
 from searchaccess.core.gateway.settings import CallerLimits
 from searchaccess.core.messages import some_of
+from searchaccess.core.status.credential import epoch
 from searchaccess.core.status.drift import advance_drift
 from searchaccess.engine.barrier import caught
 from searchaccess.engine.gateway.callers import Callers
 from searchaccess.engine.gateway.config import ConfigWriter
+from searchaccess.engine.gateway.handover import hand_over_gateway
 from searchaccess.engine.gateway.job import Job
 from searchaccess.engine.gateway.login import LoginKeeper
 from searchaccess.engine.gateway.removal import places_of, remove_gateway
@@ -64,6 +69,7 @@ class GatewayReconciler:
         self._agenda = Agenda(context.clock, FIRST, CAP)
         self._agenda.plan(_OBJECTS, 0.0)
         self._callers = Callers(context.inventory, name)
+        self._loading = Loading()
         self._of: object = None
         """What the last reconcile was about."""
         self.suspects = False
@@ -82,6 +88,30 @@ class GatewayReconciler:
     def hurry(self) -> None:
         """Let everything be due now."""
         self._agenda.plan(_OBJECTS, 0.0)
+
+    def begin(self, session: Session) -> None:
+        """Note the limits of callers before rights are planned: new rights wait for them."""
+        self._now(session.cluster.gateway)
+        self.note_loaded()
+
+    def _now(self, gateway: Gateway | None) -> tuple[Mapping[str, CallerLimits], int]:
+        """Return the limits of callers, and their number."""
+        callers = self._callers.now(gateway)
+        runs = gateway is not None and self._context.gateways is not None and self._context.dry_run is None
+        if gateway is None or not runs:
+            # Nobody would write them, or say that they have arrived.
+            self._loading = Loading()
+            return callers, 0
+        return callers, self._loading.declare(callers, default_limits(gateway.limits))
+
+    def note_loaded(self) -> None:
+        """Find out whose limits have reached all pods: rights that waited for that are reconciled now."""
+        known, state = self._state.gateway, self._state
+        state.unlimited = self._loading.waiting(known.pods if known else None, epoch(self._context.clock.now()))
+        released = state.awaits_limits - state.unlimited
+        state.awaits_limits -= released
+        for principal in sorted(released):
+            self._context.inventory.marks.mark(self._name, principal)
 
     async def reconcile(self, session: Session, scope: Scope) -> None:
         """Reconcile what is due. A failure shows in the status, and does not affect anything else.
@@ -103,12 +133,12 @@ class GatewayReconciler:
             return
         if session.cluster.deleted_at:
             return
-        callers = self._callers.now(gateway)
+        callers, number = self._now(gateway)
         if not self._is_due(session, gateway, callers, scope):
             return
         facts = self._state.gateway or GatewayFacts(tuple(recorded))
         try:
-            problem = await self._try(gateways, session, gateway, callers, recorded, facts)
+            problem = await self._try(gateways, session, gateway, (callers, number), recorded, facts)
         except NotHolder:
             raise
         except ExternalError as error:
@@ -145,13 +175,13 @@ class GatewayReconciler:
         gateways: Gateways,
         session: Session,
         gateway: Gateway | None,
-        callers: Mapping[str, CallerLimits],
+        limits: tuple[Mapping[str, CallerLimits], int],
         recorded: list[str],
         facts: GatewayFacts,
     ) -> Problem | None:
         if gateway is None:
             return await self._retire(gateways, session, recorded)
-        job = Job(self._context, gateways, session, gateway, callers)
+        job = Job(self._context, gateways, session, gateway, limits[0])
         here = str(job.place)
         former = [place for place in dict.fromkeys((*facts.places, *recorded)) if place != here]
         facts = self._moved(facts, here, former)
@@ -169,7 +199,7 @@ class GatewayReconciler:
             self._of = None
             return None
         self._unrecorded = 0
-        await self._write(job, facts, former)
+        await self._write(job, facts, former, limits[1])
         return None
 
     def _moved(self, facts: GatewayFacts, here: str, former: list[str]) -> GatewayFacts:
@@ -177,14 +207,18 @@ class GatewayReconciler:
         places = (here, *former)
         if facts.places and facts.places[0] != here:
             self.config, self.keeper = ConfigWriter(), LoginKeeper(self._context.clock)
+            self._loading.forget_written()
             return GatewayFacts(places, drift=facts.drift)
         return replace(facts, places=places)
 
-    async def _write(self, job: Job, facts: GatewayFacts, former: list[str]) -> None:
+    async def _write(self, job: Job, facts: GatewayFacts, former: list[str], number: int) -> None:
         shared = any(place.name == job.place.name for place in places_of(former))
         version, healed = facts.version, False
         try:
             version = await self.config.reconcile(job)
+            if self.config.applied is not None:
+                self._loading.wrote(version, number, self.config.applied.since)
+                self.note_loaded()
             await self.keeper.reconcile(job, shared=shared)
             healed = True
         finally:
@@ -230,13 +264,36 @@ class GatewayReconciler:
         known = self._state.gateway or GatewayFacts()
         self._state.gateway = replace(known, places=tuple(map(str, kept)))
 
+    async def hand_over(self, session: Session, heir: Cluster) -> None:
+        """Hand the gateway over to another SearchCluster that declares one at the same place; delete it otherwise.
+
+        Args:
+            session: the connected cluster, of the SearchCluster that is being deleted.
+            heir: the other one, for the same Elasticsearch.
+
+        Raises:
+            ExternalError: something could not be handed over or deleted; it is tried again.
+        """
+        gateways, declared = self._context.gateways, heir.gateway
+        place = Place(declared.namespace, declared.name) if declared else None
+        places = self._places()
+        if gateways is None or place is None or place not in places or self._context.dry_run is not None:
+            await self.remove(session)
+            return
+        self._state.operations += await hand_over_gateway(self._context, gateways, session, place, heir.name)
+        await self._remove(gateways, session, [one for one in places if one != place], [place])
+
+    def _places(self) -> list[Place]:
+        """Return where gateways of the SearchCluster are."""
+        known = self._state.gateway
+        return places_of(dict.fromkeys((*self._read_recorded(), *(known.places if known else ()))))
+
     async def remove(self, session: Session) -> None:
         """Delete everything of a SearchCluster that is being deleted.
 
         Raises:
             ExternalError: something could not be deleted; it is tried again.
         """
-        gateways, known = self._context.gateways, self._state.gateway
-        places = places_of(dict.fromkeys((*self._read_recorded(), *(known.places if known else ()))))
+        gateways, places = self._context.gateways, self._places()
         if gateways is not None and places and self._context.dry_run is None:
             await self._remove(gateways, session, places, [])

@@ -57,6 +57,10 @@ class FormerRights:
             for uid in uids
         }
 
+    def at(self, cluster: str, principal: str) -> set[str]:
+        """Return the uids with such rights in one place."""
+        return set(self._uids.get(FormerPlace(cluster, principal), ()))
+
     def begin(self, cluster: str) -> None:
         """Record that this process starts to reconcile a cluster, which was not read yet."""
         self._read.discard(cluster)
@@ -94,8 +98,10 @@ class FormerRights:
         """Record that a SearchAccess has such rights in one place."""
         place, places = FormerPlace(cluster, principal), self._places[uid]
         first = not places
-        places.add(place)
-        self._uids[place].add(uid)
+        if place not in places:
+            places.add(place)
+            self._uids[place].add(uid)
+            self._marks.callers.note(cluster, principal)
         if first:
             self._changed(uid)
 
@@ -114,6 +120,7 @@ class FormerRights:
             return
         places.discard(place)
         self._uids[place].discard(uid)
+        self._marks.callers.note(cluster, principal)
         if not self._uids[place]:
             del self._uids[place]
         if not places:

@@ -35,7 +35,7 @@ class Marks:
     """
 
     def __init__(self, clusters: Container[str], unknown: asyncio.Event, callers: ChangedCallers) -> None:
-        self._callers = callers
+        self.callers = callers
         self._clusters = clusters
         self._unknown = unknown
         self._dirty: dict[str, Dirty] = defaultdict(Dirty)
@@ -64,7 +64,7 @@ class Marks:
     def mark(self, cluster: str, principal: str) -> None:
         """Request a reconcile of a principal."""
         self._dirty[cluster].principals.add(principal)
-        self._callers.note(cluster, principal)
+        self.callers.note(cluster, principal)
         self._notify(cluster)
 
     def mark_credential(self, cluster: str, uid: str) -> None:

@@ -1,6 +1,6 @@
 """Deletion of a SearchCluster, also of one whose Elasticsearch cluster an older one manages."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from searchaccess.api.conditions.reasons import Reason
 from searchaccess.api.constants import FINALIZER
@@ -56,8 +56,7 @@ class Deletion:
     async def hand_over(self, session: Session, successor: str, gateway: GatewayReconciler) -> Failure | None:
         """Hand over everything in Elasticsearch to a younger SearchCluster; return what it waits for.
 
-        The younger one must have its finalizer first, so that it removes everything in the end. The gateway is deleted:
-        its login and its objects are those of one SearchCluster.
+        The younger one must have its finalizer first, so that it removes everything in the end.
 
         Args:
             session: the connected cluster.
@@ -65,13 +64,13 @@ class Deletion:
             gateway: of the one that is being deleted.
 
         Raises:
-            ExternalError: something of the gateway could not be deleted; it is tried again.
+            ExternalError: something of the gateway could not be handed over or deleted; it is tried again.
         """
         record = self.context.inventory.clusters[successor]
         if not record.cluster.has_finalizer:
             self.context.inventory.marks.mark_cluster(successor)
             return Failure(Reason.IN_USE, f"it is being handed over to SearchCluster {successor}")
-        await gateway.remove(session)
+        await gateway.hand_over(session, record.cluster)
         self.drop_finalizer(session.cluster)
         return None
 
@@ -79,6 +78,21 @@ class Deletion:
         """Return whether an older SearchCluster is about to hand over everything to a younger one."""
         record = self.context.inventory.clusters.get(older)
         return record is not None and bool(record.cluster.deleted_at)
+
+    async def ensure_finalizer(self, cluster: Cluster) -> None:
+        """Add our finalizer where it is missing.
+
+        Raises:
+            ExternalError: it could not be added.
+        """
+        if cluster.has_finalizer or cluster.deleted_at:
+            return
+        after, inventory = (*cluster.finalizers, FINALIZER), self.context.inventory
+        version = await self.context.kubernetes.set_finalizers(cluster_ref(cluster), cluster.finalizers, after)
+        inventory.wrote(cluster.uid, version)
+        record = inventory.clusters.get(cluster.name)
+        if record and record.cluster.uid == cluster.uid:
+            record.cluster = replace(record.cluster, finalizers=after)
 
     def drop_finalizer(self, cluster: Cluster) -> None:
         """Remove our finalizer."""

@@ -8,7 +8,6 @@ import structlog
 from structlog.contextvars import bound_contextvars
 
 from searchaccess.api.conditions.reasons import Reason
-from searchaccess.api.constants import FINALIZER
 from searchaccess.api.searchcluster import SearchClusterSpec
 from searchaccess.api.times.durations import seconds
 from searchaccess.core.clusters.cluster import Cluster
@@ -19,6 +18,7 @@ from searchaccess.engine.barrier import caught
 from searchaccess.engine.concurrency.tasks import both, with_background
 from searchaccess.engine.credentials.reconcile import CredentialReconciler
 from searchaccess.engine.gateway.background import GatewayWatcher
+from searchaccess.engine.gateway.meanwhile import reconcile_meanwhile
 from searchaccess.engine.gateway.reconcile import GatewayReconciler
 from searchaccess.engine.inventory.marks import Dirty
 from searchaccess.engine.loop.check import Peers, check, has_changed, know_login
@@ -33,7 +33,7 @@ from searchaccess.engine.pacing.backoff import Backoff
 from searchaccess.engine.rights.background.proofs import QueryProver
 from searchaccess.engine.rights.reconcile import RightsReconciler
 from searchaccess.engine.state import Closed, ClusterState, Context, Failing, Healthy, Scope, Session
-from searchaccess.engine.status.publish import cluster_ref, publish_cluster
+from searchaccess.engine.status.publish import publish_cluster
 from searchaccess.ports.elasticsearch import Connector
 from searchaccess.ports.errors import ExternalError, NotHolder, TransientError
 
@@ -211,28 +211,40 @@ class Reconciler:
             await self._publish_closed(session, self.state.health.failure)
             return
         # Only from here on is there anything to clean up: one that never connected needs no finalizer.
-        await self._ensure_finalizer(cluster)
+        await self._deletion.ensure_finalizer(cluster)
         await self._queries.read_aliases(session)
         await self._reconcile_wings(session, scope)
         if cluster.deleted_at:
             await self._finish_deletion(session)
 
     async def _reconcile_wings(self, session: Session, scope: Scope) -> None:
-        """Reconcile roles, then credentials: a failure in one wing does not block the other."""
-        trouble: Exception | None = None
-        try:
-            await self._reconcile_rights(session, scope)
-        except TransientError:
-            # There is no response, or another replica owns the cluster: the other wing would fail too.
-            raise
-        except Exception as error:  # noqa: BLE001 - raised below
-            trouble = error
+        """Reconcile roles and the gateway, then credentials: a failure in one wing does not block the others."""
+        self._gateway.begin(session)
+        rights = self._try_rights(session, scope)
+        if session.cluster.gateway is not None:
+            rights = reconcile_meanwhile(self._gateway, session, scope, self._watcher.reconciled, rights)
+        trouble = await rights
         record_credentials(self.state, await self._credentials.reconcile(session, scope))
-        await self._gateway.reconcile(session, scope)
+        # Limits of those whose rights just ended; without a gateway, the objects of a former one.
+        await self._gateway.reconcile(session, scope if session.cluster.gateway is None else Scope())
         if trouble is not None:
             raise trouble
         if scope.full:
             self._context.inventory.former.read_completely(self._name)
+
+    async def _try_rights(self, session: Session, scope: Scope) -> Exception | None:
+        """Reconcile roles; return what failed, unless everything else would fail too.
+
+        Raises:
+            TransientError: there is no response, or another replica owns the cluster.
+        """
+        try:
+            await self._reconcile_rights(session, scope)
+        except TransientError:
+            raise
+        except Exception as error:  # noqa: BLE001 - raised by the caller, after the other wings
+            return error
+        return None
 
     async def _reconcile_rights(self, session: Session, scope: Scope) -> None:
         if not (
@@ -305,16 +317,6 @@ class Reconciler:
         principals, credentials = frozenset(dirty.principals), frozenset(dirty.credentials)
         return Scope(dirty.full, principals, credentials, include_settled=include_settled)
 
-    async def _ensure_finalizer(self, cluster: Cluster) -> None:
-        if cluster.has_finalizer or cluster.deleted_at:
-            return
-        after = (*cluster.finalizers, FINALIZER)
-        version = await self._context.kubernetes.set_finalizers(cluster_ref(cluster), cluster.finalizers, after)
-        self._context.inventory.wrote(cluster.uid, version)
-        record = self._context.inventory.clusters.get(self._name)
-        if record and record.cluster.uid == cluster.uid:
-            record.cluster = replace(record.cluster, finalizers=after)
-
     async def _finish_deletion(self, session: Session) -> None:
         """Remove what is ours from a deleted SearchCluster once no SearchAccess uses it any more."""
         self.state.waiting = self._deletion.remaining_users(session.cluster)
@@ -358,7 +360,7 @@ class Reconciler:
             uuid = self.state.facts.uuid if self.state.facts else ""
             older = self._peers.older_with_uuid(session.cluster, uuid)
             if self._deletion.is_handing_over(older):
-                await self._ensure_finalizer(session.cluster)
+                await self._deletion.ensure_finalizer(session.cluster)
             await self._deletion.release_to_older(session, older)
 
     def _recovered(self) -> None:

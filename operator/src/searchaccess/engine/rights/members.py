@@ -1,12 +1,14 @@
 """The members of principals' roles, and the decision about each, in one reconcile."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field, replace
 from enum import IntEnum
 from typing import Any, Final
 
 from searchaccess.api.conditions.reasons import Reason
 from searchaccess.core.gateway.limits import takes_part
+from searchaccess.core.gateway.loading import WAITS
 from searchaccess.core.model.access import Access
 from searchaccess.core.model.canonical import RoleBody
 from searchaccess.core.policy.decision import AccessDecision, Do, Gate, decide
@@ -25,6 +27,7 @@ from searchaccess.engine.state import Context
 HELD: Final = AccessDecision(Do.HOLD)
 
 NOT_CONFIRMED: Final = AccessDecision(Do.HOLD, Reason.PENDING, "its service account was not read from Google again yet")
+NOT_LIMITED: Final = AccessDecision(Do.HOLD, Reason.PENDING, WAITS)
 
 
 LEAVES: Final = frozenset({Do.REMOVE, Do.DISABLE, Do.RELEASE})
@@ -59,6 +62,10 @@ class Members:
     rejections: Rejections
     uuid: str = ""
     """Uuid of the Elasticsearch cluster."""
+    unlimited: AbstractSet[str] = frozenset()
+    """Principals that get no new rights, because a gateway does not limit them yet as they declare."""
+    awaits_limits: set[str] = field(default_factory=set)
+    """Receives those of them that would have got some."""
     held: dict[str, AccessDecision] = field(default_factory=dict)
     """By uid: those held this time because our finalizer could not be added."""
     keeps_old_names: bool = False
@@ -104,16 +111,22 @@ class Members:
 
     def of(self, principal: str, observed: Role | None) -> list[Member]:
         """Return the SearchAccesses of a principal, and others that have rights in its role."""
-        records = self.records(principal)
+        records, waits = self.records(principal), principal in self.unlimited
         owners = set[str]()
-        if self.context.inventory.subjects or not names_only(observed, {record.declared.uid for record in records}):
+        declared = {record.declared.uid for record in records}
+        if self.context.inventory.subjects or waits or not names_only(observed, declared):
             owners = owners_of(self.context.operator, observed)
         members = []
         for record in records:
             member = self.member(record.access)
-            if member.decision.do is Do.ENFORCE and not record.access.confirmed and record.access.uid not in owners:
-                # Only a status confirms its principal: enough to keep rights, not to get them.
-                member = replace(member, decision=NOT_CONFIRMED)
+            if member.decision.do is Do.ENFORCE and record.access.uid not in owners:
+                if not record.access.confirmed:
+                    # Only a status confirms its principal: enough to keep rights, not to get them.
+                    member = replace(member, decision=NOT_CONFIRMED)
+                elif waits:
+                    # The pods would let it send more than it declares.
+                    self.awaits_limits.add(principal)
+                    member = replace(member, decision=NOT_LIMITED)
             members.append(member)
         present = {member.access.uid for member in members}
         accesses = self.context.inventory.accesses

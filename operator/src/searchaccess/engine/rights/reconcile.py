@@ -20,6 +20,7 @@ from searchaccess.engine.rights.facts import FactsBuilder
 from searchaccess.engine.rights.mappings import Mappings, MappingState
 from searchaccess.engine.rights.members import LEAVES, Members, Phase
 from searchaccess.engine.rights.observe import Observed, is_per_principal, observe, roles_by_owner
+from searchaccess.engine.rights.oldway import OldWay
 from searchaccess.engine.rights.ownership.adoptions import AGAIN, Adoptions
 from searchaccess.engine.rights.ownership.controllers import OtherControllers, in_place
 from searchaccess.engine.rights.ownership.released import ReleasedLedger
@@ -31,10 +32,8 @@ from searchaccess.engine.rights.work import Work, owners_of
 from searchaccess.engine.state import CHUNK, Context, Scope, Session, gate_of
 from searchaccess.engine.status.finalizers import ensure_finalizers
 from searchaccess.engine.status.publish import StatusPublisher
-from searchaccess.ports.errors import ExternalError
+from searchaccess.ports.errors import ExternalError, TransientError
 
-OLD_WAY: Final = 1800.0
-"""Seconds for which callers of a realm keep their role mapping at most until the pods of a gateway serve them."""
 TOGETHER: Final = 50
 """Finalizers that are written, and queries that are tried, while roles are being read, at most."""
 
@@ -64,8 +63,7 @@ class RightsReconciler:
         self._other_controllers = OtherControllers(self._own.operator, self._context.inventory, self._name)
         self._others = OthersReader(self._context)
         self._users = PrincipalUsers(self._context)
-        self._gateway_since: float | None = None
-        """Since when a gateway is declared, as far as this process knows; None: none is."""
+        self._old_way = OldWay(self._context)
         self._roles: set[str] = set()
         self._user_roles: frozenset[str] = frozenset()
         self._foreign = 0
@@ -118,7 +116,7 @@ class RightsReconciler:
             delegated = login is not None and bool(login.delegated)
             applier = Applier(self._context, self._name, session.port, planner, mappings, delegated=delegated)
             try:
-                await self._serve(run, planner, applier)
+                await self._serve(run, planner, applier, users)
                 await self._settle_users(session, run, users, applier)
             finally:
                 self._users.wrote(applier.touched, mappings.rewritten)
@@ -181,7 +179,15 @@ class RightsReconciler:
         known = self._released.begin(session)
         changed = scope.principals | due | self._released.pending_revocation
         self._progress.begin(changed)
-        members = Members(self._context, self._name, self._gate(session), self._progress.rejections, self._uuid)
+        members = Members(
+            self._context,
+            self._name,
+            self._gate(session),
+            self._progress.rejections,
+            self._uuid,
+            unlimited=session.state.unlimited,
+            awaits_limits=session.state.awaits_limits,
+        )
         principals = members.with_shared_accesses(changed)
         if len(changed) <= TOGETHER:
             ask_early(session.state, members, changed)
@@ -249,13 +255,18 @@ class RightsReconciler:
         return observed, users
 
     async def _settle_users(self, session: Session, run: Run, users: UsersRun | None, applier: Applier) -> None:
-        waits = self._waits_for_gateway(session)
+        waits = self._old_way.stays(session)
         session.state.awaits_gateway = waits
         if users is None:
             return
         mapping = self._mapping
         replaced = mapping.settled and session.verdict.grants and not (mapping.late or mapping.unwritten)
-        await self._users.settle(session, users, applier, run.done, replaced=replaced)
+        try:
+            await self._users.settle(session, users, applier, run.done, replaced=replaced)
+        except TransientError:
+            # Those without a user are not let in: nothing is reported as in place.
+            run.done = [work for work in run.done if not self._users.lack(users, applier, work)]
+            raise
         # Callers of a realm need its role mapping until all of them have users.
         applier.mappings.may_sweep = not (users.needed and (users.failed or waits))
         done = {work.principal for work in run.done}
@@ -264,15 +275,6 @@ class RightsReconciler:
             if principal not in done:
                 self._progress.unsettle([principal])
                 self._progress.agenda.fail(principal)
-
-    def _waits_for_gateway(self, session: Session) -> bool:
-        """Return whether callers of a realm keep it, for a time, because no gateway serves them yet."""
-        if session.cluster.gateway is None or self._context.gateways is None:
-            self._gateway_since = None
-            return False
-        known, now = session.state.gateway, self._context.clock.monotonic()
-        self._gateway_since = now if self._gateway_since is None else self._gateway_since
-        return not (known is not None and known.is_loaded) and now - self._gateway_since < OLD_WAY
 
     async def _ensure_finalizers(self, records: Sequence[AccessRecord], run: Run) -> None:
         run.members.held |= await ensure_finalizers(self._context, records)
@@ -291,18 +293,19 @@ class RightsReconciler:
 
     # Plan and apply
 
-    async def _serve(self, run: Run, planner: Planner, applier: Applier) -> None:
+    async def _serve(self, run: Run, planner: Planner, applier: Applier, users: UsersRun | None) -> None:
         """Revoke rights, grant rights, then isolate what Elasticsearch refuses."""
         order = await planner.in_order(run.principals)
         run.principals = {principal for principals in order.values() for principal in principals}
-        await self._change(run, planner, applier, [*order[Phase.REMOVES], *order[Phase.GROWS]])
+        change = partial(self._change, run, planner, applier, users)
+        await change([*order[Phase.REMOVES], *order[Phase.GROWS]])
         async with self._context.steps:
             switched = await applier.mappings.switch()
         self._mapping = applier.mappings.state
         if switched:
             # Until then, callers still get the roles of old names.
             run.members.keeps_old_names = False
-            await self._change(run, planner, applier, order[Phase.MOVES])
+            await change(order[Phase.MOVES])
         waiting = self._progress.rejections.waiting
         isolating = sorted(
             run.isolating, key=lambda work: waiting[work.principal].number if work.principal in waiting else 0
@@ -312,20 +315,24 @@ class RightsReconciler:
             run.members.note_former(work)
         run.done += isolating
 
-    async def _change(self, run: Run, planner: Planner, applier: Applier, principals: Sequence[str]) -> None:
+    async def _change(
+        self, run: Run, planner: Planner, applier: Applier, users: UsersRun | None, principals: Sequence[str]
+    ) -> None:
         """Change roles, chunk by chunk. While some are written, the next are planned."""
         chunks = [principals[start : start + CHUNK] for start in range(0, len(principals), CHUNK)]
         works = await planner.plan(chunks[0]) if chunks else []
         for following in [*chunks[1:], ()]:
             if not works:
                 break
-            _, planned = await both(self._apply(run, applier, works), planner.plan(following))
+            _, planned = await both(self._apply(run, applier, users, works), planner.plan(following))
             works = planned
 
-    async def _apply(self, run: Run, applier: Applier, works: Sequence[Work]) -> None:
+    async def _apply(self, run: Run, applier: Applier, users: UsersRun | None, works: Sequence[Work]) -> None:
         """Write roles and their mappings as planned; a shutdown waits for this."""
         async with self._context.steps:
             await applier.apply(works)
+        if users is not None:
+            await self._users.write_new(users, applier, works)
         for work in works:
             self._adoptions.note_work(work)
             run.members.note_placed(work)

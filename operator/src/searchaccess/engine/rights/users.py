@@ -2,12 +2,13 @@
 
 import asyncio
 from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field, replace
 from typing import Final
 
 import structlog
 
-from searchaccess.core.gateway.suspicion import Suspicion, key_events
+from searchaccess.core.gateway.suspicion import KeyState, Suspicion, key_events, key_states
 from searchaccess.core.gateway.users import Circumstances, NativeUser, UserPlan, plan_user, principal_of, user_of
 from searchaccess.core.model.canonical import stable_json
 from searchaccess.core.model.intake.reading import texts
@@ -21,6 +22,7 @@ from searchaccess.engine.rights.apply import Applier
 from searchaccess.engine.rights.observe import Observed
 from searchaccess.engine.rights.work import Work
 from searchaccess.engine.state import Context, Session
+from searchaccess.ports.elasticsearch import ElasticsearchPort
 from searchaccess.ports.errors import ExternalError
 from searchaccess.ports.tasks import first_error_alone
 
@@ -55,6 +57,10 @@ class UsersRun:
     """Names of the users that this reconcile is about, unless about all."""
     missed: set[str] = field(default_factory=set)
     """Names of users of ours that somebody deleted."""
+    resets: bool = False
+    """All passwords are reset."""
+    early: dict[str, UserPlan] = field(default_factory=dict)
+    """By name, those that were written with their roles, or could not be."""
     failed: dict[str, Failure] = field(default_factory=dict)
     """By principal, why its user could not be written or deleted."""
     operations: int = 0
@@ -132,6 +138,9 @@ class PrincipalUsers:
             await self._read_each(session, sorted(new))
         if full and run.needed:
             await self._account(session, observed)
+            run.resets = self._is_first or self.is_due
+            if run.resets and self._suspicion.begin():
+                self._rehashed.clear()
         return run
 
     async def _read_all(self, session: Session, operator: Operator) -> set[str]:
@@ -187,7 +196,14 @@ class PrincipalUsers:
             since = self._keys_read_at if self._keys_read_at is not None else now
             keys = await session.port.changed_keys(since - OTHER_CLOCK)
             self._suspicion.explain(None if keys is None else key_events(keys, since - OTHER_CLOCK))
+            self._suspicion.see_keys(key_states(keys or ()))
             self._keys_read_at = now
+            if self._suspicion.needs_all_keys:
+                everything = await session.port.every_key()
+                states = dict[str, KeyState]()
+                async for raw in in_chunks(everything or ()):
+                    states |= key_states([raw])
+                self._suspicion.see_all_keys(None if everything is None else states, now)
         self._suspicion.conclude()
 
     async def changed(self, run: UsersRun) -> set[str]:
@@ -200,6 +216,23 @@ class PrincipalUsers:
             if plan.changes or plan.conflict:
                 found.add(principal)
         return found
+
+    async def write_new(self, run: UsersRun, applier: Applier, works: Sequence[Work]) -> None:
+        """Write the users of new callers, whose roles were just written: they wait for no other callers' roles.
+
+        Args:
+            run: what was read.
+            applier: says which roles were written.
+            works: principals whose roles were written as planned.
+
+        Raises:
+            TransientError: the cluster does not respond properly.
+        """
+        lacking = (work.plan.name for work in works if work.failure is None and self.lack(run, applier, work))
+        new = [name for name in lacking if name not in run.missed]
+        plans = await self._plans(run, new, set(new), frozenset())
+        await self._apply(applier.port, run, [plan.write for plan in plans.values() if plan.write is not None], ())
+        run.early |= plans
 
     async def settle(
         self, session: Session, run: UsersRun, applier: Applier, works: Sequence[Work], *, replaced: bool
@@ -216,38 +249,51 @@ class PrincipalUsers:
         Raises:
             TransientError: the cluster does not respond properly.
         """
-        plans = await self._plans(run, applier, works, replaced=replaced)
         by_name = {work.plan.name: work for work in works}
+        plans: dict[str, UserPlan] = {}
+        if run.needed or replaced:
+            held = {
+                work.plan.name
+                for work in works
+                if work.members and not any(member.decision.do is Do.ENFORCE for member in work.members)
+            }
+            after = (run.standing | applier.written) - applier.deleted
+            names = {*self._known, *after} if run.full else run.requested
+            plans = await self._plans(run, sorted(names - run.early.keys()), after, held)
         writes = [plan.write for plan in plans.values() if plan.write is not None]
-        await self._apply(session, run, writes, [name for name, plan in plans.items() if plan.delete])
-        for name, plan in plans.items():
+        await self._apply(session.port, run, writes, [name for name, plan in plans.items() if plan.delete])
+        for name, plan in (run.early | plans).items():
             if name in by_name and by_name[name].failure is None:
                 by_name[name].user, by_name[name].failure = plan, run.failed.get(principal_of(run.operator, name))
         ours = [user for user in self._known.values() if _owns(run.operator, user)]
         session.state.users = len(ours) if run.needed else len(ours) or None
-        if run.full and run.needed and (self._is_first or self.is_due):
+        if run.resets:
             self._was_reset(session, len(self._rehashed.intersection(self._known)))
 
+    def lack(self, run: UsersRun, applier: Applier, work: Work) -> bool:
+        """Return whether a principal has a role and no user."""
+        name = work.plan.name
+        has_role = name in applier.written or (name in run.standing and name not in applier.deleted)
+        return run.needed and has_role and name not in self._known
+
     async def _plans(
-        self, run: UsersRun, applier: Applier, works: Sequence[Work], *, replaced: bool
+        self, run: UsersRun, names: Sequence[str], after: AbstractSet[str], held: AbstractSet[str]
     ) -> dict[str, UserPlan]:
-        after = (run.standing | applier.written) - applier.deleted
-        resets = run.full and (self._is_first or self.is_due)
-        if resets and self._suspicion.begin():
-            self._rehashed.clear()
-        held = {
-            work.plan.name
-            for work in works
-            if work.members and not any(member.decision.do is Do.ENFORCE for member in work.members)
-        }
+        """Plan users.
+
+        Args:
+            run: what was read.
+            names: of the users.
+            after: names of the roles that exist now.
+            held: names of the roles in which nothing is enforced.
+        """
         plans = {}
-        async for name in in_chunks(sorted({*self._known, *after} if run.full else run.requested)):
+        async for name in in_chunks(names):
             principal, needed = principal_of(run.operator, name), run.needed and name in after
-            is_foreign = name in run.foreign and name not in after
-            if is_foreign or not (run.needed or replaced):
+            if not principal or (name in run.foreign and name not in after):
                 continue
             known = replace(self._circumstances(run, name, needed=needed), enforced=name not in held)
-            known = replace(known, reset=known.reset or (resets and name not in self._rehashed))
+            known = replace(known, reset=known.reset or (run.resets and name not in self._rehashed))
             plan = plan_user(run.operator, principal, self._known.get(name), known)
             if plan.changes or plan.conflict or plan.drift:
                 plans[name] = plan
@@ -258,14 +304,14 @@ class PrincipalUsers:
         return Circumstances(needed=needed, seen=name in run.missed, restamp=not stamped, reset=reset)
 
     async def _apply(
-        self, session: Session, run: UsersRun, writes: Sequence[NativeUser], deletes: Sequence[str]
+        self, port: ElasticsearchPort, run: UsersRun, writes: Sequence[NativeUser], deletes: Sequence[str]
     ) -> None:
         now, refused = self._context.clock.monotonic(), dict[str, ExternalError]()
         self._own |= {f"user/{name}" for name in (*deletes, *(user.name for user in writes))}
         for start in range(0, len(writes), TOGETHER):
             some = writes[start : start + TOGETHER]
             async with self._context.steps:
-                written = await session.port.put_users(some)
+                written = await port.put_users(some)
             done = {user.name: user for user in some if user.name not in written.refused}
             self._known |= done
             self._written |= dict.fromkeys(done, now)
@@ -276,7 +322,7 @@ class PrincipalUsers:
             run.operations += len(written.changed)
         for start in range(0, len(deletes), TOGETHER):
             async with self._context.steps:
-                deleted = await session.port.remove_users(deletes[start : start + TOGETHER])
+                deleted = await port.remove_users(deletes[start : start + TOGETHER])
             for name in deleted.changed | deleted.unchanged:
                 self._known.pop(name, None)
                 self._refused.discard(name)
@@ -284,7 +330,7 @@ class PrincipalUsers:
             refused |= deleted.refused
             # The deletion of a missing one moves the sequence number too (measured).
             run.operations += len(deleted.changed | deleted.unchanged)
-        run.failed = {
+        run.failed |= {
             principal_of(run.operator, name): Failure(error.reason, error.message) for name, error in refused.items()
         }
         if run.operations and not self._context.dry_run:

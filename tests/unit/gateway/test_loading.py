@@ -1,0 +1,91 @@
+"""Whose limits have reached all pods."""
+
+from searchaccess.core.gateway.facts import GRACE, PodAnswer, Pods
+from searchaccess.core.gateway.loading import Loading
+from searchaccess.core.gateway.settings import CallerLimits, Rate
+
+DEFAULT = CallerLimits(100)
+STRICT = CallerLimits(100, Rate(1, 2))
+LOOSE = CallerLimits(200)
+
+
+def pods(*versions: str) -> Pods:
+    """Give what pods say; ``!``: nothing."""
+    answers = (
+        PodAnswer(f"pod-{number}", "" if version == "!" else version, trouble="mute" if version == "!" else "")
+        for number, version in enumerate(versions)
+    )
+    return Pods(tuple(answers))
+
+
+def loading(*rounds: dict[str, CallerLimits], at: float = 0.0) -> Loading:
+    """Give one for which limits were declared and written, one after the other, as ``v1``, ``v2`` …"""
+    found = Loading()
+    for limits in rounds:
+        number = found.declare(limits, DEFAULT)
+        found.wrote(f"v{number}", number, at)
+    return found
+
+
+def test_a_caller_waits_until_every_pod_has_its_limits_or_later_ones() -> None:
+    found = loading({}, {"a": STRICT}, {"a": STRICT, "b": STRICT})
+    assert found.waiting(pods("v1", "v3"), 1) == {"a", "b"}
+    assert found.waiting(pods("v2", "v3"), 1) == {"b"}
+    assert found.waiting(pods("v3", "v3"), 1) == frozenset()
+    assert found.waiting(pods("v3", "other"), 1) == {"a", "b"}, "of a process before this one"
+
+
+def test_what_is_not_written_yet_is_in_no_pod() -> None:
+    found = loading({})
+    found.declare({"a": STRICT}, DEFAULT)
+    assert found.waiting(pods("v1"), 10 * GRACE) == {"a"}
+
+
+def test_limits_that_are_no_stricter_than_the_default_are_not_waited_for() -> None:
+    found = loading({}, {"a": LOOSE})
+    assert found.waiting(pods("v1"), 1) == frozenset()
+
+
+def test_other_limits_of_the_same_caller_are_waited_for_again() -> None:
+    found = loading({"a": STRICT}, {"a": STRICT, "b": LOOSE}, {"a": CallerLimits(50), "b": LOOSE}, {"b": LOOSE})
+    number = found.declare({"a": STRICT}, DEFAULT)
+    found.wrote("again", number, 0)
+    assert found.waiting(pods("v1"), 1) == {"a"}, "it had others meanwhile"
+    assert found.waiting(pods("again"), 1) == frozenset()
+
+
+def test_the_same_object_is_no_change() -> None:
+    found, limits = Loading(), {"a": STRICT}
+    assert found.declare(limits, DEFAULT) == found.declare(limits, DEFAULT) == 1
+
+
+def test_pods_that_cannot_be_asked_have_what_was_written_long_ago() -> None:
+    found = loading({}, {"a": STRICT}, at=100)
+    for unknown in (None, Pods(), Pods(trouble="forbidden"), pods("!"), pods("v2", "!")):
+        assert found.waiting(unknown, 100 + GRACE - 1) == {"a"}
+        assert found.waiting(unknown, 100 + GRACE) == frozenset()
+    assert found.waiting(pods("v1", "!"), 100 + GRACE) == {"a"}, "it says that it has not"
+
+
+def test_later_versions_do_not_start_the_time_again() -> None:
+    found = loading({}, {"a": STRICT}, at=100)
+    found.wrote("v9", found.declare({"a": STRICT, "b": STRICT}, DEFAULT), 100 + GRACE)
+    assert found.waiting(None, 101 + GRACE) == {"b"}
+
+
+def test_a_version_that_is_written_again_has_the_newest_limits() -> None:
+    found = loading({}, {"a": STRICT}, {})
+    found.wrote("v2", found.declare({"a": STRICT}, DEFAULT), 0)
+    assert found.waiting(pods("v2"), 1) == frozenset()
+
+
+def test_other_pods_have_nothing_yet() -> None:
+    found = loading({}, {"a": STRICT})
+    found.forget_written()
+    assert found.waiting(pods("v2"), 10 * GRACE) == {"a"}
+
+
+def test_old_versions_are_forgotten() -> None:
+    found = loading({}, {"a": STRICT}, *({"a": STRICT, "b": CallerLimits(number)} for number in range(1, 102)))
+    assert found.waiting(pods("v2"), 1) >= {"a"}
+    assert len(found._written) == 100
