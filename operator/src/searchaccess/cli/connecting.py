@@ -85,7 +85,7 @@ class _ApiServer:
         logins: "Collection[ObserverLogin]" = (),
         instance: str = "default",
     ) -> "AsyncIterator[Live]":
-        """Connect to the API server; for the arguments and errors see ``searchaccess.operator.reading.opened``."""
+        """Connect to the API server; for the arguments and errors see ``opened``."""
         from searchaccess.operator.reading import opened
 
         configure_logging(as_json=False, verbose=False)
