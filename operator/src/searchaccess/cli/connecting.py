@@ -103,7 +103,12 @@ class _Scope(_ApiServer):
     namespace: Namespace = ""
     all_namespaces: AllNamespaces = False
 
-    def _check_namespace(self) -> None:
+    def check(self) -> None:
+        """Check that one namespace was chosen, or all.
+
+        Raises:
+            typer.BadParameter: both were.
+        """
         if self.namespace and self.all_namespaces:
             raise typer.BadParameter("excludes --all-namespaces", param_hint="--namespace")
 
@@ -132,7 +137,7 @@ class Kubernetes(_Scope):
 
     def open_scope(self) -> "AbstractAsyncContextManager[Live]":
         """Connect to the API server, with the namespace that was chosen; see ``Server.open``."""
-        self._check_namespace()
+        self.check()
         return self._opened(self.namespace, everywhere=self.all_namespaces)
 
 
@@ -175,7 +180,7 @@ class Reaching(_Scope):
 
     def _check(self) -> None:
         check_instance(self.instance)
-        self._check_namespace()
+        self.check()
         if self.ca_file and not self.elasticsearch:
             text = "requires --elasticsearch: a SearchCluster names its own authorities"
             raise typer.BadParameter(text, param_hint="--ca-file")
