@@ -38,6 +38,7 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "thorough"))
 
 _GARBAGE = (20_000, 20, 20)
 """Thresholds of the garbage collector: in virtual time objects are made much faster than they were chosen for."""
+_TESTS = Path(__file__).parent
 _SERVERLESS = {"unit", "component"}
 _BEHAVIOR = {"callers", "contract", "e2e"}
 _NEED_ELASTICSEARCH = {"elasticsearch_server", "stack", "built_servers", "built_elasticsearch"}
@@ -53,10 +54,15 @@ _OWN_SERVERS = {
 }
 
 
+def _suite(file: Path) -> str:
+    """Give the folder of tests/ that a test is in, however deep; its file's name if it is in none."""
+    return file.relative_to(_TESTS).parts[0]
+
+
 @pytest.fixture(autouse=True)
 def _as_alone(request: pytest.FixtureRequest) -> Iterator[None]:
     """Without servers, a test has the same jitter on each run, whatever ran before it. Each finds logging as it was."""
-    if settings().derandomize and _SERVERLESS & set(request.path.parts):
+    if settings().derandomize and _suite(request.path) in _SERVERLESS:
         random.seed(request.node.nodeid)
     yield
     if structlog.is_configured():
@@ -120,11 +126,12 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     if ids := _passed_elsewhere(config):
         leave_out(config, items, {item for item in items if item.nodeid in ids})
     for item in items:
-        if item.path.parent.name == "e2e":
+        suite = _suite(item.path)
+        if suite == "e2e":
             item.add_marker("e2e")
         if item.get_closest_marker("one_release"):
             continue
-        if item.path.parent.name in _BEHAVIOR and _NEED_ELASTICSEARCH & set(getattr(item, "fixturenames", ())):
+        if suite in _BEHAVIOR and _NEED_ELASTICSEARCH & set(getattr(item, "fixturenames", ())):
             item.add_marker("elasticsearch")
 
 

@@ -99,7 +99,7 @@ class Script:
         scripts = folder / "tests/kind"
         scripts.mkdir(parents=True)
         for name in ("kind/test.sh", "kind/published.sh", "stack/dies_with_parent.py"):
-            (folder / "tests" / name).parent.mkdir(exist_ok=True)
+            (folder / "tests" / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(ROOT / "tests" / name, folder / "tests" / name)
         self.environment = {"PATH": f"{folder}:{os.environ['PATH']}"}
         self.exits = {"up": 0, "pytest": 0, "kubectl": 0}

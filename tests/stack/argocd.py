@@ -5,16 +5,15 @@ import socket
 import subprocess
 from contextlib import suppress
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 import yaml
 
 from tests.stack.build import require_tool
 from tests.stack.build_go import ARGOCD, ensure_program
 from tests.stack.kubernetes import KubernetesServers
-from tests.stack.processes import ProcessGroup, free_port
-from tests.stack.workspace import Workspace
+from tests.stack.processes import free_port
+from tests.stack.server import Server
 
 NAMESPACE = "argocd"
 _START_SECONDS = 60.0
@@ -39,7 +38,7 @@ def evaluate(command: str, script: Path, raw: dict[str, Any], folder: Path) -> A
     return json.loads(done.stdout)
 
 
-class ArgoCd:
+class ArgoCd(Server):
     """One Argo CD without its user interface.
 
     Args:
@@ -48,29 +47,11 @@ class ArgoCd:
     """
 
     def __init__(self, kubernetes: KubernetesServers, settings: dict[str, str]) -> None:
+        super().__init__()
         self._kubernetes = kubernetes
         self._settings = settings
-        self._workspace = Workspace()
-        self._processes = ProcessGroup(self._workspace.path / "logs")
 
-    def __enter__(self) -> Self:
-        try:
-            self._start()
-        except BaseException:
-            self.close(failed=True)
-            raise
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close(failed=error is not None)
-
-    def close(self, *, failed: bool = False) -> None:
-        self._processes.close()
-        self._workspace.close(failed=failed)
-
-    def _start(self) -> None:
+    def start(self) -> None:
         program = ensure_program(ARGOCD)
         self._install(program.parent)
         redis, server = (f"127.0.0.1:{free_port()}" for _ in range(2))
@@ -78,7 +59,7 @@ class ArgoCd:
             "KUBECONFIG": str(self._kubernetes.kubeconfig),
             "ARGOCD_FAKE_IN_CLUSTER": "true",
             "ARGOCD_GPG_ENABLED": "false",
-            "TMPDIR": str(self._workspace.path),
+            "TMPDIR": str(self.folder),
         }
         process = self._processes.start("argocd-redis", [str(program), "redis", redis])
         process.wait_until(lambda: _listens(redis), _START_SECONDS)

@@ -26,7 +26,11 @@ class Server(ABC):
         self._workspace.close(failed=failed)
 
     def __enter__(self) -> Self:
-        self.start()
+        try:
+            self.start()
+        except BaseException:
+            self.close(failed=True)
+            raise
         return self
 
     def __exit__(

@@ -19,7 +19,7 @@ from tests.stack.elasticsearch import ElasticsearchServer
 from tests.stack.gateway.envoy import Gateway
 from tests.stack.gateway.oauth2proxy import OAuth2Proxy
 from tests.stack.gateway.servers import KeyPublisher
-from tests.stack.tokens import DEFAULT_AUDIENCE, DEFAULT_ISSUER
+from tests.stack.gateway.settings import loopback_settings
 from tests.support.world import account
 
 DIRECT: Final = "direct"
@@ -71,19 +71,8 @@ def basic(username: str, password: str) -> str:
 
 def settings_for(ca: str, jwks_url: str, upstream: Upstream) -> GatewaySettings:
     """Return settings of a gateway as a SearchCluster has them, whose limits nobody reaches."""
-    return GatewaySettings(
-        role_prefix=PREFIX,
-        audience=DEFAULT_AUDIENCE,
-        issuer=DEFAULT_ISSUER,
-        jwks_url=jwks_url,
-        jwks_ca=ca,
-        upstreams=(upstream,),
-        tls=True,
-        ca=ca,
-        verify=True,
-        replicas=1,
-        limits=CallerLimits(LARGEST, Rate(1_000_000, 1_000_000)),
-    )
+    limits = CallerLimits(LARGEST, Rate(1_000_000, 1_000_000))
+    return loopback_settings(ca, jwks_url, upstream, limits, PREFIX)
 
 
 @contextmanager

@@ -9,14 +9,15 @@ from pathlib import Path
 import httpx
 import pytest
 
-from searchaccess.core.gateway.settings import CallerLimits, GatewaySettings, Rate, Upstream
+from searchaccess.core.gateway.settings import CallerLimits, Rate, Upstream
 from tests.chart.gateway.metrics import ALL
 from tests.chart.gateway.test_gateway_chart import ON, container_of
 from tests.chart.helm import Helm
 from tests.stack.certificates import write_server_certificate
 from tests.stack.gateway.envoy import Gateway
 from tests.stack.gateway.servers import KeyPublisher, Recorder
-from tests.stack.tokens import DEFAULT_AUDIENCE, DEFAULT_ISSUER, TokenIssuer
+from tests.stack.gateway.settings import loopback_settings
+from tests.stack.tokens import TokenIssuer
 from tests.support.waiting import eventually
 
 CALLER = "orders@acme-shop.iam.gserviceaccount.com"
@@ -32,21 +33,10 @@ def issuer() -> TokenIssuer:
 def gateway(issuer: TokenIssuer, tmp_path: Path) -> Iterator[Gateway]:
     """A gateway that lets each caller send two requests at once."""
     servers = write_server_certificate(tmp_path / "servers")
-    ca = servers.ca_file.read_text()
+    limits = CallerLimits(max_body=1024, rate=Rate(per_second=1, burst=2))
     with Recorder(servers) as recorder, KeyPublisher(servers, issuer.jwks()) as keys:
-        settings = GatewaySettings(
-            role_prefix="searchaccess.prod.",
-            audience=DEFAULT_AUDIENCE,
-            issuer=DEFAULT_ISSUER,
-            jwks_url=f"{keys.url}/certs",
-            jwks_ca=ca,
-            upstreams=(Upstream("127.0.0.1", recorder.port),),
-            tls=True,
-            ca=ca,
-            verify=True,
-            replicas=1,
-            limits=CallerLimits(max_body=1024, rate=Rate(per_second=1, burst=2)),
-        )
+        upstream = Upstream("127.0.0.1", recorder.port)
+        settings = loopback_settings(servers.ca_file.read_text(), f"{keys.url}/certs", upstream, limits)
         with Gateway(settings) as found:
             yield found
 

@@ -11,7 +11,7 @@ from tests.contract.gateway.tokens import Forger
 from tests.stack.certificates import ServerCertificate, write_server_certificate
 from tests.stack.gateway.envoy import Gateway
 from tests.stack.gateway.servers import KeyPublisher, Recorder
-from tests.stack.tokens import DEFAULT_AUDIENCE, DEFAULT_ISSUER
+from tests.stack.gateway.settings import loopback_settings
 
 MEGABYTE = 1024 * 1024
 
@@ -57,20 +57,7 @@ def gateway(settings: GatewaySettings, request: pytest.FixtureRequest) -> Iterat
 
 def settings_for(ca_file: Path, jwks_url: str, upstream: Upstream) -> GatewaySettings:
     """Settings of a gateway whose servers have certificates of one authority."""
-    ca = ca_file.read_text()
-    return GatewaySettings(
-        role_prefix="searchaccess.prod.",
-        audience=DEFAULT_AUDIENCE,
-        issuer=DEFAULT_ISSUER,
-        jwks_url=jwks_url,
-        jwks_ca=ca,
-        upstreams=(upstream,),
-        tls=True,
-        ca=ca,
-        verify=True,
-        replicas=1,
-        limits=CallerLimits(MEGABYTE),
-    )
+    return loopback_settings(ca_file.read_text(), jwks_url, upstream, CallerLimits(MEGABYTE))
 
 
 def with_limits(settings: GatewaySettings, default: CallerLimits, **callers: CallerLimits) -> GatewaySettings:

@@ -4,22 +4,21 @@ import base64
 import secrets
 import ssl
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 import yaml
 
 from tests.stack.build_go import OAUTH2_PROXY, ensure_program
 from tests.stack.certificates import write_server_certificate
-from tests.stack.processes import ProcessGroup, ServerProcess, free_port
+from tests.stack.processes import ServerProcess, free_port
+from tests.stack.server import Server
 from tests.stack.tokens import DEFAULT_AUDIENCE, DEFAULT_ISSUER
-from tests.stack.workspace import Workspace
 
 _START_SECONDS = 60.0
 _OWNER_ONLY = 0o600
 
 
-class OAuth2Proxy:
+class OAuth2Proxy(Server):
     """One oauth2-proxy on a free loopback port.
 
     Configured as its documentation says for tokens without a browser. It has no authorities of its own for the
@@ -38,19 +37,17 @@ class OAuth2Proxy:
     def __init__(
         self, upstream: str, jwks_url: str, authorities: str, role_prefix: str, username: str, password: str
     ) -> None:
-        self._workspace = Workspace()
-        folder = self._workspace.path
-        self._processes = ProcessGroup(folder / "logs")
+        super().__init__()
         self._process: ServerProcess | None = None
-        self._certificate = write_server_certificate(folder / "pki")
+        self._certificate = write_server_certificate(self.folder / "pki")
         self.port = free_port()
         self.url = f"https://127.0.0.1:{self.port}"
-        self._authorities = folder / "authorities.pem"
+        self._authorities = self.folder / "authorities.pem"
         self._authorities.write_text(authorities)
-        login = folder / "login"
+        login = self.folder / "login"
         login.touch(_OWNER_ONLY)
         login.write_text("Basic " + base64.b64encode(f"{username}:{password}".encode()).decode())
-        self._alpha = folder / "alpha.yaml"
+        self._alpha = self.folder / "alpha.yaml"
         self._alpha.write_text(yaml.safe_dump(self._configuration(upstream, jwks_url, role_prefix, login)))
 
     def _configuration(self, upstream: str, jwks_url: str, role_prefix: str, login: Path) -> dict[str, Any]:
@@ -124,21 +121,3 @@ class OAuth2Proxy:
     def log(self) -> str:
         """What it wrote."""
         return self._process.log_file.read_text(errors="replace") if self._process else ""
-
-    def close(self, *, failed: bool = False) -> None:
-        """End it; after a failure its files and logs are kept."""
-        self._processes.close()
-        self._workspace.close(failed=failed)
-
-    def __enter__(self) -> Self:
-        try:
-            self.start()
-        except BaseException:
-            self.close(failed=True)
-            raise
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close(failed=error is not None)

@@ -154,7 +154,7 @@ def test_a_store_that_is_no_kind_or_that_the_contract_leaves_out_is_named() -> N
     fields = [field for name, field in SecretStoreSpec.model_fields.items() if name != "name"]
     declared = {kind for field in fields for kind in get_args(field.annotation)} - {type(None)}
     assert declared == set(get_args(Store)), "the fields of SecretStoreSpec and Store in api/credentials.py differ"
-    tests = "".join(path.read_text() for path in (ROOT / "tests/contract").glob("test_*stores.py"))
+    tests = "".join(path.read_text() for path in (ROOT / "tests/contract").rglob("test_*stores.py"))
     assert untested(declared, tests) == []
     assert untested([*declared, type("PretendStore", (), {})], tests) == [
         "PretendStore: put it into tests/contract/test_stores.py or test_versioned_stores.py"

@@ -1,7 +1,7 @@
 """Options of the commands that read what is declared, and what is in Elasticsearch; and how they connect."""
 
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Collection
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -24,6 +24,7 @@ from searchaccess.cli.common import (
 from searchaccess.cli.merging import taking
 
 if TYPE_CHECKING:
+    from searchaccess.operator.observer_login import ObserverLogin
     from searchaccess.operator.reading import Live
 
 ElasticsearchLogin = Annotated[
@@ -66,7 +67,7 @@ ClusterName = Annotated[str, typer.Option("--cluster", metavar="NAME", help="Onl
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Server:
+class _ApiServer:
     """Which API server; its fields are what the command line shows."""
 
     kubeconfig: Kubeconfig = None
@@ -76,53 +77,74 @@ class Server:
     container_endpoint: ContainerEndpoint = ""
 
     @asynccontextmanager
-    async def open(self, namespace: str = "", *, everywhere: bool = False) -> "AsyncIterator[Live]":
-        """Connect to the API server; no request is sent yet.
-
-        Args:
-            namespace: that was chosen; empty: that of the kubeconfig's context.
-            everywhere: all namespaces were chosen.
-
-        Raises:
-            typer.BadParameter: an option has no valid value.
-            LoginMissing: there is no login for Kubernetes.
-        """
+    async def _opened(
+        self,
+        namespace: str = "",
+        *,
+        everywhere: bool = False,
+        logins: "Collection[ObserverLogin]" = (),
+        instance: str = "default",
+    ) -> "AsyncIterator[Live]":
+        """Connect to the API server; for the arguments and errors see ``opened``."""
         from searchaccess.operator.reading import opened
 
         configure_logging(as_json=False, verbose=False)
         options = kubernetes_options(
             self.kubeconfig, self.context, self.gke, self.gke_endpoint, self.container_endpoint
         )
-        async with opened(options, namespace, everywhere=everywhere) as live:
+        async with opened(options, namespace, everywhere=everywhere, logins=logins, instance=instance) as live:
             yield live
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Kubernetes(Server):
+class _Scope(_ApiServer):
     """Which API server, and which namespace; its fields are what the command line shows."""
 
     namespace: Namespace = ""
     all_namespaces: AllNamespaces = False
 
-    @asynccontextmanager
-    async def open_scope(self) -> "AsyncIterator[Live]":
-        """Connect to the API server, with the namespace that was chosen; see ``Server.open``."""
-        _expect_one_namespace(self.namespace, self.all_namespaces)
-        async with self.open(self.namespace, everywhere=self.all_namespaces) as live:
-            yield live
+    def check(self) -> None:
+        """Check that one namespace was chosen, or all.
+
+        Raises:
+            typer.BadParameter: both were.
+        """
+        if self.namespace and self.all_namespaces:
+            raise typer.BadParameter("excludes --all-namespaces", param_hint="--namespace")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Reaching:
+class Server(_ApiServer):
+    """Which API server; its fields are what the command line shows."""
+
+    def open(self) -> "AbstractAsyncContextManager[Live]":
+        """Connect to the API server; no request is sent yet.
+
+        Raises:
+            typer.BadParameter: an option has no valid value.
+            LoginMissing: there is no login for Kubernetes.
+        """
+        return self._opened()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kubernetes(_Scope):
+    """Which API server, and which namespace; its fields are what the command line shows."""
+
+    def open(self) -> "AbstractAsyncContextManager[Live]":
+        """Connect to the API server, whatever namespace was chosen; see ``Server.open``."""
+        return self._opened()
+
+    def open_scope(self) -> "AbstractAsyncContextManager[Live]":
+        """Connect to the API server, with the namespace that was chosen; see ``Server.open``."""
+        self.check()
+        return self._opened(self.namespace, everywhere=self.all_namespaces)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reaching(_Scope):
     """How to reach the API server and Elasticsearch; its fields are what the command line shows."""
 
-    kubeconfig: Kubeconfig = None
-    context: KubeContext = ""
-    gke: Gke = ""
-    gke_endpoint: WhichEndpoint = GkeEndpoint.AUTO
-    container_endpoint: ContainerEndpoint = ""
-    namespace: Namespace = ""
-    all_namespaces: AllNamespaces = False
     cluster: ClusterName = ""
     instance: Instance = "default"
     elasticsearch_login: ElasticsearchLogin = None
@@ -137,12 +159,12 @@ class Reaching:
             typer.BadParameter: an option has no valid value.
             LoginMissing: there is no login for Kubernetes.
         """
-        from searchaccess.operator.reading import BadAddress, opened, opened_without_kubernetes
+        from searchaccess.operator.reading import BadAddress, opened_without_kubernetes
 
         self._check()
-        configure_logging(as_json=False, verbose=False)
         logins = read_elasticsearch_logins(self.elasticsearch_login or [])
         if self.elasticsearch:
+            configure_logging(as_json=False, verbose=False)
             name = self.cluster or "elasticsearch"
             ca = _text(self.ca_file) if self.ca_file else ""
             try:
@@ -151,17 +173,14 @@ class Reaching:
             except BadAddress as error:
                 raise typer.BadParameter(str(error), param_hint="--elasticsearch") from None
             return
-        options = kubernetes_options(
-            self.kubeconfig, self.context, self.gke, self.gke_endpoint, self.container_endpoint
-        )
-        async with opened(
-            options, self.namespace, everywhere=self.all_namespaces, logins=logins, instance=self.instance
+        async with self._opened(
+            self.namespace, everywhere=self.all_namespaces, logins=logins, instance=self.instance
         ) as live:
             yield live
 
     def _check(self) -> None:
         check_instance(self.instance)
-        _expect_one_namespace(self.namespace, self.all_namespaces)
+        self.check()
         if self.ca_file and not self.elasticsearch:
             text = "requires --elasticsearch: a SearchCluster names its own authorities"
             raise typer.BadParameter(text, param_hint="--ca-file")
@@ -181,11 +200,6 @@ def _text(file: Path) -> str:
         return file.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError):
         raise typer.BadParameter(f"{file} cannot be read", param_hint="--ca-file") from None
-
-
-def _expect_one_namespace(namespace: str, everywhere: bool) -> None:  # noqa: FBT001 - of two options
-    if namespace and everywhere:
-        raise typer.BadParameter("excludes --all-namespaces", param_hint="--namespace")
 
 
 def takes_reaching(command: Callable[..., None]) -> Callable[..., None]:
