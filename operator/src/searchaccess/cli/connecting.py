@@ -104,10 +104,18 @@ class Kubernetes(Server):
     namespace: Namespace = ""
     all_namespaces: AllNamespaces = False
 
+    def check(self) -> None:
+        """Check that one namespace was chosen, or all.
+
+        Raises:
+            typer.BadParameter: both were.
+        """
+        _expect_one_namespace(self.namespace, self.all_namespaces)
+
     @asynccontextmanager
     async def open_scope(self) -> "AsyncIterator[Live]":
         """Connect to the API server, with the namespace that was chosen; see ``Server.open``."""
-        _expect_one_namespace(self.namespace, self.all_namespaces)
+        self.check()
         async with self.open(self.namespace, everywhere=self.all_namespaces) as live:
             yield live
 
