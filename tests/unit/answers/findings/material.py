@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
+from searchaccess.api.status import SearchClusterStatus
 from searchaccess.core.answers.findings.examined import Examined, examined
 from searchaccess.core.answers.findings.model import Finding
 from searchaccess.core.answers.findings.statuses import of_access, of_cluster
@@ -71,7 +72,7 @@ def looked(
 ) -> tuple[list[Finding], Examined]:
     """Give what a run finds in objects."""
     given = [cluster()] if clusters is None else list(clusters)
-    above = given[0] if given else None
+    above = SearchClusterStatus.read(given[0].get("status")) if given else None
     seen = [of_access(raw, above) for raw in accesses]
     seen += [of_cluster(raw) for raw in given] if not namespace else []
     return examined(seen, namespace=namespace, whole=whole, clusters=True)

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from searchaccess.api.status import SearchClusterStatus
 from searchaccess.core.answers.findings.kinds import KINDS, Kind
 from searchaccess.core.answers.findings.statuses import of_access, of_cluster
 from searchaccess.core.rights.foreign.exclusive import UNSEEN
@@ -192,7 +193,8 @@ OPEN: dict[str, tuple[dict[str, Any], dict[str, Any] | None, set[Kind]]] = {
 
 @pytest.mark.parametrize(("raw", "above", "kinds"), OPEN.values(), ids=OPEN)
 def test_what_a_status_leaves_open(raw: dict[str, Any], above: dict[str, Any] | None, kinds: set[Kind]) -> None:
-    assert of_access(raw, above).open == kinds
+    status = None if above is None else SearchClusterStatus.read(above["status"])
+    assert of_access(raw, status).open == kinds
 
 
 def test_a_cluster_that_does_not_answer_leaves_open_what_was_wrong_with_its_connection() -> None:

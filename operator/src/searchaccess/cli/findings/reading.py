@@ -85,15 +85,17 @@ def found_in(objects: Objects, logs: LogOptions | None) -> "tuple[list[Finding],
     Raises:
         typer.Exit: a log cannot be read; the error was printed.
     """
+    from searchaccess.api.status import SearchClusterStatus
     from searchaccess.core.answers.findings.examined import examined
     from searchaccess.core.answers.findings.statuses import of_access, of_cluster
     from searchaccess.core.model.intake.metadata import metadata_of, part
 
-    by_name = {metadata_of(raw).name: raw for raw in objects.clusters or ()}
+    clusters = objects.clusters or ()
+    statuses = {metadata_of(raw).name: SearchClusterStatus.read(raw.get("status")) for raw in clusters}
     asked = [raw for raw in objects.accesses if objects.namespace in ("", metadata_of(raw).namespace)]
-    seen = [of_access(raw, by_name.get(str(part(raw, "spec").get("cluster")))) for raw in asked]
+    seen = [of_access(raw, statuses.get(str(part(raw, "spec").get("cluster")))) for raw in asked]
     if not objects.namespace:
-        seen += [of_cluster(raw) for raw in by_name.values()]
+        seen += map(of_cluster, clusters)
     return examined(
         seen,
         namespace=objects.namespace,

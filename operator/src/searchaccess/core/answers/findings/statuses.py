@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from searchaccess.api.conditions.docs import REASON_DOCS
-from searchaccess.api.conditions.meaning import Who
+from searchaccess.api.conditions.meaning import ReasonDoc, Who
 from searchaccess.api.conditions.reasons import Reason
 from searchaccess.api.conditions.types import ConditionType
 from searchaccess.api.searchaccess import Mode
@@ -24,14 +24,15 @@ from searchaccess.core.model.verdict import Outcome
 from searchaccess.core.rights.foreign.exclusive import UNSEEN
 from searchaccess.core.status.differences import describe_differences
 
-_BY_REASON: Final = {
+_BY_REASON: Final[Mapping[str, Kind]] = {
     Reason.BROADER_THAN_DECLARED: Kind.BROADER,
     Reason.ROLE_GIVEN_TO_OTHERS: Kind.TO_OTHERS,
     Reason.WIDENED_BY: Kind.WIDENED,
     Reason.CANNOT_BE_SEEN: Kind.UNSEEN,
 }
 _FROM_OTHERS: Final = frozenset({Kind.BROADER, Kind.TO_OTHERS, Kind.WIDENED, Kind.MORE_SOURCES})
-_BY_OUTCOME: Final = {
+_DOCS: Final[Mapping[str, ReasonDoc]] = dict(REASON_DOCS.items())
+_BY_OUTCOME: Final[Mapping[str, Kind]] = {
     Outcome.DENIED: Kind.POLICY_VIOLATION,
     Outcome.WOULD_DENY: Kind.POLICY_WOULD_DENY,
     Outcome.PENDING_APPROVAL: Kind.APPROVAL_MISSING,
@@ -123,16 +124,16 @@ def _of_connection(seen: Seen, status: SearchClusterStatus, ready: Condition) ->
             seen.open.add(Kind.ACCEPTS_OTHERS)
 
 
-def of_access(raw: Mapping[str, Any], cluster: Mapping[str, Any] | None) -> Seen:
+def of_access(raw: Mapping[str, Any], cluster: SearchClusterStatus | None) -> Seen:
     """Return what a SearchAccess and its status say.
 
     Args:
         raw: as the API server has it.
-        cluster: its SearchCluster, as the API server has it; None: it may not be read, or there is none.
+        cluster: status of its SearchCluster; None: it may not be read, or there is none.
     """
     meta, spec = metadata_of(raw), part(raw, "spec")
     status, seen = SearchAccessStatus.read(raw.get("status")), Seen(About("SearchAccess", meta.namespace, meta.name))
-    over = SearchClusterStatus() if cluster is None else SearchClusterStatus.read(cluster.get("status"))
+    over = cluster or SearchClusterStatus()
     ready = condition_of(status, ConditionType.READY)
     if ready is None:
         return _unreported(seen)
@@ -159,7 +160,7 @@ def _unreported(seen: Seen) -> Seen:
 
 def _needs_somebody(reason: str) -> bool:
     """Return whether somebody has to act; a newer operator may have reasons that are not known here."""
-    known = next((doc for name, doc in REASON_DOCS.items() if name == reason), None)
+    known = _DOCS.get(reason)
     return known is None or known.who is not Who.NOBODY
 
 
@@ -180,7 +181,7 @@ def _of_others(seen: Seen, status: SearchAccessStatus, unseen: Condition | None)
     found = condition_of(status, ConditionType.EXCLUSIVE)
     sources = status.exclusive.sources if status.exclusive else []
     for each in sources:
-        kind = next((kind for reason, kind in _BY_REASON.items() if reason == each.reason), Kind.UNSEEN)
+        kind = _BY_REASON.get(each.reason, Kind.UNSEEN)
         seen.add(kind, (each.kind, each.name, each.role or ""), each.message, each.message)
     if status.exclusive and status.exclusive.unlisted:
         seen.add(Kind.MORE_SOURCES, (), "more give the caller rights than status.exclusive lists")
@@ -188,7 +189,7 @@ def _of_others(seen: Seen, status: SearchAccessStatus, unseen: Condition | None)
     hidden = unseen is not None and unseen.status == "True"
     if found and found.status != "True" and not sources and not (hidden and found.message == UNSEEN):
         # An earlier operator, which does not list them; or nobody in particular.
-        kind = next((kind for reason, kind in _BY_REASON.items() if reason == found.reason), Kind.UNSEEN)
+        kind = _BY_REASON.get(found.reason, Kind.UNSEEN)
         seen.add(kind, (), found.message, found.message, since=found.last_transition_time)
         seen.open |= _FROM_OTHERS
     unknown = found is not None and (found.status == "Unknown" or UNSEEN in found.message)
@@ -199,7 +200,7 @@ def _of_others(seen: Seen, status: SearchAccessStatus, unseen: Condition | None)
 def _of_policies(seen: Seen, status: SearchAccessStatus) -> None:
     policies = status.effective_policy or []
     for each in policies:
-        kind = next((kind for outcome, kind in _BY_OUTCOME.items() if outcome == each.outcome), None)
+        kind = _BY_OUTCOME.get(each.outcome)
         if kind is not None:
             title = f"SearchAccessPolicy {each.name}: {'; '.join(each.reasons) or kind.doc.meaning}"
             seen.add(kind, (each.name,), title, *each.reasons)
