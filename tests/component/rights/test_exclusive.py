@@ -36,6 +36,14 @@ def _reported(stage: Stage) -> dict[str, tuple[str, str, str]]:
     }
 
 
+def _sources(stage: Stage) -> dict[str, list[tuple[str, ...]]]:
+    return {
+        name: [(each["reason"], each["kind"], each["name"], each.get("role", "")) for each in found["sources"]]
+        for (_, _, name), raw in stage.kubernetes.objects.items()
+        if (found := raw.get("status", {}).get("exclusive"))
+    }
+
+
 def _reads(stage: Stage, before: int = 0) -> list[str]:
     return [call.method for call in stage.faults.calls[before:] if call.method in {"owned_keys", "holders"}]
 
@@ -72,6 +80,28 @@ async def test_what_a_role_mapping_adds_is_reported_within_seconds_on_those_it_c
     assert _reported(stage) == {}
     assert _events(stage) == ["BroaderThanDeclared"]
     stage.check()
+
+
+@on_stage
+async def test_each_who_gives_more_is_named_and_gone_when_it_is(stage: Stage) -> None:
+    await begin(stage, MINE, BILLS)
+    assert _sources(stage) == {}
+    _write(stage)
+    stage.elasticsearch.write_user("ada", ROLE)
+    await stage.sleep(60)
+    stage.elasticsearch.write_mapping("more", BY_HAND)
+    await stage.quiet()
+    broader = [("BroaderThanDeclared", "RoleMapping", name, "ops") for name in ("by-hand", "more")]
+    assert _sources(stage) == {"orders": [*broader, ("RoleGivenToOthers", "User", "ada", ROLE)]}
+    assert await stage.reconcile_all() == [], "nothing is written again"
+    before = _sources(stage)
+    stage.faults.fail("elasticsearch", Unreachable("away"))
+    await stage.sleep(300)
+    assert _sources(stage) == before
+    stage.faults.heal("elasticsearch")
+    stage.elasticsearch.write_role("ops", NARROW)
+    await stage.sleep(300)
+    assert _sources(stage) == {"orders": [("RoleGivenToOthers", "User", "ada", ROLE)]}
 
 
 @on_stage

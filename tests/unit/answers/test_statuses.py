@@ -197,3 +197,12 @@ def test_versions_of_clusters_and_kinds_come_from_kubernetes() -> None:
     assert (second["elasticsearch"], second["license"], second["ready"]) == ("9.1.0", "basic", "True")
     versions = [{"version": "v1alpha1"}, {"version": "v1"}, "nonsense"]
     assert served_of({"versions": versions, "preferredVersion": {"version": "v1"}}) == ["v1", "v1alpha1"]
+
+
+def test_who_else_gives_rights_is_told_one_by_one() -> None:
+    source = {"reason": "BroaderThanDeclared", "kind": "RoleMapping", "name": "ops", "role": "r", "message": "m"}
+    said = condition("Exclusive", "False", "BroaderThanDeclared", "m")
+    found = a_report(status=ready(exclusive={"sources": [source]}) | {"conditions": [said]})["exclusive"]
+    assert found["sources"] == [source]
+    assert found["condition"]["reason"] == "BroaderThanDeclared"
+    assert a_report(status=ready())["exclusive"] is None

@@ -6,8 +6,9 @@ from searchaccess.api.conditions.reasons import Reason
 from searchaccess.api.conditions.types import ConditionType
 from searchaccess.api.status import SearchAccessStatus, condition_of
 from searchaccess.core.rights.foreign.exclusive import NOBODY_ELSE, Exclusivity
+from searchaccess.core.rights.foreign.givers import Giver
 from searchaccess.core.rights.widened import NOT_WIDENED, Widened, Widening
-from searchaccess.core.status.aspects.exclusive import mark_exclusive
+from searchaccess.core.status.aspects.exclusive import build_exclusive, mark_exclusive
 from searchaccess.core.status.conditions import Conditions
 from tests.unit.builders import a_grant, an_access
 
@@ -58,3 +59,47 @@ def test_it_stays_until_all_is_examined(found: Exclusivity | None, widened: Wide
     before, said = marked(BROADER, WIDENED)
     assert marked(found, widened, before)[1] == said
     assert marked(NOBODY_ELSE, NOT_WIDENED, before)[1] == ""
+
+
+# Each of them, one by one
+
+OPS = Giver(Reason.BROADER_THAN_DECLARED, "RoleMapping", "ops", "superuser", BROADER.message)
+BY = Widened(
+    by=(Widening("SearchAccess shop/orders (a-*)", "SearchAccess bank/all (*)", "documents"),),
+    others=(Widening("SearchAccess bank/all (*)", "SearchAccess shop/orders (a-*)", "fields"),),
+)
+
+
+def named(
+    found: Exclusivity | None, widened: Widened | None, before: SearchAccessStatus | None = None, **spec: object
+) -> list[tuple[str, str, str]] | None:
+    access = an_access("orders", grants=[a_grant("orders-*")], **spec)
+    status = build_exclusive(access, found, widened, before or SearchAccessStatus())
+    return None if status is None else [(each.reason, each.kind, each.name) for each in status.sources]
+
+
+def test_each_who_gives_more_is_named_once_the_most_important_first() -> None:
+    broader = Exclusivity(Reason.BROADER_THAN_DECLARED, OPS.text, (OPS,))
+    assert named(broader, BY) == [
+        ("BroaderThanDeclared", "RoleMapping", "ops"),
+        ("WidenedBy", "SearchAccess", "bank/all"),
+    ]
+    assert named(NOBODY_ELSE, NOT_WIDENED) is None
+    assert named(SAME, NOT_WIDENED) is None
+
+
+def test_they_stay_until_all_is_examined() -> None:
+    broader = Exclusivity(Reason.BROADER_THAN_DECLARED, OPS.text, (OPS,), 2)
+    conditions, _ = marked(broader, NOT_WIDENED)
+    access = an_access("orders", grants=[a_grant("orders-*")])
+    exclusive = build_exclusive(access, broader, NOT_WIDENED, SearchAccessStatus())
+    assert exclusive is not None
+    assert exclusive.unlisted == 2
+    before = conditions.model_copy(update={"exclusive": exclusive})
+    assert named(None, NOT_WIDENED, before) == named(NOBODY_ELSE, None, before) == named(broader, NOT_WIDENED)
+    assert named(NOBODY_ELSE, NOT_WIDENED, before) is None
+
+
+def test_what_is_deleted_or_has_a_key_of_its_own_has_none() -> None:
+    broader = Exclusivity(Reason.BROADER_THAN_DECLARED, OPS.text, (OPS,))
+    assert named(broader, NOT_WIDENED, deleted_at=NOW) is None

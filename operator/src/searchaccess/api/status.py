@@ -22,6 +22,7 @@ from searchaccess.api.clusters.status import (
     ReleasedRights,
 )
 from searchaccess.api.conditions.types import ConditionType, described
+from searchaccess.api.exclusivestatus import ExclusiveStatus
 from searchaccess.api.limitsstatus import LimitsStatus
 from searchaccess.api.policies.status import PolicyCounts
 from searchaccess.api.times.moments import NEVER, DateTime
@@ -269,6 +270,8 @@ class SearchAccessStatus(_Status):
     """What each SearchAccessPolicy says that applies to this object, at most 20: first those that refuse it."""
     validity: ValidityStatus | None = None
     """Whether `validFrom`, `validUntil` and `schedule` allow the rights now; absent where none is declared."""
+    exclusive: ExclusiveStatus | None = None
+    """Who else gives the principal rights, one by one; absent where nobody adds anything."""
     limits: LimitsStatus | None = None
     """What the caller may send through the gateway; absent where there is none."""
     drift: Drift | None = None

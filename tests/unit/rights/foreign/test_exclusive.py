@@ -17,6 +17,7 @@ from searchaccess.core.rights.foreign import rules as evaluation
 from searchaccess.core.rights.foreign.additions import Budget, Declared, added_by
 from searchaccess.core.rights.foreign.callers import anybody_of, caller_of, named_by
 from searchaccess.core.rights.foreign.exclusive import NOBODY_ELSE, UNSEEN, Exclusivity, Others, worst_of
+from searchaccess.core.rights.foreign.givers import ORDER
 from searchaccess.core.rights.foreign.keys import owned_key
 from searchaccess.core.rights.foreign.mappings import foreign_mapping
 from searchaccess.core.rights.mapping import mapping_of
@@ -157,9 +158,17 @@ CASES: dict[str, tuple[Others, Reason | None, str]] = {
 }  # fmt: skip
 
 
+def _says(found: Exclusivity, reason: Reason | None, message: str) -> None:
+    """Check what is said, and that everybody whom it names is told apart; nobody who adds nothing."""
+    assert (found.reason, found.message) == (reason, message)
+    texts = [text for text in message.split("; ") if text != UNSEEN and reason not in {None, Reason.NOT_BROADER}]
+    assert {each.text for each in found.givers} == set(texts)
+    assert all(each.reason in ORDER[:-1] and each.name in each.text for each in found.givers)
+
+
 @pytest.mark.parametrize(("others", "reason", "message"), CASES.values(), ids=CASES)
 def test_it_is_said_who_gives_what(others: Others, reason: Reason | None, message: str) -> None:
-    assert _about(others) == Exclusivity(reason, message)
+    _says(_about(others), reason, message)
 
 
 def test_another_installation_of_the_operator_has_no_roles_in_files() -> None:
@@ -192,7 +201,8 @@ def test_what_is_compared_for_each_principal_is_bounded(monkeypatch: pytest.Monk
     roles = {f"r{number}": ROLES["logs"] for number in range(5000)}
     found = _about(replace(_others(("ops", NAME, list(roles))), roles=roles))
     text = "role mapping ops gives roles that are not compared: there are too many"
-    assert found == Exclusivity(Reason.BROADER_THAN_DECLARED, text)
+    _says(found, Reason.BROADER_THAN_DECLARED, text)
+    assert len(found.givers) == 1
     assert len(compared) <= 300
     expressions = [(f"m{number}", {"field": {"username": f"/x{number}.*/"}}, ["orders"]) for number in range(2000)]
     others = _others(*expressions)
@@ -209,6 +219,26 @@ def test_by_subject_a_name_may_be_the_callers() -> None:
         caller = caller_of(subject, OURS + subject, ANYBODY, PrincipalClaim.SUB, email)
         reasons.append(others.about(caller, DECLARED).reason if others.may_concern(caller) else None)
     assert reasons == [Reason.CANNOT_BE_SEEN, Reason.CANNOT_BE_SEEN, None]
+
+
+def test_each_of_many_is_named_in_an_order_that_does_not_change() -> None:
+    mappings = [(f"m{number:02}", NAME, ["superuser"]) for number in range(12)]
+    found, turned = (_about(_others(*some)) for some in (mappings, reversed(mappings)))
+    assert (found.givers, found.unlisted) == (turned.givers, turned.unlisted)
+    assert [each.name for each in found.givers] == [f"m{number:02}" for number in range(10)]
+    assert (found.unlisted, {each.role for each in found.givers}) == (2, {"superuser"})
+    both = worst_of([found, _about(_others(("ops", NAME, ["superuser"])))])
+    assert both is not None
+    assert ([each.name for each in both.givers][-2:], both.unlisted) == (["m08", "m09"], 3)
+
+
+def test_a_name_cannot_pretend_to_be_another_one() -> None:
+    evil = "ops gives role logs: x; role mapping ops"
+    found = _about(_others((evil, NAME, ["superuser"]), ("ops", NAME, ["superuser"])))
+    assert {(each.kind, each.name, each.role) for each in found.givers} == {
+        ("RoleMapping", evil, "superuser"),
+        ("RoleMapping", "ops", "superuser"),
+    }
 
 
 # API keys
@@ -257,7 +287,7 @@ KEYS: dict[str, tuple[Others, Reason | None, str]] = {
 
 @pytest.mark.parametrize(("others", "reason", "message"), KEYS.values(), ids=KEYS)
 def test_a_key_keeps_what_it_and_its_owner_had(others: Others, reason: Reason | None, message: str) -> None:
-    assert _about(others) == Exclusivity(reason, message)
+    _says(_about(others), reason, message)
 
 
 def test_a_change_concerns_only_those_about_whom_there_may_be_something_new() -> None:
@@ -268,6 +298,11 @@ def test_a_change_concerns_only_those_about_whom_there_may_be_something_new() ->
     assert _others(holders=(("ada", OURS + BILLS),)).concerned_since(_others()) == frozenset({BILLS})
     assert _others().concerned_since(before) is None
     assert _others(unseen=("x",)).concerned_since(_others()) is None
+
+
+def test_a_key_is_known_by_its_id() -> None:
+    found = _about(_key({"r": ROLES["orders"]}, {}))
+    assert [(each.kind, each.name, each.role) for each in found.givers] == [("ApiKey", "k1", "")]
 
 
 def test_the_worst_of_several_principals_counts() -> None:

@@ -30,7 +30,7 @@ from searchaccess.core.rights.foreign.exclusive import Exclusivity, worst_of
 from searchaccess.core.rights.plan import Finding
 from searchaccess.core.rights.widened import Widened, together
 from searchaccess.core.status.aspects.consent import break_glass_notes, mark_break_glass
-from searchaccess.core.status.aspects.exclusive import exclusive_notes, mark_exclusive
+from searchaccess.core.status.aspects.exclusive import build_exclusive, exclusive_notes, mark_exclusive
 from searchaccess.core.status.aspects.expiry import UNDELETED, is_deletable
 from searchaccess.core.status.aspects.hints import mark_hints
 from searchaccess.core.status.aspects.identity import build_identity, identity_notes, mark_identity
@@ -345,6 +345,7 @@ def build_access_status(facts: AccessFacts, previous: SearchAccessStatus, now: s
         elasticsearch=objects,
         credential=credential,
         validity=build_validity(access),
+        exclusive=build_exclusive(access, facts.exclusive, facts.widened, previous),
         limits=build_limits(facts.limits, previous.limits),
         premature_approvals=list(access.consent.premature[:PREMATURE_LIMIT]) or None,
         effective_policy=build_effective_policy(access)

@@ -34,6 +34,7 @@ class Advice:
         notes: what could not be judged.
         requests: number of allowed requests that were seen.
         last: the last of them.
+        decided: the logs tell what is needed; otherwise nothing is recommended.
     """
 
     path: str
@@ -43,6 +44,7 @@ class Advice:
     notes: tuple[str, ...]
     requests: int
     last: datetime | None
+    decided: bool = True
 
     @property
     def diff(self) -> str:
@@ -131,11 +133,13 @@ def _blind(raw: Mapping[str, Any], known: KnownAccess) -> str:
 def _advice(raw: Mapping[str, Any], path: str, used: Iterable[Used], blind: str) -> Advice:
     uses = list(used)
     spec = raw["spec"]
-    if blind and not uses:
-        found: Narrowed | None = Narrowed(spec, notes=(blind,))
-    else:
+    decided = not blind or bool(uses)
+    if decided:
         found = _valid(raw, narrow(spec, uses)) or _valid(raw, narrow(spec, uses, splitting=False))
+    else:
+        found = Narrowed(spec, notes=(blind,))
     if found is None:
+        decided = False
         found = Narrowed(spec, notes=("what would be enough cannot be declared: nothing is recommended",))
     return Advice(
         path,
@@ -145,6 +149,7 @@ def _advice(raw: Mapping[str, Any], path: str, used: Iterable[Used], blind: str)
         found.notes,
         sum(use.number for use in uses),
         max((use.last for use in uses), default=None),
+        decided,
     )
 
 

@@ -67,11 +67,13 @@ class Removal:
         path: where it is in the manifest, such as ``spec.grants[0].can[1]``.
         what: the value.
         why: a sentence.
+        key: names by which it is told from others, wherever it is in the manifest.
     """
 
     path: str
     what: str
     why: str
+    key: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +119,9 @@ def narrow(spec: Mapping[str, Any], used: Iterable[Used], *, splitting: bool = T
         made.pop("grants", None)
     if spec.get("clusterCan") and not any(_may_be_for_the_cluster(use) for use in uses):
         why = "no request for the cluster was seen"
-        removals += [Removal("spec.clusterCan", str(value), why) for value in spec["clusterCan"]]
+        removals += [
+            Removal("spec.clusterCan", str(value), why, ("cluster", str(value))) for value in spec["clusterCan"]
+        ]
         del made["clusterCan"]
     if not made.get("grants") and not made.get("clusterCan") and not made.get("kibana") and not made.get("remote"):
         return Narrowed(None, tuple(removals), (*notes, "no grant was used: suspend it, and delete it later"))
@@ -220,10 +224,12 @@ def _narrowed_grant(
         notes.append(f"{path}.privileges stay: the audit does not tell which raw privileges a request needs")
     for number, pattern in enumerate(patterns):
         if not needed[pattern] and not keeps_raw[pattern]:
-            removals.append(Removal(f"{path}.indices[{number}]", pattern, "no index that it matches was used"))
+            why = "no index that it matches was used"
+            removals.append(Removal(f"{path}.indices[{number}]", pattern, why, ("index", pattern)))
     for number, action in enumerate(grant.get("can") or ()):
         if any(needed.values()) and not any(action in found for found in needed.values()):
-            removals.append(Removal(f"{path}.can[{number}]", action, "no request needed it"))
+            key = ("action", str(action), *sorted(patterns))
+            removals.append(Removal(f"{path}.can[{number}]", action, "no request needed it", key))
     if not splitting:
         all_needed = frozenset[Action]().union(*needed.values())
         used = {pattern for pattern in patterns if needed[pattern] or keeps_raw[pattern]}
@@ -263,7 +269,12 @@ def _grouped(
     for (found, keeps), names in groups.items():
         if len(groups) > 1:
             removals += [
-                Removal(f"{path}.can", f"{action} on {', '.join(names)}", "only other indices of the grant needed it")
+                Removal(
+                    f"{path}.can",
+                    f"{action} on {', '.join(names)}",
+                    "only other indices of the grant needed it",
+                    ("action", str(action), *sorted(names)),
+                )
                 for action in actions
                 if action in everyone and action not in found
             ]

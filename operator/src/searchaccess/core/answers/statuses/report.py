@@ -63,7 +63,7 @@ def report_of(access: Access, raw: Mapping[str, Any]) -> Report:
         "credential": _with_condition(_plain(status.credential), status, ConditionType.CREDENTIAL_READY),
         "drift": _with_condition(_plain(status.drift), status, ConditionType.DRIFTED),
         "policies": [] if status.effective_policy is None else [_plain(policy) for policy in status.effective_policy],
-        "exclusive": _with_condition(None, status, ConditionType.EXCLUSIVE),
+        "exclusive": _with_condition(_plain(status.exclusive), status, ConditionType.EXCLUSIVE),
         "limits": _plain(status.limits),
         "validity": _plain(status.validity),
         "conditions": [_plain(item) for item in status.conditions if item.type not in _SHOWN_ELSEWHERE],

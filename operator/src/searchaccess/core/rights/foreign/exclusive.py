@@ -4,7 +4,7 @@ What cannot be seen is reported as such: it is not the same as nothing.
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from searchaccess.api.conditions.reasons import Reason
@@ -12,6 +12,7 @@ from searchaccess.core.model.canonical import RoleBody, role_from_json
 from searchaccess.core.model.intake import reading
 from searchaccess.core.model.intake.metadata import bounded_text
 from searchaccess.core.rights.foreign.additions import Budget, Declared, added_by
+from searchaccess.core.rights.foreign.givers import KEY, MAPPING, ORDER, USER, Giver, listed
 from searchaccess.core.rights.foreign.keys import OwnedKey
 from searchaccess.core.rights.foreign.mappings import ForeignMapping
 from searchaccess.core.rights.foreign.near import NearMappings, with_names
@@ -23,14 +24,6 @@ _SHOWN: Final = 3
 _MOST: Final = 300
 """Roles and API keys that are compared for one principal."""
 UNSEEN: Final = "not all that others have can be seen: the condition OthersUnseen of the SearchCluster says what"
-ORDER: Final = (
-    Reason.BROADER_THAN_DECLARED,
-    Reason.WIDENED_BY,
-    Reason.ROLE_GIVEN_TO_OTHERS,
-    Reason.CANNOT_BE_SEEN,
-    Reason.NOT_BROADER,
-)
-"""Reasons of the condition Exclusive, the most important first. Others in Elasticsearch never give WidenedBy."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,15 +33,27 @@ class Exclusivity:
     reason: Reason | None = None
     """None: nobody else gives it rights."""
     message: str = ""
+    givers: tuple[Giver, ...] = ()
+    """Each of them, except those that add nothing; the most important ones, in an order that does not change."""
+    unlisted: int = 0
+    """How many there are beyond these."""
 
 
 NOBODY_ELSE: Final = Exclusivity()
 
 
 def worst_of(found: Iterable[Exclusivity | None]) -> Exclusivity | None:
-    """Return the most important of what is known about several principals; None: nothing is known."""
+    """Return the most important of what is known about several principals, and who gives any of them more.
+
+    Returns:
+        None: nothing is known.
+    """
     known = [each for each in found if each is not None]
-    return min(known, key=lambda each: ORDER.index(each.reason) if each.reason else len(ORDER), default=None)
+    worst = min(known, key=lambda each: ORDER.index(each.reason) if each.reason else len(ORDER), default=None)
+    if worst is None:
+        return None
+    givers, unlisted = listed(giver for each in known for giver in each.givers)
+    return replace(worst, givers=givers, unlisted=unlisted + sum(each.unlisted for each in known))
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,7 +177,8 @@ class Others:
             inquiry.note_given_by_template(mapping)
         for user, role in self.holders:
             if role == caller.role:
-                inquiry.note(Reason.ROLE_GIVEN_TO_OTHERS, f"user {_short(user)} has role {_short(role)}")
+                text = f"user {_short(user)} has role {_short(role)}"
+                inquiry.note(Reason.ROLE_GIVEN_TO_OTHERS, text, USER, user, role)
         if self.unseen:
             # Always the same text: what changes is on the SearchCluster, and no reason to write thousands of statuses.
             inquiry.note(Reason.CANNOT_BE_SEEN, UNSEEN)
@@ -190,13 +196,17 @@ class _Inquiry:
     rules: Budget = field(default_factory=Budget)
     """Of the evaluation of rules."""
     found: dict[Reason, dict[str, None]] = field(default_factory=lambda: {reason: {} for reason in ORDER})
+    givers: dict[Giver, None] = field(default_factory=dict)
     left: int = _MOST
     """Roles and API keys that are still compared."""
     added: dict[str, str] = field(default_factory=dict)
     """What a role adds, by its name: several role mappings may give it."""
 
-    def note(self, reason: Reason, text: str) -> None:
+    def note(self, reason: Reason, text: str, kind: str = "", name: str = "", role: str = "") -> None:
+        """Note what there is to say, and who gives it; no kind: nobody in particular."""
         self.found[reason][text] = None
+        if kind:
+            self.givers[Giver(reason, kind, _short(name), _short(role), text)] = None
 
     def note_mapping(self, mapping: ForeignMapping) -> None:
         """Note what a role mapping gives the caller."""
@@ -208,28 +218,30 @@ class _Inquiry:
         who = f"role mapping {_short(mapping.name)} {'gives' if applies else 'may give'}"
         for template in unseen:
             text = f"{who} roles by the template {_short(template)}, which cannot be evaluated"
-            self.note(Reason.CANNOT_BE_SEEN, text)
+            self.note(Reason.CANNOT_BE_SEEN, text, MAPPING, mapping.name, template)
         for role in roles:
             self.left -= role not in self.added
             if self.left < 0:
                 reason = Reason.BROADER_THAN_DECLARED if applies else Reason.CANNOT_BE_SEEN
-                self.note(reason, f"{who} roles that are not compared: there are too many")
+                self.note(reason, f"{who} roles that are not compared: there are too many", MAPPING, mapping.name)
                 return
             body, text = self.others.body_of(role), f"{who} role {_short(role)}"
             if body is None and role in self.others.skipped and role != self.caller.role:
-                self.note(Reason.CANNOT_BE_SEEN, f"{text}, which is not compared: others have too many roles")
+                unseen_text = f"{text}, which is not compared: others have too many roles"
+                self.note(Reason.CANNOT_BE_SEEN, unseen_text, MAPPING, mapping.name, role)
                 continue
             if role == self.caller.role or (body is None and mapping.managed):
                 continue
             if body is None:
-                self.note(Reason.CANNOT_BE_SEEN, f"{text}, which cannot be seen: it may be in a file")
+                unseen_text = f"{text}, which cannot be seen: it may be in a file"
+                self.note(Reason.CANNOT_BE_SEEN, unseen_text, MAPPING, mapping.name, role)
             elif not (added := self._added(role, body)):
                 self.note(Reason.NOT_BROADER, text)
             elif applies:
-                self.note(Reason.BROADER_THAN_DECLARED, f"{text}: {added}")
+                self.note(Reason.BROADER_THAN_DECLARED, f"{text}: {added}", MAPPING, mapping.name, role)
             else:
                 why = "its rules are about what is not known of the caller"
-                self.note(Reason.CANNOT_BE_SEEN, f"{text} ({why}): {added}")
+                self.note(Reason.CANNOT_BE_SEEN, f"{text} ({why}): {added}", MAPPING, mapping.name, role)
 
     def _added(self, role: str, body: RoleBody) -> str:
         if role not in self.added:
@@ -245,11 +257,12 @@ class _Inquiry:
         added, surely = key.adds(self.declared, self.budget), self.caller.named
         what = f"API key {_short(key.name)} (id {_short(key.id)}) of {_short(key.owner)}"
         if added is None:
-            self.note(Reason.CANNOT_BE_SEEN, f"{what} has the rights of its owner, which cannot be seen")
+            text = f"{what} has the rights of its owner, which cannot be seen"
+            self.note(Reason.CANNOT_BE_SEEN, text, KEY, key.id)
         elif added and surely:
-            self.note(Reason.BROADER_THAN_DECLARED, f"{what} keeps: {added}")
+            self.note(Reason.BROADER_THAN_DECLARED, f"{what} keeps: {added}", KEY, key.id)
         elif added:
-            self.note(Reason.CANNOT_BE_SEEN, f"{what}, who may be the caller, keeps: {added}")
+            self.note(Reason.CANNOT_BE_SEEN, f"{what}, who may be the caller, keeps: {added}", KEY, key.id)
         elif surely:
             # Without its id: a service may make a new one every minute.
             self.note(Reason.NOT_BROADER, f"API keys of {_short(key.owner)}")
@@ -260,15 +273,16 @@ class _Inquiry:
         text = f"role mapping {_short(mapping.name)} {{}} role {_short(caller.role)} to others"
         surely = mapping.wide if mapping.only is None or mapping.elsewhere else not mapping.only <= caller.names
         if surely and (mapping.wide or caller.named):
-            self.note(Reason.ROLE_GIVEN_TO_OTHERS, text.format("gives"))
+            self.note(Reason.ROLE_GIVEN_TO_OTHERS, text.format("gives"), MAPPING, mapping.name, caller.role)
         elif surely is not False:
-            self.note(Reason.CANNOT_BE_SEEN, text.format("may give"))
+            self.note(Reason.CANNOT_BE_SEEN, text.format("may give"), MAPPING, mapping.name, caller.role)
 
     def note_given_by_template(self, mapping: ForeignMapping) -> None:
         """Note a role mapping whose templates give roles of ours, if not each caller its own."""
         if mapping.elsewhere or self.caller.role not in mapping.roles_for(self.caller.users)[0]:
             who, role = f"role mapping {_short(mapping.name)}", _short(self.caller.role)
-            self.note(Reason.CANNOT_BE_SEEN, f"{who} may give role {role} to others by a template")
+            text = f"{who} may give role {role} to others by a template"
+            self.note(Reason.CANNOT_BE_SEEN, text, MAPPING, mapping.name, self.caller.role)
 
     def result(self) -> Exclusivity:
         """Return the most important reason, and what is to be said beside it."""
@@ -279,7 +293,8 @@ class _Inquiry:
         named = ORDER[:-1] if reason != ORDER[-1] else ORDER
         texts = [text for each in named for text in self.found[each]]
         more = len(texts) - _SHOWN
-        return Exclusivity(reason, "; ".join([*texts[:_SHOWN], *([f"and {more} more"] if more > 0 else [])]))
+        message = "; ".join([*texts[:_SHOWN], *([f"and {more} more"] if more > 0 else [])])
+        return Exclusivity(reason, message, *listed(self.givers))
 
 
 def given_by(raw: Mapping[str, Any]) -> RoleBody:

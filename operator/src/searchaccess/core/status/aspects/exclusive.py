@@ -6,11 +6,13 @@ from typing import Final
 from searchaccess.api.conditions.events import EventReason
 from searchaccess.api.conditions.reasons import Reason
 from searchaccess.api.conditions.types import ConditionType
+from searchaccess.api.exclusivestatus import ExclusiveSource, ExclusiveStatus
 from searchaccess.api.status import SearchAccessStatus, Truth, condition_of
 from searchaccess.core.model.access import Access
-from searchaccess.core.rights.foreign.exclusive import ORDER, Exclusivity
+from searchaccess.core.rights.foreign.exclusive import Exclusivity
+from searchaccess.core.rights.foreign.givers import ACCESS, ORDER, Giver, listed
 from searchaccess.core.rights.widened import Widened
-from searchaccess.core.status.conditions import FALSE, TRUE, UNKNOWN, Conditions
+from searchaccess.core.status.conditions import FALSE, TRUE, UNKNOWN, Conditions, shorten
 from searchaccess.core.status.events import Note, note
 
 _STATUS: Final[dict[Reason, Truth]] = {
@@ -20,6 +22,8 @@ _STATUS: Final[dict[Reason, Truth]] = {
     Reason.ROLE_GIVEN_TO_OTHERS: FALSE,
     Reason.CANNOT_BE_SEEN: UNKNOWN,
 }
+TEXT_LIMIT: Final = 512
+"""Characters of what is said about each of them."""
 _EVENTS: Final = (EventReason.BROADER_THAN_DECLARED, EventReason.ROLE_GIVEN_TO_OTHERS)
 
 
@@ -32,9 +36,7 @@ def mark_exclusive(conditions: Conditions, access: Access, found: Exclusivity | 
         found: what others in Elasticsearch give; None: nothing was examined.
         widened: which SearchAccesses of its principal show what others hide; None: its role was not planned.
     """
-    if access.has_credential or access.deleted_at:
-        return
-    if (found is None or widened is None) and conditions.keep(ConditionType.EXCLUSIVE):
+    if not _has_principal(access) or (_is_unknown(found, widened) and conditions.keep(ConditionType.EXCLUSIVE)):
         return
     parts = [
         *([(found.reason, found.message)] if found and found.reason else []),
@@ -46,6 +48,59 @@ def mark_exclusive(conditions: Conditions, access: Access, found: Exclusivity | 
         # What adds nothing is left out beside what adds something.
         messages = [message for each, message in parts if each is reason or each is not Reason.NOT_BROADER]
         conditions.mark(ConditionType.EXCLUSIVE, _STATUS[reason], reason, "; ".join(messages))
+
+
+def build_exclusive(
+    access: Access, found: Exclusivity | None, widened: Widened | None, previous: SearchAccessStatus
+) -> ExclusiveStatus | None:
+    """Return who else gives the principal rights, one by one; None: nobody who adds anything.
+
+    Args:
+        access: the SearchAccess.
+        found: see ``mark_exclusive``.
+        widened: see ``mark_exclusive``.
+        previous: the status as it is in Kubernetes.
+    """
+    if not _has_principal(access):
+        return None
+    if _is_unknown(found, widened) and condition_of(previous, ConditionType.EXCLUSIVE):
+        return previous.exclusive
+    givers, unlisted = listed([*(found.givers if found else ()), *(_givers_in(widened) if widened else ())])
+    sources = [
+        ExclusiveSource(
+            reason=each.reason,
+            kind=each.kind,
+            name=each.name,
+            role=each.role or None,
+            message=shorten(each.text, TEXT_LIMIT),
+        )
+        for each in givers
+    ]
+    unlisted += found.unlisted if found else 0
+    return ExclusiveStatus(sources=sources, unlisted=unlisted) if sources else None
+
+
+def _has_principal(access: Access) -> bool:
+    return not (access.has_credential or access.deleted_at)
+
+
+def _is_unknown(found: Exclusivity | None, widened: Widened | None) -> bool:
+    return found is None or widened is None
+
+
+def _givers_in(widened: Widened) -> Iterator[Giver]:
+    """Yield the other SearchAccesses; rights that were released have no name of their own."""
+    for each in widened.by:
+        text = f"{each.shows} shows {each.what} that this one hides"
+        yield Giver(Reason.WIDENED_BY, ACCESS, _name_in(each.shows), "", text)
+    for each in widened.others:
+        text = f"this one shows {each.what} that {each.hides} hides"
+        yield Giver(Reason.WIDENED_BY, ACCESS, _name_in(each.hides), "", text)
+
+
+def _name_in(label: str) -> str:
+    """Return whom a label names: ``SearchAccess namespace/name (pattern)``, or released rights."""
+    return label.partition(" (")[0].removeprefix(f"{ACCESS} ")
 
 
 def _of_widened(widened: Widened) -> Iterator[tuple[Reason, str]]:

@@ -1,0 +1,1 @@
+"""Reads what findings are about, and shows them to people and code scanning."""

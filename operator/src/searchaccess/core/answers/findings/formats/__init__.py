@@ -1,0 +1,1 @@
+"""Findings for other systems: OCSF for a SIEM, reports for Kubernetes."""
