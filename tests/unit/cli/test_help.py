@@ -3,42 +3,44 @@
 import subprocess
 import sys
 from collections.abc import Iterator
+from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
 import pytest
+import typer
 from typer.core import TyperGroup
 from typer.main import get_group
 
 from searchaccess.cli.commands.table import TABLE, Entry, Section
 from searchaccess.cli.main import app
-from searchaccess.cli.program import Commands
+from searchaccess.cli.program import Commands, _plain
 from tests.unit.cli.program import environment, refused
 
-HEAVY = ("aiohttp", "elasticsearch", "google", "grpc", "kopf", "kubernetes", "rich", "structlog", "yaml")
+HEAVY = ("aiohttp", "elasticsearch", "google", "grpc", "kopf", "kubernetes", "pydantic", "rich", "structlog", "yaml")
 AT_MOST = 175
-"""Modules of all kinds that the help of the program, its version and a completion of names load; they load 153."""
-AT_MOST_OF_COMMANDS = 330
-"""The same for the options of one command, for which typer loads pydantic; they load 294."""
+"""Modules of all kinds that the help of the program, its version and a completion of names load; they load 152."""
+AT_MOST_OF_COMMANDS = 210
+"""The same for the help and the options of one command; they load 180."""
 COUNTING = """
-import atexit, os, sys
-def count():
-    with open(os.environ["COUNT_IN"], "w") as file:
-        print(*(name for name, module in sys.modules.items() if module), file=file)
-atexit.register(count)
+import os, sys
 from searchaccess.cli.main import main
-main()
+for into, (arguments, more) in CASES.items():
+    if os.fork() == 0:
+        os.environ.update(more)
+        sys.argv = ["searchaccess", *arguments]
+        try:
+            main()
+        except SystemExit as ended:
+            print(ended.code or 0, *(name for name, module in sys.modules.items() if module), file=open(into, "w"))
+        finally:
+            os._exit(0)
+while True:
+    try:
+        os.wait()
+    except ChildProcessError:
+        break
 """
-
-
-def loaded(home: Path, *arguments: str, **more: str) -> set[str]:
-    """Run the program in a process of its own; return the modules that it imported."""
-    into = home / "modules"
-    code = f"import sys\nsys.argv = ['searchaccess', *{list(arguments)!r}]\n{COUNTING}"
-    command = [sys.executable, "-c", code]
-    given = environment(home, COUNT_IN=str(into), **more)
-    subprocess.run(command, env=given, check=True, capture_output=True, timeout=60)
-    return set(into.read_text().split())
 
 
 def completing(words: str) -> dict[str, str]:
@@ -46,24 +48,77 @@ def completing(words: str) -> dict[str, str]:
     return args | {"_TYPER_COMPLETE_FISH_ACTION": "get-args"}
 
 
-@pytest.mark.parametrize(
-    ("arguments", "more"), [(("--help",), {}), (("--version",), {}), ((), completing("searchaccess r"))]
-)
-def test_help_version_and_names_load_no_command(
-    tmp_path: Path, arguments: tuple[str, ...], more: dict[str, str]
-) -> None:
-    modules = loaded(tmp_path, *arguments, **more)
-    assert not {name.partition(".")[0] for name in modules} & {*HEAVY, "pydantic"}
+def runnable(name: str, command: Any) -> Iterator[str]:
+    """Give a command, or the commands of a group, as they are called."""
+    if isinstance(command, TyperGroup):
+        for sub, each in command.commands.items():
+            yield from runnable(f"{name} {sub}", each)
+    else:
+        yield name
+
+
+CALLS = [call for name, command in get_group(app).commands.items() for call in runnable(name, command)]
+OF_ALL = ["--help", "--version", "completion of names"]
+OF_ONE = ["version --client", "completion bash", *(f"{call} --help" for call in CALLS)]
+COMPLETIONS = {f"completion of the options of {call}": f"searchaccess {call} --" for call in CALLS}
+
+
+@pytest.fixture(scope="module")
+def loaded(tmp_path_factory: pytest.TempPathFactory) -> dict[str, set[str]]:
+    """Run the program in processes of their own, which one process forks; give which modules each of them imported."""
+    folder = tmp_path_factory.mktemp("modules")
+    wanted: dict[str, tuple[list[str], dict[str, str]]] = {
+        **{case: (case.split(), {}) for case in ("--help", "--version", *OF_ONE)},
+        "completion of names": ([], completing("searchaccess r")),
+        **{case: ([], completing(words)) for case, words in COMPLETIONS.items()},
+    }
+    files = {case: folder / str(number) for number, case in enumerate(wanted)}
+    cases = {str(files[case]): given for case, given in wanted.items()}
+    command = [sys.executable, "-c", f"CASES = {cases!r}\n{COUNTING}"]
+    subprocess.run(command, env=environment(folder), check=True, capture_output=True, timeout=120)
+    found = {case: file.read_text().split() for case, file in files.items()}
+    assert {case: ended for case, (ended, *_) in found.items() if ended != "0"} == {}
+    return {case: set(modules) for case, (_, *modules) in found.items()}
+
+
+def heavy_of(modules: set[str]) -> set[str]:
+    return {name.partition(".")[0] for name in modules} & set(HEAVY)
+
+
+@pytest.mark.parametrize("case", OF_ALL)
+def test_help_version_and_names_load_no_command(loaded: dict[str, set[str]], case: str) -> None:
+    modules = loaded[case]
+    assert not heavy_of(modules)
     assert not [name for name in modules if name.startswith("searchaccess.cli.commands.") and "table" not in name]
     assert len(modules) < AT_MOST
 
 
-@pytest.mark.parametrize("name", TABLE)
-def test_options_of_a_command_load_no_client(tmp_path: Path, name: str) -> None:
-    modules = loaded(tmp_path, **completing(f"searchaccess {name} --"))
+@pytest.mark.parametrize("case", [*OF_ONE, *COMPLETIONS])
+def test_help_and_options_of_a_command_load_no_client_and_no_pydantic(loaded: dict[str, set[str]], case: str) -> None:
+    modules = loaded[case]
+    name = COMPLETIONS.get(case, f"searchaccess {case}").split()[1]
     assert f"searchaccess.cli.commands.{TABLE[name].module}" in modules
-    assert not {each.partition(".")[0] for each in modules} & set(HEAVY)
+    assert not heavy_of(modules)
     assert len(modules) < AT_MOST_OF_COMMANDS
+
+
+@pytest.mark.parametrize("call", CALLS)
+def test_what_is_read_without_pydantic_is_what_typer_reads(call: str) -> None:
+    command: Any = get_group(app)
+    for word in call.split():
+        command = command.commands[word]
+    ctx = typer.Context(command)
+    plain = 0
+    for parameter in command.get_params(ctx):
+        _, thoroughly = parameter.process_value.args
+        kind = parameter.type_descriptor.annotation
+        values = [one.value for one in kind] if isinstance(kind, type) and issubclass(kind, StrEnum) else []
+        for value in (None, "", "x", parameter.default, *values, *map(str.upper, values)):
+            if _plain(parameter, value)[0]:
+                plain += 1
+                read, expected = parameter.process_value(ctx, value), thoroughly(ctx, value)
+                assert (type(read), read) == (type(expected), expected), (parameter.name, value)
+    assert plain
 
 
 def test_the_help_has_each_command_once_in_its_section() -> None:
@@ -82,18 +137,6 @@ def test_the_table_says_what_a_command_says_of_itself(entry: Entry) -> None:
     command = get_group(app).commands[entry.name]
     assert (command.name, command.short_help) == (entry.name, entry.help)
     assert command.help
-
-
-def runnable(name: str, command: Any) -> Iterator[str]:
-    """Give a command, or the commands of a group, as they are called."""
-    if isinstance(command, TyperGroup):
-        for sub, each in command.commands.items():
-            yield from runnable(f"{name} {sub}", each)
-    else:
-        yield name
-
-
-CALLS = [call for name, command in get_group(app).commands.items() for call in runnable(name, command)]
 
 
 @pytest.mark.parametrize("call", CALLS)

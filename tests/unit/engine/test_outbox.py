@@ -6,7 +6,6 @@ from collections import Counter
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
-from unittest.mock import MagicMock
 
 import pytest
 from structlog.testing import capture_logs
@@ -19,12 +18,17 @@ from searchaccess.ports.errors import Conflict, ExternalError, PermissionDenied,
 from searchaccess.ports.kubernetes import ObjectRef, Plural, StoredStatus
 from searchaccess.ports.meter import Meter
 from tests.support.clocks import run_virtually
+from tests.support.effort import many
 from tests.unit.builders import a_search_access
 
 REQUEST = 0.01
 """Seconds that a request takes."""
 SLOW = 10.0
 """Seconds until a webhook that does not answer is given up."""
+LIMITED = RETRIES * LONGEST
+"""Refused writes from which on the rate of retries is at its limit, and not that of each of them."""
+MANY = max(round(1.3 * LIMITED), many(2400))
+"""More than that, also in a quick run."""
 
 
 class CountingMeter(Meter):
@@ -136,12 +140,12 @@ REFUSALS = [PermissionDenied("403"), Unreachable("503"), Conflict("409"), Reject
 
 
 @pytest.mark.parametrize("error", REFUSALS, ids=lambda error: type(error).__name__)
-@pytest.mark.parametrize("count", [24, 240, 2400])
+@pytest.mark.parametrize("count", [24, 240, MANY])
 def test_refused_writes_delay_nobody_else(count: int, error: ExternalError) -> None:
     async def play(post: Post) -> None:
         post.api.refused["bad"] = error
         # Else a conflict is about an object that is gone.
-        post.inventory.knows = MagicMock(return_value=True)  # type: ignore[method-assign]
+        post.inventory.knows = lambda _: True  # type: ignore[method-assign,assignment]
         for number in range(count):
             put(post, ref(f"bad-{number}", "bad"))
         assert await seconds_to_write(post, ref("first")) <= 2 * REQUEST
@@ -155,7 +159,7 @@ def test_refused_writes_delay_nobody_else(count: int, error: ExternalError) -> N
     at_work(play)
 
 
-@pytest.mark.parametrize("count", [24, 240, 2400])
+@pytest.mark.parametrize("count", [24, 240, MANY])
 def test_what_is_refused_is_tried_again_at_a_bounded_rate_for_ever(count: int) -> None:
     async def play(post: Post) -> None:
         post.api.refused["bad"] = PermissionDenied("403")
@@ -173,12 +177,12 @@ def test_what_is_refused_is_tried_again_at_a_bounded_rate_for_ever(count: int) -
 def test_when_the_trouble_is_over_all_is_written_soon() -> None:
     async def play(post: Post) -> None:
         post.api.refused["bad"] = PermissionDenied("403")
-        for number in range(2400):
+        for number in range(MANY):
             put(post, ref(f"bad-{number}", "bad"))
         await asyncio.sleep(600)
         post.api.refused.clear()
         began = asyncio.get_running_loop().time()
-        await until(post, lambda: len(post.api.written) == 2400)
+        await until(post, lambda: len(post.api.written) == MANY)
         assert asyncio.get_running_loop().time() - began < 5
         await asyncio.sleep(0)
         assert not post.outbox.pending
@@ -189,7 +193,7 @@ def test_when_the_trouble_is_over_all_is_written_soon() -> None:
 def test_a_namespace_that_answers_slowly_leaves_workers_to_all_others() -> None:
     async def play(post: Post) -> None:
         post.api.slow = {"slow-1", "slow-2", "slow-3"}
-        for number in range(2400):
+        for number in range(MANY):
             put(post, ref(f"a-{number}", f"slow-{number % 3 + 1}"))
         for _ in range(60):
             await asyncio.sleep(1)

@@ -2,6 +2,8 @@
 
 from collections.abc import Callable, Iterator, Mapping, MutableMapping
 from contextlib import contextmanager
+from enum import StrEnum
+from functools import partial
 from importlib import import_module
 from typing import Any, Final
 
@@ -27,17 +29,59 @@ def _distinct() -> Iterator[None]:
         raise
 
 
+def _plain(parameter: Any, value: Any) -> tuple[bool, Any]:
+    """Return whether a value can be read without pydantic, and what is read: nothing, a text, or one of an enum."""
+    kind = parameter.type_descriptor.annotation
+    if value is None:
+        return not parameter.required, () if parameter.multiple or parameter.nargs == -1 else None
+    if kind is str:
+        return isinstance(value, str), value
+    if isinstance(kind, type) and issubclass(kind, StrEnum) and value in set(kind):
+        return True, kind(value)
+    return False, value
+
+
+def _read_plainly(command: Any) -> None:
+    """Let values of a command be read without pydantic where that is possible: loading it takes most of the time.
+
+    Nothing is read while a shell waits for a completion, which needs no values.
+    """
+    all_of = command.get_params
+
+    def get_params(ctx: Any) -> Any:
+        parameters = all_of(ctx)
+        for parameter in parameters:
+            # typer adds the options for help and completion late, and asks for all several times.
+            if "process_value" not in vars(parameter):
+                parameter.process_value = partial(_value_of, parameter, parameter.process_value)
+        return parameters
+
+    command.get_params = get_params
+
+
+def _value_of(parameter: Any, thoroughly: Callable[[Any, Any], Any], ctx: Any, value: Any) -> Any:
+    if ctx.resilient_parsing:
+        return value
+    is_plain, plain = _plain(parameter, value)
+    if not is_plain:
+        return thoroughly(ctx, value)
+    return parameter.callback(ctx, parameter, plain) if parameter.callback else plain
+
+
 def load(entry: Entry) -> Any:
     """Import a command; return it as typer runs it."""
     module = import_module(f"{_COMMANDS}.{entry.module}")
     if group := getattr(module, "app", None):
         loaded: Any = get_group(group)
         loaded.name, loaded.short_help = entry.name, entry.help
-        return loaded
-    # Plain text: lines of examples stay as they are, and logs of pipelines have no frames.
-    alone = typer.Typer(add_completion=False, rich_markup_mode=None)
-    alone.command(entry.name, epilog=module.EPILOG, short_help=entry.help)(module.command)
-    return get_command(alone)
+    else:
+        # Plain text: lines of examples stay as they are, and logs of pipelines have no frames.
+        alone = typer.Typer(add_completion=False, rich_markup_mode=None)
+        alone.command(entry.name, epilog=module.EPILOG, short_help=entry.help)(module.command)
+        loaded = get_command(alone)
+    for each in (loaded, *getattr(loaded, "commands", {}).values()):
+        _read_plainly(each)
+    return loaded
 
 
 class Commands(MutableMapping[str, Any]):
@@ -80,9 +124,9 @@ class Program(TyperGroup):
 
     def __init__(self, **given: Any) -> None:
         super().__init__(**given)
+        _read_plainly(self)
         self.commands = Commands(TABLE)
         self._outlined = False
-        self._without_options = False
 
     def list_commands(self, ctx: Any) -> list[str]:  # noqa: ARG002 - of click
         """List the names as the help has them."""
@@ -93,21 +137,6 @@ class Program(TyperGroup):
         if self._outlined and cmd_name in TABLE:
             return TyperCommand(cmd_name, help=TABLE[cmd_name].help)
         return super().get_command(ctx, cmd_name)
-
-    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        """Read the options of the program; while a shell waits for a completion, only if there are any.
-
-        typer would load pydantic for values that nobody gave.
-        """
-        self._without_options = ctx.resilient_parsing and not "".join(args[:1]).startswith("-")
-        try:
-            return super().parse_args(ctx, args)
-        finally:
-            self._without_options = False
-
-    def get_params(self, ctx: Any) -> Any:
-        """Return the options of the program."""
-        return [] if self._without_options else super().get_params(ctx)
 
     def shell_complete(self, ctx: Any, incomplete: str) -> Any:
         """Complete the name of a command, or an option of the program."""

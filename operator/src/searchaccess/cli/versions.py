@@ -1,15 +1,14 @@
 """Shows the versions that work together."""
 
-import platform
 from collections.abc import Awaitable, Callable
 from typing import Any
 
 from rich.console import RenderableType
 
-from searchaccess import __version__
 from searchaccess.adapters.kubernetes.client import KubernetesClient
 from searchaccess.api.constants import GROUP, VERSION
 from searchaccess.cli.connecting import Server
+from searchaccess.cli.ownversion import own_version
 from searchaccess.cli.printing import Format, emit, progress, table, warn
 from searchaccess.core.answers.statuses.versions import clusters_of, operators_of, served_of
 from searchaccess.core.model.intake.metadata import text_in
@@ -19,16 +18,6 @@ from searchaccess.ports.errors import NotFound, PermissionDenied
 from searchaccess.ports.kubernetes import Plural
 
 _DEPLOYMENTS = "/apis/apps/v1/deployments?labelSelector=app.kubernetes.io%2Fname%3Dsearchaccess-operator"
-
-
-def _client() -> dict[str, Any]:
-    return {"version": __version__, "kinds": VERSION, "python": platform.python_version()}
-
-
-def show_client(output: Format) -> None:
-    """Print the version of this command."""
-    data = {"client": _client()}
-    emit(output, data, lambda: [f"client {__version__} (kinds {VERSION}, Python {data['client']['python']})"])
 
 
 async def show_versions(server: Server, output: Format) -> None:
@@ -55,7 +44,7 @@ async def _read(live: Live) -> dict[str, Any]:
     deployments = await _if_allowed(lambda: _deployments(client))
     clusters = await _if_allowed(lambda: live.list_raw(Plural.CLUSTERS))
     return {
-        "client": _client(),
+        "client": own_version(),
         "kubernetes": text_in(kubernetes, "gitVersion") or None,
         "kinds": None if group is None else served_of(group),
         "operators": None if deployments is None else operators_of(deployments),

@@ -31,9 +31,11 @@ def command(
     The operator's version is that of the image in its Deployment. What may not be read is reported on standard
     error, and is unknown in the answer.
     """
-    from searchaccess.cli.versions import show_client, show_versions
+    from searchaccess.cli.ownversion import show_client
 
     if client:
         show_client(output)
-    else:
-        answer(lambda: show_versions(server, output))
+        return
+    from searchaccess.cli.versions import show_versions
+
+    answer(lambda: show_versions(server, output))
