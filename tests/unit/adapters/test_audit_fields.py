@@ -63,7 +63,7 @@ def test_an_index_that_has_no_event_yet_does_not_matter() -> None:
     [
         ({}, "the field @timestamp is missing, and must be a date"),
         ({"at_timestamp": "date"}, "the field user.name is missing, and must be a keyword"),
-        (AGENT | {"user__name": ["keyword", "text"]}, "the field user.name has the type keyword, text in some index"),
+        (RAW | {"user__name": ["keyword", "text"]}, "the field user.name has the type keyword, text in some index"),
         (AGENT | {"at_timestamp": ["date", "unmapped"], "timestamp": "date"}, "others only in timestamp"),
         (AGENT | {"at_timestamp": "text"}, "the field @timestamp has the type text"),
     ],

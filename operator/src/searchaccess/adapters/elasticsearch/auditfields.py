@@ -103,6 +103,9 @@ def _needed(known: Mapping[str, Any], names: tuple[str, ...], types: frozenset[s
     for name in names:
         if _is(known.get(name), types):
             return name
+        if types & mapping(known.get(name)).keys():
+            # Another name would find the events of some indices only.
+            break
     there = ", ".join(sorted(mapping(known.get(names[0])).keys() - {_UNMAPPED})[:3])
     how = f"has the type {there} in some index" if there else "is missing"
     raise Rejected(
