@@ -116,10 +116,13 @@ async def test_a_look_that_takes_long_delays_no_rights(stage: Stage) -> None:
     await stage.sleep(5)
     assert stage.ready("stock") == ("True", "InSync")
     assert not looks(stage), "it still reads"
+    assert stage.process
+    assert stage.process.host.is_busy(), "a process that ends by itself waits for it"
     assert usage(stage, "orders") == {}
     await stage.sleep(400)
     await stage.quiet()
     assert usage(stage, "orders")["since"]
+    assert not stage.process.host.is_busy()
     stage.check()
 
 
