@@ -14,6 +14,8 @@ REALM_SECRET = {"namespace": "searchaccess-system", "name": "realm"}
 _PLAIN_URL = "use https://: over plain http, everybody on the network path can read the token"
 _BAD_URL = "write https://host:port, without user, password or query"
 _PROBE = "write a duration between 500ms and 1h, such as 2s"
+_AUDIT_EVERY = "write a duration between 10m and 24h, such as 1h"
+_AUDIT_INDEX = "write one index, data stream or pattern of this cluster, such as logs-elasticsearch.audit-*"
 _SWEEP = "write a duration between 5s and 24h, such as 5m"
 _REALM_NAME = "write the realm's name alone: google for xpack.security.authc.realms.jwt.google"
 
@@ -176,9 +178,22 @@ def _reject_orphans(cases: Cases) -> None:
         cases.cluster(f"released rights of too long a {field}", long, f"may not be more than {most}")
 
 
+def _reject_audit(cases: Cases) -> None:
+    cases.cluster("audit events nowhere", {"audit": {}}, "spec.audit.index: Required value")
+    for index in ("*", "-audit", "a,b", "eu:audit", "<audit-{now}>", "Audit", "a b", "audit/_doc"):
+        cases.cluster(f"audit events in {index!r}", {"audit": {"index": index}}, _AUDIT_INDEX)
+    cases.cluster("audit events in no index", {"audit": {"index": ""}}, "should be at least 1 chars long")
+    cases.cluster("an index of 256 characters", {"audit": {"index": "a" * 256}}, "may not be more than 255")
+    for every in ("9m59s", "25h", "1d", "soon"):
+        cases.cluster(f"audit every {every!r}", {"audit": {"index": "audit", "every": every}}, _AUDIT_EVERY)
+    long = {"audit": {"index": "audit", "every": f"{'1h' * 10}1"}}
+    cases.cluster("audit every of 21 characters", long, "may not be more than 20")
+
+
 def reject_clusters(cases: Cases) -> None:
     """Add every CEL rule and every limit of the schema, broken."""
     _reject_connections(cases)
+    _reject_audit(cases)
     cases.cluster("a name of 64 characters", {}, "use at most 63 characters", name="a" * 64)
     cases.cluster("identity must be there", {"identity": None}, "spec.identity: Required value")
     cases.cluster("no address", {"urls": []}, "should have at least 1 items")
@@ -233,6 +248,9 @@ def reject_clusters(cases: Cases) -> None:
 
 def accept_clusters(cases: Cases) -> None:
     """Add what must be taken: the usual, and everything at its limit."""
+    for index in ("audit", "logs-elasticsearch.audit-*", ".ds-audit_1", "a" * 255):
+        cases.cluster(f"audit events in {index[:40]}", {"audit": {"index": index, "every": "10m"}})
+    cases.cluster("audit once a day", {"audit": {"index": "audit", "every": "24h"}})
     for url in ("https://es", "https://es:9200", "https://10.0.0.1:9200/path", "https://[::1]:9200"):
         cases.cluster(f"the address {url}", {"urls": [url]})
     every = {"urls": ["http://es", "https://es"], "allowExposure": ["PublicAddress", "PlainHttp", "InsecureSkipVerify"]}

@@ -8,6 +8,8 @@ from typing import Any, Final
 
 from searchaccess.core.policy.guardrails.aliases import IndexNames
 from searchaccess.core.policy.proofs import Tried
+from searchaccess.core.usage.uses import Use, Uses, UsesWanted
+from searchaccess.ports.errors import NotFound, PermissionDenied
 from tests.support.faults import Call, Faults
 
 ELASTICSEARCH: Final = "elasticsearch"
@@ -32,6 +34,15 @@ class MemoryIndices:
         self.lists_names = True
         self.try_takes = 0.0
         """Seconds that it takes to try a query."""
+        self.audit_index = "audit"
+        """Index with the audit events; empty: there is none."""
+        self.allowed: list[Use] = []
+        """The allowed requests that it has."""
+        self.may_audit = True
+        self.names_keys = True
+        """Whether events name API keys."""
+        self.audit_takes = 0.0
+        """Seconds that it takes to aggregate them."""
 
     async def hidden(self, patterns: Sequence[str]) -> frozenset[str]:
         return await self._faults.perform(
@@ -58,6 +69,30 @@ class MemoryIndices:
         return await self._faults.perform(
             Call(ELASTICSEARCH, "try_query", (*names, query)), lambda: self._try(names, json.loads(query))
         )
+
+    async def last_uses(self, wanted: UsesWanted) -> Uses:
+        if self.audit_takes:
+            await asyncio.sleep(self.audit_takes)
+
+        def read() -> Uses:
+            if not self.may_audit:
+                raise PermissionDenied(
+                    f"this login may not read {wanted.index}: give its role the privilege read on it"
+                )
+            if wanted.index != self.audit_index:
+                raise NotFound(f"no index or data stream matches {wanted.index}")
+            found: dict[tuple[str, str, str], float] = {}
+            for use in self.allowed:
+                who = use.user, use.key_id, use.key_name
+                ours = wanted.prefix and (use.user.startswith(wanted.prefix) or use.key_name.startswith(wanted.prefix))
+                if (use.user in wanted.users or ours) and wanted.since <= use.at < wanted.until:
+                    found[who] = max(use.at, found.get(who, use.at))
+            times = [use.at for use in self.allowed]
+            first = min(times, default=None) if wanted.from_the_first else None
+            uses = tuple(Use(*who, at) for who, at in sorted(found.items()))
+            return Uses(uses, first, max(times, default=None), keys=self.names_keys)
+
+        return await self._faults.perform(Call(ELASTICSEARCH, "last_uses", (wanted.index, str(wanted.since))), read)
 
     def _try(self, names: Sequence[str], query: Mapping[str, Any]) -> Tried:
         found = [

@@ -148,3 +148,16 @@ def test_behind_a_gateway_only_the_largest_tier_is_enough(tmp_path: Path) -> Non
         assert ended == code
         assert ("SearchCluster behind is behind a gateway and needs the tier Full" in reported) is bool(code)
     assert run("login", "-f", str(file), "--tier", "Roles", "--cluster", "other")[0] == 0
+
+
+@pytest.mark.parametrize("tier", Tier)
+def test_where_audit_events_are_declared_the_login_may_read_them(tmp_path: Path, tier: Tier) -> None:
+    declared = a_search_cluster(audit={"index": "logs-elasticsearch.audit-*"})
+    file = tmp_path / "all.yaml"
+    file.write_text(yaml.safe_dump_all([declared, a_search_access()]))
+    code, printed, _ = run("login", "-f", str(file), "--tier", tier)
+    assert code == 0
+    entry = {"names": ["logs-elasticsearch.audit-*"], "privileges": ["read"]}
+    assert json.loads(printed)["indices"][-1] == entry
+    _, printed, _ = run("login", "-f", str(file), "--tier", tier, "--cluster", "another")
+    assert entry not in json.loads(printed)["indices"]

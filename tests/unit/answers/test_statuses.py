@@ -10,6 +10,7 @@ from searchaccess.core.answers.statuses.report import Report, report_of
 from searchaccess.core.answers.statuses.tree import Mark, Node, tree_of
 from searchaccess.core.answers.statuses.versions import clusters_of, operators_of, served_of
 from searchaccess.core.model.access import access_from_object
+from searchaccess.core.status.credential import epoch
 from tests.unit.builders import LATER, NOW, a_grant, a_search_access, a_search_cluster
 
 AT = 1767261600.0
@@ -206,3 +207,39 @@ def test_who_else_gives_rights_is_told_one_by_one() -> None:
     assert found["sources"] == [source]
     assert found["condition"]["reason"] == "BroaderThanDeclared"
     assert a_report(status=ready())["exclusive"] is None
+
+
+def used(last: str | None, since: str, until: str | None) -> Report:
+    usage = {"observedAt": since, "since": since} | ({"lastUsed": last} if last else {})
+    raw = a_search_access(status=ready(usage=usage))
+    return report_of(access_from_object(raw), raw, until)
+
+
+JANUARY, FEBRUARY, MARCH = "2026-01-01T00:00:00Z", "2026-02-01T00:00:00Z", "2026-03-01T00:00:00Z"
+
+
+@pytest.mark.parametrize(
+    ("report", "unused"),
+    [
+        (a_report(), False),
+        (used(None, JANUARY, MARCH), True),
+        (used(None, FEBRUARY, MARCH), True),
+        (used(None, "2026-02-02T00:00:00Z", MARCH), False),
+        (used("2026-01-10T00:00:00Z", JANUARY, MARCH), True),
+        (used("2026-01-31T23:30:00Z", JANUARY, MARCH), False),
+        (used("2026-02-10T00:00:00Z", JANUARY, MARCH), False),
+        (used(None, JANUARY, FEBRUARY), False),
+        (used(None, JANUARY, None), False),
+    ],
+    ids=["not known", "never", "just as long", "known for less", "long ago", "within the hour", "since",
+         "not read since", "not read"],
+)  # fmt: skip
+def test_only_what_was_certainly_not_used_is_unused(report: Report, unused: bool) -> None:  # noqa: FBT001 - a case
+    now, since = epoch(MARCH), epoch(FEBRUARY)
+    assert (chosen([report], Wanted(unused_since=since), now) == [report]) is unused
+
+
+def test_a_tree_says_when_it_was_last_used() -> None:
+    assert "  last used: 2026-02-01T00:00:00Z" in shown(used(FEBRUARY, JANUARY, MARCH))
+    assert "    uses are known since 2026-01-01T00:00:00Z" in shown(used(FEBRUARY, JANUARY, MARCH))
+    assert "  not used since 2026-01-01T00:00:00Z" in shown(used(None, JANUARY, MARCH))

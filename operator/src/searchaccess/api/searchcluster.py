@@ -6,6 +6,7 @@ from typing import Annotated
 from pydantic import Field, model_validator
 
 from searchaccess.api.base import ApiModel, Narrows, cel, matches, rules
+from searchaccess.api.clusters.audit import Audit
 from searchaccess.api.clusters.gateway import Gateway
 from searchaccess.api.clusters.namespaces import AllowedNamespaces
 from searchaccess.api.clusters.orphans import Orphans
@@ -302,6 +303,10 @@ class SearchClusterSpec(ApiModel):
 
     drift: DriftSettings = DriftSettings()
     """How often to check for changes that somebody else made."""
+
+    audit: Audit | None = None
+    """Where Elasticsearch's audit events are. With it, `status.usage` of each SearchAccess says when it was last
+    used."""
 
     adoption: Adoption | None = None
     """Foreign roles and role mappings under the operator's names that it may adopt."""

@@ -26,6 +26,7 @@ from searchaccess.api.exclusivestatus import ExclusiveStatus
 from searchaccess.api.limitsstatus import LimitsStatus
 from searchaccess.api.policies.status import PolicyCounts
 from searchaccess.api.times.moments import NEVER, DateTime
+from searchaccess.api.usagestatus import AuditStatus, UsageStatus
 
 Truth = Literal["True", "False", "Unknown"]
 
@@ -276,6 +277,8 @@ class SearchAccessStatus(_Status):
     """What the caller may send through the gateway; absent where there is none."""
     drift: Drift | None = None
     """Differences that somebody made in Elasticsearch."""
+    usage: UsageStatus | None = None
+    """When it was last used; absent unless the SearchCluster names its audit events (`spec.audit`)."""
     last_sync_time: DateTime | None = None
     """When the operator last changed something in Elasticsearch for this object, or first found it as declared."""
     last_handled_reconcile_at: str | None = None
@@ -315,6 +318,8 @@ class SearchClusterStatus(_Status):
     """Adopted roles and role mappings, the newest last, at most 100."""
     others: Annotated[list[OtherStatus], Field(max_length=OTHERS_LIMIT)] | None = None
     """Other controllers and instances of this operator that have objects in the same Elasticsearch, at most 10."""
+    audit: AuditStatus | None = None
+    """How far audit events were read (`spec.audit`)."""
     gateway: GatewayStatus | None = None
     """The gateway that verifies callers' tokens (`identity.gateway`)."""
     last_handled_reconcile_at: str | None = None

@@ -12,7 +12,7 @@ from searchaccess.cli.connecting import Kubernetes
 from searchaccess.cli.manifests import failure
 from searchaccess.cli.printing import Format, emit, plain, progress, table, warn, width
 from searchaccess.core.answers.statuses.overview import Wanted, chosen, counted, open_differences
-from searchaccess.core.answers.statuses.report import Report, report_of
+from searchaccess.core.answers.statuses.report import Report, report_of, used_until
 from searchaccess.core.answers.statuses.tree import Mark, Node, tree_of
 
 _STYLES: Final = {Mark.PLAIN: "", Mark.GOOD: "green", Mark.WARN: "yellow", Mark.BAD: "bold red"}
@@ -43,7 +43,8 @@ async def show_statuses(kubernetes: Kubernetes, access: str, wanted: Wanted, out
             declared = await live.declared(namespace or live.scope)
     for gap in declared.gaps:
         warn(f"not read: {gap}")
-    reports = [report_of(item.read, item.raw) for item in declared.accesses]
+    known = {item.read.name: used_until(item.raw) for item in declared.clusters}
+    reports = [report_of(item.read, item.raw, known.get(item.read.cluster)) for item in declared.accesses]
     if access:
         _show_one([report for report in reports if report["name"] == name], reports, name, output)
         return
@@ -79,7 +80,7 @@ def _add(tree: Tree, nodes: Sequence[Node]) -> None:
 def _overview(reports: Sequence[Report], summary: str, *, several: bool) -> list[RenderableType]:
     if not reports:
         return [f"{summary}."]
-    heads = ["NAME", "CLUSTER", "ACCESS", "READY", "REASON", "DRIFT", "ENDS"]
+    heads = ["NAME", "CLUSTER", "ACCESS", "READY", "REASON", "DRIFT", "ENDS", "LAST USED"]
     rows, styles = [], []
     for report in reports:
         name = f"{report['namespace']}/{report['name']}" if several else report["name"]
@@ -87,7 +88,8 @@ def _overview(reports: Sequence[Report], summary: str, *, several: bool) -> list
         ready = report["ready"] if report["current"] else f"{report['ready']}?"
         # To the minute.
         ends = f"{report['ends'][:16]}Z" if report["ends"] else ""
-        rows.append([name, report["cluster"], report["access"], ready, report["reason"], drift or "", ends])
+        last = _last_use(report)
+        rows.append([name, report["cluster"], report["access"], ready, report["reason"], drift or "", ends, last])
         styles.append("red" if report["ready"] == "False" or drift else None)
     # A column that says nothing takes width from others.
     narrow = (width() or _WIDE) < _WIDE
@@ -100,7 +102,15 @@ def _overview(reports: Sequence[Report], summary: str, *, several: bool) -> list
     return [table(columns, cells, styles, whole), "", f"{summary}."]
 
 
+def _last_use(report: Report) -> str:
+    """Return when something was last used, to the hour as its status has it; empty: its SearchCluster does not tell."""
+    usage = report["usage"]
+    if usage is None:
+        return ""
+    return f"{usage['lastUsed'][:13]}h" if "lastUsed" in usage else f"not since {usage['since'][:10]}"
+
+
 def _is_needed(head: str, values: Collection[object], *, narrow: bool) -> bool:
-    if head in {"DRIFT", "ENDS"}:
+    if head in {"DRIFT", "ENDS", "LAST USED"}:
         return any(values)
     return not (narrow and head == "CLUSTER" and len(values) == 1)

@@ -18,6 +18,7 @@ from searchaccess.core.policy.login import LoginRights
 from searchaccess.core.policy.proofs import Tried
 from searchaccess.core.rights.mapping import RoleMapping, mapping_of
 from searchaccess.core.rights.ownership import Role
+from searchaccess.core.usage.uses import Uses, UsesWanted
 from searchaccess.ports.elasticsearch import ClusterFingerprint, Connector, ElasticsearchPort, MadeKey, Probe, Written
 from searchaccess.ports.errors import NothingIsWritten
 
@@ -193,6 +194,10 @@ class DryRunElasticsearch:
     async def try_query(self, names: Sequence[str], query: str) -> Tried:
         """Try whether a query can be run on indices, without running it (one request)."""
         return await self._real.try_query(names, query)
+
+    async def last_uses(self, wanted: UsesWanted) -> Uses:
+        """Read when callers were last allowed a request."""
+        return await self._real.last_uses(wanted)
 
     async def copied_fields(self, patterns: Sequence[str] | None) -> Mapping[str, Any] | None:
         """Read which fields the mappings of indices copy (one request)."""

@@ -1,9 +1,8 @@
 """Counts requests to external systems and their results; guards writes."""
 
-import time
-from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from functools import partial
-from typing import Any, ParamSpec, TypeAlias, TypeVar
+from typing import Any
 
 from searchaccess.api.vouching import AdmissionObject
 from searchaccess.core.clusters.cluster import ClusterFacts, License
@@ -22,49 +21,12 @@ from searchaccess.core.policy.proofs import Tried
 from searchaccess.core.rights.mapping import RoleMapping
 from searchaccess.core.rights.ownership import Role
 from searchaccess.core.status.events import Note
+from searchaccess.core.usage.uses import Uses, UsesWanted
+from searchaccess.decorators.measuring import Count, Guard, Measured
 from searchaccess.ports import stores
 from searchaccess.ports.elasticsearch import ClusterFingerprint, ElasticsearchPort, MadeKey, Probe, Written
-from searchaccess.ports.errors import ExternalError
 from searchaccess.ports.google import Accounts, Executions, GooglePort, Workloads
 from searchaccess.ports.kubernetes import KubernetesPort, NamespacePage, ObjectRef, Page, Plural, StoredStatus
-
-P = ParamSpec("P")
-T = TypeVar("T")
-
-Count: TypeAlias = Callable[[str, str, float], None]
-"""Takes an operation, its result (``ok``, a reason, or the kind of a fault) and seconds."""
-Guard: TypeAlias = Callable[[], None]
-
-
-class Measured:
-    """Counts operations, and guards writes.
-
-    Args:
-        count: counts operations.
-        guard: called before each write; an error that it raises prevents the write.
-    """
-
-    def __init__(self, count: Count, guard: Guard | None) -> None:
-        self._count = count
-        self._guard = guard
-
-    async def _write(self, name: str, operation: Callable[P, Awaitable[T]], *args: P.args, **named: P.kwargs) -> T:
-        if self._guard is not None:
-            self._guard()
-        return await self._do(name, operation, *args, **named)
-
-    async def _do(self, name: str, operation: Callable[P, Awaitable[T]], *args: P.args, **named: P.kwargs) -> T:
-        began, result = time.monotonic(), "ok"
-        try:
-            return await operation(*args, **named)
-        except ExternalError as error:
-            result = str(error.reason)
-            raise
-        except BaseException as error:  # raised again: cancellations and internal errors count too
-            result = type(error).__name__
-            raise
-        finally:
-            self._count(name, result, time.monotonic() - began)
 
 
 class MeasuredElasticsearch(Measured):
@@ -124,6 +86,10 @@ class MeasuredElasticsearch(Measured):
     async def try_query(self, names: Sequence[str], query: str) -> Tried:
         """Try whether a query can be run on indices, without running it (one request)."""
         return await self._do("try_query", self._real.try_query, names, query)
+
+    async def last_uses(self, wanted: UsesWanted) -> Uses:
+        """Read from audit events when callers were last allowed a request (some requests)."""
+        return await self._do("last_uses", self._real.last_uses, wanted)
 
     async def put_roles(self, roles: Sequence[Role]) -> Written:
         """Write roles in one request; at most 1,000. Existing keys of ``metadata`` and ``global`` stay."""

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from searchaccess.core.gateway.facts import Pod
 from searchaccess.core.gateway.objects import Observed, Target, Wanted
-from searchaccess.decorators.measured import Count, Guard, Measured
+from searchaccess.decorators.measuring import Count, Guard, Measured
 from searchaccess.ports.gateway import GatewayObjects
 
 

@@ -18,10 +18,10 @@ FRAMES: Final = 12
 
 Place = Literal[
     "admission", "apply", "approvals", "build facts", "credential", "finalizer", "gateway", "grant mapping",
-    "hold back", "identities", "intake", "isolate", "judgments", "key", "list", "mappings of indices", "namespaces",
-    "outbox", "plan role", "policies", "policy statuses", "prove queries", "publish", "read mapping", "read others",
-    "read role", "reconcile", "reconciler", "released rights", "renew leases", "revoke mapping", "supervise",
-    "time boxes", "write roles", "write statuses",
+    "hold back", "identities", "intake", "isolate", "judgments", "key", "last uses", "list", "mappings of indices",
+    "namespaces", "outbox", "plan role", "policies", "policy statuses", "prove queries", "publish", "read mapping",
+    "read others", "read role", "reconcile", "reconciler", "released rights", "renew leases", "revoke mapping",
+    "supervise", "time boxes", "write roles", "write statuses",
 ]  # fmt: skip
 """What the operator was doing when an error was caught."""
 PLACES: Final[tuple[Place, ...]] = get_args(Place)

@@ -26,6 +26,7 @@ from searchaccess.core.policy.decision import OPEN, Gate
 from searchaccess.core.policy.login import LoginRights
 from searchaccess.core.rights.ownership import Operator
 from searchaccess.core.status.access import Failure
+from searchaccess.core.status.aspects.usage import AuditFacts
 from searchaccess.core.status.events import Note
 from searchaccess.decorators.dryrun import DryRun
 from searchaccess.engine.concurrency.steps import Steps
@@ -215,6 +216,8 @@ class ClusterState:
     """Events about them."""
     gateway: GatewayFacts | None = None
     """What is known about the gateway; None: nothing yet, or there was none."""
+    audit: AuditFacts | None = None
+    """What is known about the audit events; None: they were not read yet."""
     awaits_gateway: bool = False
     """Callers of a realm keep their role mapping until the gateway's pods serve them."""
     unlimited: frozenset[str] = frozenset()

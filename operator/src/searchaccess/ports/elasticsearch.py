@@ -18,6 +18,7 @@ from searchaccess.core.policy.login import LoginRights
 from searchaccess.core.policy.proofs import Tried
 from searchaccess.core.rights.mapping import RoleMapping
 from searchaccess.core.rights.ownership import Role
+from searchaccess.core.usage.uses import Uses, UsesWanted
 from searchaccess.ports.errors import ExternalError
 
 
@@ -136,6 +137,20 @@ class ElasticsearchPort(Protocol):
         Args:
             names: names and wildcards of the indices that a URL can have; missing, closed and hidden ones are left out.
             query: JSON.
+        """
+
+    async def last_uses(self, wanted: UsesWanted) -> Uses:
+        """Read from audit events when callers were last allowed a request.
+
+        It takes three requests, one more for each 5,000 callers, and one more for the first event.
+
+        Args:
+            wanted: whose, and in which index.
+
+        Raises:
+            PermissionDenied: the login may not read the index.
+            NotFound: there is no such index.
+            Rejected: it has no audit events that can be searched, or too many callers.
         """
 
     async def put_roles(self, roles: Sequence[Role]) -> Written:

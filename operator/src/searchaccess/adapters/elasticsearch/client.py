@@ -12,6 +12,7 @@ from elasticsearch.serializer import JsonSerializer
 
 from searchaccess.adapters.answers import decode
 from searchaccess.adapters.elasticsearch.answers import AnswersClient
+from searchaccess.adapters.elasticsearch.audit import AuditClient
 from searchaccess.adapters.elasticsearch.errors import mapped
 from searchaccess.adapters.elasticsearch.gateways import GatewayClient
 from searchaccess.adapters.elasticsearch.indices import IndicesClient
@@ -56,7 +57,9 @@ _FINGERPRINT: Final = "state_uuid,nodes.*.ephemeral_id"
 _SEQUENCE: Final = "indices.*.uuid,indices.*.shards.*.seq_no.max_seq_no"
 
 
-class ElasticsearchClient(KeysClient, UsersClient, LoginClient, IndicesClient, GatewayClient, AnswersClient):
+class ElasticsearchClient(
+    KeysClient, UsersClient, LoginClient, IndicesClient, GatewayClient, AnswersClient, AuditClient
+):
     """One cluster.
 
     Args:

@@ -86,4 +86,11 @@ CONNECTION_REASONS: Final = {
         Who.PLATFORM,
     ),
     Reason.REACHABLE: ReasonDoc("Elasticsearch answers.", NOTHING, Who.NOBODY),
+    Reason.AUDIT_NOT_READABLE: ReasonDoc(
+        "The audit events that `spec.audit` names cannot be read, or the newest is more than a day old. Rights do not "
+        "depend on them.",
+        "Do what the message says: let the login read the index, correct its name, or check what ships the events. See "
+        "docs/audit.md.",
+        Who.PLATFORM,
+    ),
 }

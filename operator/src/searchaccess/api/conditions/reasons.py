@@ -109,5 +109,6 @@ class Reason(StrEnum):
     ROLE_GIVEN_TO_OTHERS = "RoleGivenToOthers"
     WIDENED_BY = "WidenedBy"
     CANNOT_BE_SEEN = "CannotBeSeen"
+    AUDIT_NOT_READABLE = "AuditNotReadable"
     THROTTLED = "Throttled"
     INTERNAL_ERROR = "InternalError"

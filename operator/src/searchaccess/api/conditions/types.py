@@ -38,6 +38,7 @@ class ConditionType(StrEnum):
     DELEGATION_OPEN = "DelegationOpen"
     OTHERS_PRESENT = "OthersPresent"
     OTHERS_UNSEEN = "OthersUnseen"
+    USAGE_UNKNOWN = "UsageUnknown"
 
 
 WHILE_TRUE = (
@@ -53,6 +54,7 @@ WHILE_TRUE = (
     ConditionType.DELEGATION_OPEN,
     ConditionType.OTHERS_PRESENT,
     ConditionType.OTHERS_UNSEEN,
+    ConditionType.USAGE_UNKNOWN,
 )
 """Present only while true."""
 
@@ -233,6 +235,12 @@ CONDITION_DOCS: dict[ConditionType, ConditionDoc] = {
         "A warning: the operator cannot see all that others have in this Elasticsearch, so `Exclusive` of its "
         "SearchAccesses is `Unknown` where nothing worse is known. The message says what, and what to grant. `Ready` "
         "does not depend on this condition.",
+    ),
+    ConditionType.USAGE_UNKNOWN: ConditionDoc(
+        _CLUSTER,
+        "A hint: the audit events that `spec.audit` names cannot be read, or are old, so `status.usage` of its "
+        "SearchAccesses keeps earlier values. The message says why, and what to do. Nothing else depends on this "
+        "condition.",
     ),
 }
 

@@ -1,21 +1,25 @@
 """Options about logs, and how they are read."""
 
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
-from searchaccess.cli.connecting import Kubernetes
 from searchaccess.cli.manifests import read
 from searchaccess.cli.merging import taking
 from searchaccess.cli.reading import duration
 
 if TYPE_CHECKING:
     from searchaccess.core.answers.audit.tally import Tally
+    from searchaccess.operator.reading import Live
+
+_INDEX: Final = r'[^\s,/?#<>|"\\:-][^\s/?#<>|"\\:]{0,999}'
+_PROJECT: Final = r"[a-z][a-z0-9.:-]{1,99}"
 
 Logs = Annotated[
     list[Path] | None,
@@ -43,6 +47,40 @@ Since = Annotated[
 Until = Annotated[str, typer.Option(metavar="TIME", help="Only events before then.")]
 
 
+FromIndex = Annotated[
+    str,
+    typer.Option(
+        "--from-index",
+        metavar="PATTERN",
+        help="Read the events from this index or data stream of the SearchCluster's Elasticsearch, such as"
+        " logs-elasticsearch.audit-*. The login needs read on it.",
+    ),
+]
+FromCloudLogging = Annotated[
+    str,
+    typer.Option(
+        "--from-cloud-logging",
+        metavar="PROJECT",
+        help="Read the events from Cloud Logging in this Google Cloud project, with your own account"
+        " (roles/logging.viewer).",
+    ),
+]
+LogName = Annotated[
+    str,
+    typer.Option(
+        "--log-name", metavar="NAME", help="Only this log of --from-cloud-logging, such as stdout; all by default."
+    ),
+]
+LoggingEndpoint = Annotated[
+    str,
+    typer.Option(
+        envvar="SEARCHACCESS_LOGGING_ENDPOINT",
+        metavar="HOST",
+        help="Host of the Cloud Logging API, such as one of Private Service Connect; Google's by default.",
+    ),
+]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LogOptions:
     """Which logs, and which time; its fields are what the command line shows."""
@@ -50,6 +88,10 @@ class LogOptions:
     log: Logs = None
     gateway_log: GatewayLogs = None
     request_log: RequestLogs = None
+    from_index: FromIndex = ""
+    from_cloud_logging: FromCloudLogging = ""
+    log_name: LogName = ""
+    logging_endpoint: LoggingEndpoint = ""
     since: Since = ""
     until: Until = ""
 
@@ -61,12 +103,19 @@ class LogOptions:
         """
         from searchaccess.core.answers.audit.tally import Tally
 
-        if not self.log and not self.gateway_log:
-            raise typer.BadParameter("give an audit log, or --gateway-log", param_hint="LOG")
+        if not (self.log or self.gateway_log or self.from_index or self.from_cloud_logging):
+            text = "give an audit log, --from-index, --from-cloud-logging, or --gateway-log"
+            raise typer.BadParameter(text, param_hint="LOG")
+        if self.from_index and not re.fullmatch(_INDEX, self.from_index):
+            raise typer.BadParameter("write the names of indices, such as audit-*", param_hint="--from-index")
+        if self.from_cloud_logging and not re.fullmatch(_PROJECT, self.from_cloud_logging):
+            raise typer.BadParameter("write the id of a project, such as acme-shop", param_hint="--from-cloud-logging")
+        if self.log_name and not self.from_cloud_logging:
+            raise typer.BadParameter("requires --from-cloud-logging", param_hint="--log-name")
         return Tally(_since(self.since), _time(self.until, "--until") if self.until else None)
 
     def count(self, tally: "Tally") -> None:
-        """Read the logs.
+        """Read the logs in files.
 
         Raises:
             typer.Exit: one cannot be read; the error was printed.
@@ -76,7 +125,7 @@ class LogOptions:
         from searchaccess.ports.errors import InvalidLog
 
         try:
-            with _progress() as shown:
+            with shown_progress() as shown:
                 read_requests(find(self.request_log or []), tally, shown("request log"))
                 read_audit(find(self.log or []), tally, shown("audit log"))
                 read_gateway(find(self.gateway_log or []), tally, shown("gateway log"))
@@ -90,32 +139,41 @@ def takes_logs(command: Callable[..., None]) -> Callable[..., None]:
     return taking(LogOptions, "logs")(command)
 
 
-async def declared(kubernetes: Kubernetes, files: list[Path]) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+async def declared(
+    live: "Live | None", files: list[Path], namespace: str
+) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     """Read all SearchAccesses and SearchClusters.
 
     Args:
-        kubernetes: the API server.
+        live: the API server.
         files: manifests to read in its place; empty: none.
+        namespace: of manifests without one; empty: ``default``.
 
     Raises:
+        NoSuchCluster: there is no API server.
         ExternalError: they may not be listed.
     """
     if files:
-        manifests = read(files, kubernetes.namespace)
+        manifests = read(files, namespace)
         return (
             [raw for raw in manifests if raw["kind"] == "SearchAccess"],
             [raw for raw in manifests if raw["kind"] == "SearchCluster"],
         )
+    from searchaccess.ports.errors import NoSuchCluster
     from searchaccess.ports.kubernetes import Plural
 
-    async with kubernetes.open() as live:
-        # All namespaces: another one's SearchAccess may explain a principal, too.
-        return await live.list_raw(Plural.ACCESSES), await live.list_raw(Plural.CLUSTERS)
+    if live is None or live.kubernetes is None:
+        raise NoSuchCluster("with --elasticsearch, nothing is read from Kubernetes: give the SearchAccesses with -f")
+    # All namespaces: another one's SearchAccess may explain a principal, too.
+    return await live.list_raw(Plural.ACCESSES), await live.list_raw(Plural.CLUSTERS)
 
 
 @contextmanager
-def _progress() -> Iterator[Callable[[str], Callable[[int, int], None]]]:
-    """Show bytes that were read, on a terminal; yield what starts a bar with a name."""
+def shown_progress() -> Iterator[Callable[[str], Callable[[int, int | None], None]]]:
+    """Show how much was read, on a terminal; yield what starts a bar with a name.
+
+    A bar takes how much was read, and how much there is (None: that is not known).
+    """
     import sys
 
     if not sys.stderr.isatty():
@@ -127,7 +185,7 @@ def _progress() -> Iterator[Callable[[str], Callable[[int, int], None]]]:
 
     with Progress(console=console(err=True), transient=True) as bars:
 
-        def started(name: str) -> Callable[[int, int], None]:
+        def started(name: str) -> Callable[[int, int | None], None]:
             task = bars.add_task(name, total=None)
             return lambda done, total: bars.update(task, completed=done, total=total)
 

@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from searchaccess.cli.auditing.logs import LogOptions, declared, takes_logs
-from searchaccess.cli.common import configure_logging, run_to_end
-from searchaccess.cli.connecting import Kubernetes, takes_kubernetes
+from searchaccess.cli.auditing.logs import LogOptions, takes_logs
+from searchaccess.cli.auditing.servers import count_all
+from searchaccess.cli.common import configure_logging
+from searchaccess.cli.connecting import Reaching, takes_reaching
 from searchaccess.cli.helptexts import block
 from searchaccess.cli.manifests import Filenames
 
@@ -45,6 +46,9 @@ EPILOG: Final = "\n\n".join(
             "# Behind a gateway, without an audit license:",
             "kubectl logs -n search -l searchaccess.dev/gateway --since=24h > gateway.log",
             "searchaccess audit --gateway-log gateway.log -o html > report.html",
+            "# From the index of a shipper, and from Cloud Logging:",
+            "searchaccess audit --from-index 'logs-elasticsearch.audit-*' --cluster prod --since 24h",
+            "searchaccess audit --from-cloud-logging acme-search --log-name stdout --since 24h",
             "# For a SIEM:",
             "searchaccess audit -o ocsf audit.json > events.jsonl",
         ),
@@ -52,7 +56,7 @@ EPILOG: Final = "\n\n".join(
 )
 
 
-@takes_kubernetes
+@takes_reaching
 @takes_logs
 def command(
     *,
@@ -71,7 +75,7 @@ def command(
         typer.Option("--output", "-o", help="Format of the report; ocsf: events of OCSF 1.5.0, one a line."),
     ] = AuditFormat.TABLE,
     logs: LogOptions,
-    kubernetes: Kubernetes,
+    reaching: Reaching,
 ) -> None:
     """Report who did what on which index, from which Cloud Run revision.
 
@@ -84,10 +88,10 @@ def command(
 
     configure_logging(as_json=False, verbose=False)
     tally = logs.tally()
-    accesses, clusters = run_to_end(lambda _: declared(kubernetes, filename or []))
-    logs.count(tally)
+    wanted = Wanted(index, service, denied=denied, findings=findings)
+    accesses, clusters = count_all(reaching, logs, tally, filename or [], wanted)
     known = Known([known_access(raw) for raw in accesses], logins_of(clusters))
-    made = report(tally, known, Wanted(index, service, denied=denied, findings=findings))
+    made = report(tally, known, wanted)
     _show(made, output, tally)
     raise typer.Exit(int(Exit.PENDING if exit_code and made.counts else Exit.IN_SYNC))
 

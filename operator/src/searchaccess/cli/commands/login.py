@@ -43,9 +43,10 @@ def command(
     SearchCluster behind a gateway needs the tier Full, as the operator writes native users.
 
     With manifests (-f), the role has view_index_metadata on the indices that these name. With it, the operator sees
-    where aliases lead, which patterns match nothing, and whether each where can run.
+    where aliases lead, which patterns match nothing, and whether each where can run. If they have a SearchCluster with
+    spec.audit, the role may also read its audit events.
     """
-    from searchaccess.core.answers.logins import full_role, keys_role, observer_role, role_for
+    from searchaccess.core.answers.logins import full_role, keys_role, observer_role, role_for, with_audit
     from searchaccess.core.clusters.cluster import cluster_from_object
     from searchaccess.core.model.access import access_from_object
     from searchaccess.core.rights.ownership import Operator
@@ -65,9 +66,10 @@ def command(
             role, left = role_for(accesses, Operator(instance, ""))
         case Tier.ROLES_AND_KEYS:
             role, left = keys_role(accesses, Operator(instance, ""))
-    typer.echo(json.dumps(role, indent=2))
-    clusters = [cluster_from_object(raw) for raw in raws if raw["kind"] == "SearchCluster"]
-    behind = [one.name for one in clusters if cluster in {"", one.name} and one.gateway]
+    found_clusters = (cluster_from_object(raw) for raw in raws if raw["kind"] == "SearchCluster")
+    clusters = [one for one in found_clusters if cluster in {"", one.name}]
+    typer.echo(json.dumps(with_audit(role, clusters), indent=2))
+    behind = [one.name for one in clusters if one.gateway]
     if tier in {Tier.OBSERVE, Tier.FULL}:
         behind = []
     for line in left:

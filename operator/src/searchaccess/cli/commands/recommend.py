@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from searchaccess.cli.auditing.logs import LogOptions, declared, takes_logs
-from searchaccess.cli.common import configure_logging, run_to_end
-from searchaccess.cli.connecting import Kubernetes, takes_kubernetes
+from searchaccess.cli.auditing.logs import LogOptions, takes_logs
+from searchaccess.cli.auditing.servers import count_all
+from searchaccess.cli.common import configure_logging
+from searchaccess.cli.connecting import Reaching, takes_reaching
 from searchaccess.cli.helptexts import block
 from searchaccess.cli.manifests import Filenames
 
@@ -42,6 +43,8 @@ EPILOG: Final = "\n\n".join(
             "Examples",
             "# What nobody used in the last month:",
             "searchaccess recommend --since 30d /var/log/elasticsearch/*_audit.json.gz",
+            "# The same from the index of a shipper:",
+            "searchaccess recommend --from-index 'logs-elasticsearch.audit-*' --cluster prod --since 30d",
             "# For one SearchAccess, from files:",
             "searchaccess recommend -f manifests/ --access shop/orders-reader audit.json",
         ),
@@ -49,7 +52,7 @@ EPILOG: Final = "\n\n".join(
 )
 
 
-@takes_kubernetes
+@takes_reaching
 @takes_logs
 def command(
     *,
@@ -62,7 +65,7 @@ def command(
     ] = False,
     output: Annotated[AdviceFormat, typer.Option("--output", "-o", help="Format of the advice.")] = AdviceFormat.TABLE,
     logs: LogOptions,
-    kubernetes: Kubernetes,
+    reaching: Reaching,
 ) -> None:
     """Recommend narrower SearchAccesses: what of each was not used in the time that the logs cover.
 
@@ -75,8 +78,7 @@ def command(
 
     configure_logging(as_json=False, verbose=False)
     tally = logs.tally()
-    accesses, _ = run_to_end(lambda _: declared(kubernetes, filename or []))
-    logs.count(tally)
+    accesses, _ = count_all(reaching, logs, tally, filename or [])
     found = [item for item in advise(accesses, tally) if not access or item.path in access]
     window = window_of(tally)
     data = {

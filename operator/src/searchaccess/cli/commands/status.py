@@ -27,6 +27,8 @@ EPILOG: Final = "\n\n".join(
             "searchaccess status -A --not-ready",
             "searchaccess status -A --drifted --cluster prod",
             "searchaccess status -A --expiring 7d",
+            "# What nobody used for a month:",
+            "searchaccess status -A --unused 30d",
         ),
     )
 )
@@ -51,6 +53,14 @@ def command(
             " a key that is not rotated.",
         ),
     ] = "",
+    unused: Annotated[
+        str,
+        typer.Option(
+            metavar="DURATION",
+            help="Only what was certainly not used for so long, such as 30d: where the SearchCluster names its audit"
+            " events (spec.audit), and uses are known for all of this time.",
+        ),
+    ] = "",
     output: Output = Format.TABLE,
     kubernetes: Kubernetes,
 ) -> None:
@@ -64,10 +74,19 @@ def command(
     from searchaccess.cli.statuses import show_statuses
     from searchaccess.core.answers.statuses.overview import Wanted
 
-    if access and (cluster or drifted or not_ready or expiring):
-        raise typer.BadParameter("excludes --cluster, --drifted, --not-ready and --expiring", param_hint="ACCESS")
+    if access and (cluster or drifted or not_ready or expiring or unused):
+        text = "excludes --cluster, --drifted, --not-ready, --expiring and --unused"
+        raise typer.BadParameter(text, param_hint="ACCESS")
     if "/" in access and (kubernetes.namespace or kubernetes.all_namespaces):
         raise typer.BadParameter("excludes --namespace and --all-namespaces", param_hint="NAMESPACE/NAME")
     within = span(expiring, "--expiring") if expiring else None
-    wanted = Wanted(cluster, drifted, not_ready, None if within is None else time.time() + within)
+    without = span(unused, "--unused") if unused else None
+    now = time.time()
+    wanted = Wanted(
+        cluster,
+        drifted,
+        not_ready,
+        None if within is None else now + within,
+        None if without is None else now - without,
+    )
     answer(lambda: show_statuses(kubernetes, access, wanted, output))

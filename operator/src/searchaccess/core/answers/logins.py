@@ -96,6 +96,17 @@ def full_role(accesses: Iterable[Access] = ()) -> dict[str, Any]:
     return _with_rights_of([access for access in some if access.auth is Auth.API_KEY], role)
 
 
+def with_audit(role: dict[str, Any], clusters: Iterable[Cluster]) -> dict[str, Any]:
+    """Return a role that may also read the audit events that some SearchClusters declare.
+
+    Args:
+        role: of a login.
+        clusters: the SearchClusters.
+    """
+    names = sorted({cluster.audit.index for cluster in clusters if cluster.audit})
+    return role | {"indices": [*role["indices"], {"names": names, "privileges": ["read"]}]} if names else role
+
+
 def _with_rights_of(keyed: Iterable[Access], role: dict[str, Any]) -> dict[str, Any]:
     """Return a role that also has what keys get, without the limits to some documents or fields."""
     body: dict[str, Any] = {name: list(value) if isinstance(value, list) else value for name, value in role.items()}

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
+from searchaccess.api.clusters.audit import Audit
 from searchaccess.api.clusters.gateway import AUDIENCE_PATTERN, BODY_PATTERN, LABEL_PATTERN, PERSON_PATTERN, Gateway
 from searchaccess.api.clusters.namespaces import AllowedNamespaces
 from searchaccess.api.clusters.orphans import Orphans
@@ -84,6 +85,11 @@ class Cluster:
     def gateway(self) -> Gateway | None:
         """The declared gateway; None: a realm verifies callers' tokens instead, or the spec cannot be read."""
         return self.spec.identity.gateway if self.spec else None
+
+    @property
+    def audit(self) -> Audit | None:
+        """Where the audit events are; None: none are declared."""
+        return self.spec.audit if self.spec else None
 
     @property
     def allowed_namespaces(self) -> AllowedNamespaces | None:

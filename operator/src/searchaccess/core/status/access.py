@@ -37,6 +37,7 @@ from searchaccess.core.status.aspects.identity import build_identity, identity_n
 from searchaccess.core.status.aspects.limits import build_limits, mark_limits
 from searchaccess.core.status.aspects.policy import build_effective_policy, mark_policy
 from searchaccess.core.status.aspects.proofs import mark_proof, ready_with
+from searchaccess.core.status.aspects.usage import kept_usage
 from searchaccess.core.status.conditions import FALSE, TRUE, UNKNOWN, Conditions
 from searchaccess.core.status.credential import (
     CredentialFacts,
@@ -351,6 +352,7 @@ def build_access_status(facts: AccessFacts, previous: SearchAccessStatus, now: s
         effective_policy=build_effective_policy(access)
         or (previous.effective_policy if access.verdict.unknown else None),
         drift=drift,
+        usage=kept_usage(previous, identity, facts.cluster_uuid),
         last_sync_time=now if applied or first_sync else previous.last_sync_time,
         last_handled_reconcile_at=access.reconcile_requested or previous.last_handled_reconcile_at,
     )

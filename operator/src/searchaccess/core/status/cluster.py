@@ -21,6 +21,7 @@ from searchaccess.core.ownership.takeover import installations_in
 from searchaccess.core.policy.login import LoginRights
 from searchaccess.core.status.access import Failure
 from searchaccess.core.status.aspects.gateway import gateway_notes, gateway_status, mark_gateway
+from searchaccess.core.status.aspects.usage import AuditFacts, build_audit, mark_audit
 from searchaccess.core.status.conditions import FALSE, TRUE, UNKNOWN, Conditions, shorten_message
 from searchaccess.core.status.differences import describe_differences
 from searchaccess.core.status.events import Note, note, trouble_notes
@@ -98,6 +99,8 @@ class ClusterReport:
     """This installation of the operator."""
     gateway: GatewayFacts | None = None
     """What is known about the gateway; None: nothing in this run yet."""
+    audit: AuditFacts | None = None
+    """What is known about its audit events; None: none are declared."""
 
     @property
     def has_gateway(self) -> bool:
@@ -138,6 +141,7 @@ def build_cluster_status(report: ClusterReport, previous: SearchClusterStatus, n
     _mark_login(conditions, report.login)
     _mark_others(conditions, report)
     _mark_unseen(conditions, report.unseen)
+    mark_audit(conditions, report.audit)
     drift = report.drift
     if drift:
         if drift.open and drift.items:
@@ -165,6 +169,7 @@ def build_cluster_status(report: ClusterReport, previous: SearchClusterStatus, n
         released=previous.released if report.released is None else list(report.released),
         adopted=previous.adopted if report.adopted is None else list(report.adopted) or None,
         others=previous.others if report.others is None else shown(report.others),
+        audit=build_audit(report.audit, previous.audit),
         gateway=gateway_status(report.gateway, previous.gateway, declared=report.has_gateway),
         last_handled_reconcile_at=cluster.reconcile_requested or previous.last_handled_reconcile_at,
     )

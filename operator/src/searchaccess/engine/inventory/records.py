@@ -4,6 +4,7 @@ from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 from searchaccess.api.status import SearchAccessStatus, SearchClusterStatus
+from searchaccess.api.usagestatus import UsageStatus
 from searchaccess.core.clusters.cluster import Cluster
 from searchaccess.core.model.access import Access
 from searchaccess.core.model.admission import Admission
@@ -23,6 +24,10 @@ class StatusSummary(NamedTuple):
     drifted: bool
     placed: Placed | None
     """What it has in Elasticsearch."""
+    usage: UsageStatus | None
+    """When it was last used."""
+    key_id: str
+    """Id of its newest API key; empty: none."""
 
 
 @dataclass(slots=True)
@@ -80,6 +85,8 @@ class AccessRecord:
                 is_ready(status),
                 is_drifted(status),
                 placed_by(status),
+                status.usage,
+                (status.credential.key_id if status.credential else None) or "",
             )
         return self._status_summary
 

@@ -15,12 +15,12 @@ from searchaccess.core.ownership.takeover import problem_of
 from searchaccess.core.status.access import Failure
 from searchaccess.core.status.credential import epoch
 from searchaccess.engine.barrier import caught
-from searchaccess.engine.concurrency.tasks import both, with_background
+from searchaccess.engine.concurrency.tasks import with_background
 from searchaccess.engine.credentials.reconcile import CredentialReconciler
-from searchaccess.engine.gateway.background import GatewayWatcher
 from searchaccess.engine.gateway.meanwhile import reconcile_meanwhile
 from searchaccess.engine.gateway.reconcile import GatewayReconciler
 from searchaccess.engine.inventory.marks import Dirty
+from searchaccess.engine.loop.background import Background
 from searchaccess.engine.loop.check import Peers, check, has_changed, know_login
 from searchaccess.engine.loop.deletion import Deletion
 from searchaccess.engine.loop.failures import UNKNOWN_AFTER, FailureReporter, failed, should_report_unknown
@@ -30,7 +30,6 @@ from searchaccess.engine.loop.results import record_credentials, record_rights
 from searchaccess.engine.loop.schedule import Schedule
 from searchaccess.engine.loop.waiting import Waiting
 from searchaccess.engine.pacing.backoff import Backoff
-from searchaccess.engine.rights.background.proofs import QueryProver
 from searchaccess.engine.rights.reconcile import RightsReconciler
 from searchaccess.engine.state import Closed, ClusterState, Context, Failing, Healthy, Scope, Session
 from searchaccess.engine.status.publish import publish_cluster
@@ -68,11 +67,10 @@ class Reconciler:
         self._prover = Prover(context.clock)
         self._backoff = Backoff()
         self._rights = RightsReconciler(context, cluster.name)
-        self._queries = QueryProver(context, cluster.name, self.state, self._open_session)
         self._credentials = CredentialReconciler(context, cluster.name, self.state)
         self._gateway = GatewayReconciler(context, cluster.name, self.state)
-        opened = (connector, lambda: self._link.current, self._publish_cluster)
-        self._watcher = GatewayWatcher(context, cluster.name, self.state, self._gateway, *opened)
+        sessions = (connector, lambda: self._link.current, self._open_session, self._publish_cluster)
+        self._background = Background(context, cluster.name, self.state, self._gateway, *sessions)
         self._failures = FailureReporter(context, cluster.name, self.state)
         self._deletion = Deletion(context)
         self._waiting = Waiting(context, cluster.name, self.state, self._schedule, self._failures)
@@ -98,8 +96,8 @@ class Reconciler:
 
     @property
     def is_proving(self) -> bool:
-        """Whether new queries are still being tried."""
-        return self._queries.is_busy
+        """Whether new queries are still being tried, or last uses read."""
+        return self._background.is_busy
 
     def _open_session(self) -> Session | None:
         """Return the session if requests may be sent now; None: they may not."""
@@ -115,7 +113,7 @@ class Reconciler:
         former = self._context.inventory.former
         former.begin(self._name)
         try:
-            await with_background(self._loop(since), both(self._queries.run(), self._watcher.run()))
+            await with_background(self._loop(since), self._background.run())
         finally:
             self.busy_since = None
             self.reconciled.set()
@@ -131,8 +129,7 @@ class Reconciler:
             with bound_contextvars(cluster=self._name, reconcile=self._number), reconciling:
                 await self.step()
             self.reconciled.set()
-            self._queries.wake()
-            self._watcher.wake()
+            self._background.wake()
             await self._waiting.wait(self._delay(), ownership_unknown=self._ownership_unknown)
 
     def is_current(self) -> bool:
@@ -212,7 +209,7 @@ class Reconciler:
             return
         # Only from here on is there anything to clean up: one that never connected needs no finalizer.
         await self._deletion.ensure_finalizer(cluster)
-        await self._queries.read_aliases(session)
+        await self._background.queries.read_aliases(session)
         await self._reconcile_wings(session, scope)
         if cluster.deleted_at:
             await self._finish_deletion(session)
@@ -222,7 +219,7 @@ class Reconciler:
         self._gateway.begin(session)
         rights = self._try_rights(session, scope)
         if session.cluster.gateway is not None:
-            rights = reconcile_meanwhile(self._gateway, session, scope, self._watcher.reconciled, rights)
+            rights = reconcile_meanwhile(self._gateway, session, scope, self._background.watcher.reconciled, rights)
         trouble = await rights
         record_credentials(self.state, await self._credentials.reconcile(session, scope))
         # Limits of those whose rights just ended; without a gateway, the objects of a former one.

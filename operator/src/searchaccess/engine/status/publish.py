@@ -27,6 +27,7 @@ from searchaccess.core.status.access import (
     merged,
 )
 from searchaccess.core.status.aspects.proofs import recalled_proof
+from searchaccess.core.status.aspects.usage import AuditFacts
 from searchaccess.core.status.cluster import ClusterReport, build_cluster_notes, build_cluster_status
 from searchaccess.core.status.placed import place_of, placed_by
 from searchaccess.engine.barrier import caught
@@ -318,6 +319,7 @@ def publish_cluster(context: Context, state: ClusterState, name: str, probe: Pro
         unseen=state.unseen_others,
         installation=context.operator.installation,
         gateway=gateway,
+        audit=_audit(state, record.cluster),
     )
     rotated = bool(gateway and gateway.rotated)
     has_notes = state.mapping_adopted or state.released_notes or state.notes or rotated
@@ -347,6 +349,14 @@ def publish_cluster(context: Context, state: ClusterState, name: str, probe: Pro
         return
     text = stable_json(status.to_json())
     queue_status(context, record, ref, text, notes)
+
+
+def _audit(state: ClusterState, cluster: Cluster) -> AuditFacts | None:
+    """Return what is known about the audit events that a SearchCluster declares; None: it declares none."""
+    if cluster.audit is None:
+        return None
+    known = state.audit
+    return known if known is not None and known.index == cluster.audit.index else AuditFacts(cluster.audit.index)
 
 
 def _missing_stores(context: Context, cluster: Cluster) -> dict[str, tuple[str, ...]]:

@@ -51,6 +51,11 @@ FAMILIES: Final[tuple[tuple[str, str, tuple[str, ...]], ...]] = (
         "SearchAccesses, keys and users of namespaces that are not watched: their rights in Elasticsearch are held.",
         ("cluster",),
     ),
+    (
+        "searchaccess_usage_observed_timestamp_seconds",
+        "Until when a SearchCluster's audit events were read for status.usage (spec.audit).",
+        ("cluster",),
+    ),
     ("searchaccess_credentials", "Stored credentials: Active, or Overlap while two work.", ("cluster", "phase")),
     (
         "searchaccess_credential_next_rotation_timestamp_seconds",

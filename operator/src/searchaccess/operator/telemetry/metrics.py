@@ -15,7 +15,7 @@ from prometheus_client.registry import Collector
 
 from searchaccess import __version__
 from searchaccess.core.ownership.others import counted
-from searchaccess.decorators.measured import Count
+from searchaccess.decorators.measuring import Count
 from searchaccess.engine.barrier import PLACES
 from searchaccess.engine.concurrency.chunks import in_chunks
 from searchaccess.engine.host import Host
@@ -225,6 +225,8 @@ class Declared(Collector):
             waiting = len(dirty.principals) + len(dirty.credentials) + dirty.full + dirty.cluster
             found["searchaccess_queue_length"].add_metric([name], waiting)
             found["searchaccess_unwatched"].add_metric([name], len(reconciler.state.unseen.names))
+            if (audit := reconciler.state.audit) and audit.until is not None:
+                found["searchaccess_usage_observed_timestamp_seconds"].add_metric([name], audit.until)
             age = now - reconciler.began_at if waiting else 0.0
             found["searchaccess_queue_age_seconds"].add_metric([name], age)
         for policy, counts in self._host.policies.found:

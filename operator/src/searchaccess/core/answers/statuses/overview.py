@@ -2,9 +2,14 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Final
 
 from searchaccess.api.times.moments import moment
 from searchaccess.core.answers.statuses.report import Report
+
+_HOUR: Final = 3600.0
+_FRESH: Final = 3 * 86400.0
+"""The status of a SearchCluster says once a day until when uses are known; older ones show that reading them fails."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,12 +21,14 @@ class Wanted:
         drifted: only with open differences.
         not_ready: only what is not Ready, or whose status is of an earlier version of it.
         ends_before: only whose rights, or whose credential, end before this time (seconds since the epoch); None: all.
+        unused_since: only what was certainly not used since this time (seconds since the epoch); None: all.
     """
 
     cluster: str = ""
     drifted: bool = False
     not_ready: bool = False
     ends_before: float | None = None
+    unused_since: float | None = None
 
 
 def chosen(reports: Iterable[Report], wanted: Wanted, now: float) -> list[Report]:
@@ -43,12 +50,31 @@ def _fits(report: Report, wanted: Wanted, now: float) -> bool:
         return False
     if wanted.not_ready and report["ready"] == "True" and report["current"]:
         return False
+    if wanted.unused_since is not None and not is_unused(report, wanted.unused_since, now):
+        return False
     return wanted.ends_before is None or _is_ending(report, wanted.ends_before, now)
 
 
 def open_differences(report: Report) -> int:
     """Return how many differences that somebody made are open."""
     return int((report["drift"] or {}).get("open", 0))
+
+
+def is_unused(report: Report, since: float, now: float) -> bool:
+    """Return whether something was certainly not used since a time: uses are known from then on, and there is none.
+
+    Args:
+        report: of a SearchAccess.
+        since: seconds since the epoch.
+        now: the time.
+    """
+    usage = report["usage"] or {}
+    known, until = moment(usage.get("since") or ""), moment(usage.get("knownUntil") or "")
+    if known is None or until is None or known > since or until < now - _FRESH:
+        return False
+    last = moment(usage.get("lastUsed") or "")
+    # Within the hour of the last use, the status is not written again.
+    return last is None or last + _HOUR <= since
 
 
 def _is_ending(report: Report, before: float, now: float) -> bool:

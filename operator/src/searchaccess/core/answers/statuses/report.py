@@ -6,7 +6,7 @@ from typing import Any, Final
 from searchaccess.api.conditions.docs import REASON_DOCS
 from searchaccess.api.conditions.meaning import Who
 from searchaccess.api.conditions.types import ConditionType
-from searchaccess.api.status import SearchAccessStatus, condition_of
+from searchaccess.api.status import SearchAccessStatus, SearchClusterStatus, condition_of
 from searchaccess.api.times.moments import moment
 from searchaccess.core.model.access import Access
 from searchaccess.core.model.canonical import Entry
@@ -26,12 +26,13 @@ _SHOWN_ELSEWHERE: Final = frozenset(
 )
 
 
-def report_of(access: Access, raw: Mapping[str, Any]) -> Report:
+def report_of(access: Access, raw: Mapping[str, Any], used_until: str | None = None) -> Report:
     """Return the state of a SearchAccess: what it declares, and what its status says of each part.
 
     Args:
         access: as the operator reads it.
         raw: the same object with its status, as the API server has it.
+        used_until: until when uses are known, as the status of its SearchCluster says; None: not known.
 
     Returns:
         Plain data. A part that is not declared, or of which nothing is known, is None.
@@ -39,7 +40,7 @@ def report_of(access: Access, raw: Mapping[str, Any]) -> Report:
     status = SearchAccessStatus.read(raw.get("status"))
     ready = condition_of(status, ConditionType.READY)
     reason = ready.reason if ready else ""
-    ends = ends_of(access, status)
+    ends, usage = ends_of(access, status), _plain(status.usage)
     return {
         "namespace": access.namespace,
         "name": access.name,
@@ -66,6 +67,7 @@ def report_of(access: Access, raw: Mapping[str, Any]) -> Report:
         "exclusive": _with_condition(_plain(status.exclusive), status, ConditionType.EXCLUSIVE),
         "limits": _plain(status.limits),
         "validity": _plain(status.validity),
+        "usage": None if usage is None else {**usage, "knownUntil": used_until},
         "conditions": [_plain(item) for item in status.conditions if item.type not in _SHOWN_ELSEWHERE],
         "lastSync": status.last_sync_time,
     }
@@ -110,3 +112,13 @@ def _entry(entry: Entry) -> Report:
         "fields": {"grant": list(entry.include), "except": list(entry.exclude)} if entry.hides_fields else None,
         "where": entry.query or None,
     }
+
+
+def used_until(cluster: Mapping[str, Any]) -> str | None:
+    """Return until when the uses of a SearchCluster's SearchAccesses are known, to a day; None: they are not known.
+
+    Args:
+        cluster: the SearchCluster, as the API server has it.
+    """
+    audit = SearchClusterStatus.read(cluster.get("status")).audit
+    return audit.observed_until if audit else None

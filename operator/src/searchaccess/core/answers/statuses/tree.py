@@ -44,6 +44,7 @@ def tree_of(report: Report) -> Node:
                 _workload(report),
                 _role(report),
                 _credential(report),
+                _usage(report),
                 _times(report),
                 _policies(report),
                 _drift(report),
@@ -150,6 +151,14 @@ def _credential(report: Report) -> Iterator[Node]:
     if "store" in credential:
         named = f" in store {credential['store']}: {credential['name']} version {credential['version']}"
     yield Node(f"credential ({report['auth']}){named}{f': {reason}' if reason else ''}", mark, _leaves(*texts))
+
+
+def _usage(report: Report) -> Iterator[Node]:
+    usage = report["usage"]
+    if usage is None:
+        return
+    used = f"last used: {usage['lastUsed']}" if "lastUsed" in usage else f"not used since {usage['since']}"
+    yield Node(used, below=_leaves(f"uses are known since {usage['since']}" if "lastUsed" in usage else ""))
 
 
 def _times(report: Report) -> Iterator[Node]:

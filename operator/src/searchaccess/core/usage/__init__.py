@@ -1,0 +1,1 @@
+"""When each SearchAccess was last used, from Elasticsearch's audit events."""

@@ -1,0 +1,56 @@
+"""What runs beside the loop of one SearchCluster. No rights wait for it, and its failures affect none."""
+
+from collections.abc import Callable
+
+from searchaccess.engine.concurrency.tasks import both
+from searchaccess.engine.gateway.background import GatewayWatcher
+from searchaccess.engine.gateway.reconcile import GatewayReconciler
+from searchaccess.engine.rights.background.proofs import QueryProver
+from searchaccess.engine.rights.background.usage import UsageReader
+from searchaccess.engine.state import ClusterState, Context, Session
+from searchaccess.ports.elasticsearch import Connector
+
+
+class Background:
+    """Tries queries, observes the gateway, and reads last uses.
+
+    Args:
+        context: what all reconcilers share.
+        name: of the SearchCluster.
+        state: what its reconciler knows about it.
+        gateway: writes the gateway's objects.
+        connector: opens connections.
+        current: returns the open session; None: there is none.
+        usable: returns the session if requests may be sent now; None: they may not.
+        publish: publishes the SearchCluster's status.
+    """
+
+    def __init__(
+        self,
+        context: Context,
+        name: str,
+        state: ClusterState,
+        gateway: GatewayReconciler,
+        connector: Connector,
+        current: Callable[[], Session | None],
+        usable: Callable[[], Session | None],
+        publish: Callable[[], None],
+    ) -> None:
+        self.queries = QueryProver(context, name, state, usable)
+        self.watcher = GatewayWatcher(context, name, state, gateway, connector, current, publish)
+        self._usage = UsageReader(context, name, state, usable, publish)
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether something is being read or tried that a process that ends by itself waits for."""
+        return self.queries.is_busy or self._usage.is_busy
+
+    async def run(self) -> None:
+        """Run until cancelled."""
+        await both(self.queries.run(), both(self.watcher.run(), self._usage.run()))
+
+    def wake(self) -> None:
+        """Check what is due after a reconcile."""
+        self.queries.wake()
+        self.watcher.wake()
+        self._usage.wake()
