@@ -42,6 +42,32 @@ cat > manifests/orders.yaml <<'END'
     "docs/status.md": _LEGACY,
     "docs/credentials.md": _LEGACY,
     "docs/approvals.md": "kubectl apply -n shop -f deploy/team.yaml\n",
+    "docs/admission.md": """\
+mkdir policies
+cat > policies/own-indices.yaml <<'END'
+apiVersion: searchaccess.dev/v1alpha1
+kind: SearchAccessPolicy
+metadata:
+  name: own-indices
+spec:
+  mode: Audit
+  match:
+    namespaces: {names: [shop]}
+  allow:
+    - indices: ["{namespace}-*", "/orders-[0-9]+/"]
+      can: [read]
+END
+""",
+    "docs/jobs.md": f"""\
+export OBSERVER_USERNAME=observer OBSERVER_PASSWORD=only-for-tests-and-the-demo
+searchaccess login --tier Observe |
+  curl -sS -n --fail-with-body -X PUT "$ES/_security/role/observer" {_JSON} -d @-
+curl -sS -n --fail-with-body -X PUT "$ES/_security/user/observer" {_JSON} \
+  -d "{{\\"password\\": \\"$OBSERVER_PASSWORD\\", \\"roles\\": [\\"observer\\"]}}"
+mkdir manifests
+cat > manifests/orders.yaml <<'END'
+{_ORDERS.format(pattern="orders-2026")}END
+""",
     "docs/exclusive.md": f"""\
 curl -sS -n --fail-with-body -X PUT "$ES/_security/role_mapping/ops" {_JSON} -d '
   {{"enabled": true, "roles": ["superuser"], "rules": {{"field": {{"username": "shop-web@*"}}}}}}'

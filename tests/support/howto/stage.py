@@ -12,7 +12,7 @@ from typing import Any, Final
 import httpx
 import yaml
 
-from searchaccess.api.vouching import APPROVAL_LABEL
+from searchaccess.api.vouching import APPROVAL_LABEL, BINDINGS, POLICIES
 
 from tests.stack.elasticsearch import LocalElasticsearch
 from tests.stack.kubernetes import KubernetesServers
@@ -20,7 +20,8 @@ from tests.support.operatorprocess import ROOT
 from tests.support.shellblocks import Block
 from tests.support.howto.preparations import PREPARATIONS
 from tests.support.howto.session import Shell
-from tests.support.world import CLUSTER, LOGIN, OPERATOR_PASSWORD, OPERATOR_ROLE, OPERATOR_USER, World, account
+from tests.support.waiting import eventually
+from tests.support.world import CLUSTER, LOGIN, OPERATOR_PASSWORD, OPERATOR_ROLE, OPERATOR_USER, World, account, condition_in, json_list
 
 PAGES: Final = (
     "docs/status.md",
@@ -30,6 +31,8 @@ PAGES: Final = (
     "docs/lint.md",
     "docs/audit.md",
     "docs/policies.md",
+    "docs/admission.md",
+    "docs/jobs.md",
     "docs/credentials.md",
     "docs/secret-manager.md",
     "docs/workloads.md",
@@ -45,6 +48,17 @@ PAGES: Final = (
     "docs/small-login.md",
 )
 """In the order in which they are followed."""
+SERVERLESS: Final = frozenset(
+    {
+        "docs/plan.md",
+        "docs/lint.md",
+        "docs/audit.md",
+        "docs/secret-manager.md",
+        "docs/eck.md",
+        "docs/elastic-cloud.md",
+    }
+)
+"""Pages whose commands ask no server, so that nothing has to be cleaned before."""
 PEOPLE: Final[Mapping[str, tuple[str, ...]]] = {
     "ann@example.com": ("team-shop@example.com",),
     "jane@example.com": ("shop-leads",),
@@ -117,7 +131,11 @@ _NIGHTLY: Final[dict[str, Any]] = {
     "password": OPERATOR_PASSWORD,
     "api_key": {"name": "nightly"},
 }
-_KINDS: Final = "searchaccesses,searchaccesspolicies,searchaccessapprovals"
+_SETTLED: Final = "searchaccesses,searchclusters"
+_KINDS: Final = f"searchaccesses,searchaccesspolicies,searchaccessapprovals,{POLICIES},{BINDINGS}"
+_RIGHTS: Final = ("role/searchaccess-team", "rolebinding/searchaccess-team", "rolebinding/searchaccess-approve")
+"""Of people, which pages give."""
+_COMPONENT: Final = "app.kubernetes.io/component"
 _ORDERS: Final[tuple[dict[str, Any], ...]] = (
     {"region": "eu", "total": 42, "customer": {"name": "Ada", "ssn": "078-05-1120"}, "payment": {"iban": "…"}},
     {"region": "us", "total": 7, "customer": {"name": "Bob", "ssn": "219-09-9999"}, "payment": {"iban": "…"}},
@@ -136,7 +154,8 @@ class HowtoStage:
     @contextmanager
     def shell(self, page: str) -> Iterator[Shell]:
         """Give a shell in a folder of its own, with the examples applied and nothing else."""
-        self._clean()
+        if page not in SERVERLESS:
+            self._clean()
         folder = self._folder / Path(page).stem
         folder.mkdir()
         for name in ("crds", "deploy", "examples"):
@@ -155,23 +174,34 @@ class HowtoStage:
         kubectl, admin = self.world.kubernetes.run_kubectl, self.world.admin
         # With the label, the examples would need somebody who requests them.
         kubectl("label", "namespace", "shop", f"{APPROVAL_LABEL}-")
-        raw = kubectl("get", _KINDS, "-A", "-o", "json").stdout
-        for item in json.loads(raw)["items"]:
+        for item in json.loads(kubectl("get", _KINDS, "-A", "-o", "json").stdout)["items"]:
             metadata = item["metadata"]
             key = (item["kind"], metadata.get("namespace", ""), metadata["name"])
-            if key not in self._own:
+            ours = item["apiVersion"].startswith("searchaccess.dev/") or _COMPONENT in metadata.get("labels", {})
+            if ours and key not in self._own:
                 kubectl("delete", item["kind"], metadata["name"], f"--namespace={key[1]}", "--timeout=60s")
+        kubectl("delete", *_RIGHTS, "--namespace=shop", "--ignore-not-found")
         kept = {name for name, _ in _BROWNFIELD}
-        for name in admin.get("/_security/role_mapping").json():
-            if f"role_mapping/{name}" not in kept and not name.startswith("searchaccess."):
-                admin.delete(f"/_security/role_mapping/{name}").raise_for_status()
+        for kind in ("role_mapping", "user"):
+            for name, body in admin.get(f"/_security/{kind}").json().items():
+                ours = name.startswith("searchaccess") or body["metadata"].get("_reserved")
+                if f"{kind}/{name}" not in kept and not ours:
+                    admin.delete(f"/_security/{kind}/{name}").raise_for_status()
         stores = [{"name": "main", "kubernetes": {}}]
-        self.world.apply(self.world.cluster(secretStores=stores, drift={"probeEvery": "500ms"}))
-        kubectl("apply", *(f"--filename={file}" for file in EXAMPLES))
-        self.world.until_cluster_reason(CLUSTER, "InSync", within=120)
-        for (_, namespace, name), raw_object in self._own.items():
-            reason = "ChangesPending" if raw_object["spec"].get("mode") == "Observe" else "InSync"
-            self.world.until_reason(name, reason, namespace=namespace)
+        cluster = self.world.cluster(secretStores=stores, drift={"probeEvery": "500ms"})
+        kubectl("apply", "--filename=-", *(f"--filename={file}" for file in EXAMPLES), input=json_list([cluster]))
+        eventually(self._settled, within=120, every=0.3, what="the examples are settled")
+
+    def _settled(self) -> bool:
+        """Whether each example, and the SearchCluster, is as it is declared now."""
+        found = json.loads(self.world.kubernetes.run_kubectl("get", _SETTLED, "-A", "-o", "json").stdout)["items"]
+        for item in found:
+            ready = condition_in(item, "Ready")
+            expected = "ChangesPending" if item["spec"].get("mode") == "Observe" else "InSync"
+            newest = item["metadata"]["generation"]
+            if (ready.get("reason"), ready.get("observedGeneration")) != (expected, newest):
+                return False
+        return bool(found)
 
     def _environment(self, folder: Path) -> dict[str, str]:
         elasticsearch = self.world.elasticsearch

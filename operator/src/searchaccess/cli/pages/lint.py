@@ -25,7 +25,7 @@ def lint_page() -> str:
         "`searchaccess lint` finds what is wrong or questionable in files, before anybody applies them. It needs "
         "neither a cluster nor the network.",
         "<!-- exit code: 2 -->\n"
-        "```console\n$ searchaccess lint -f manifests/\nmanifests/orders.yaml:12:18: warning SA010 (SearchAccess "
+        "```console\n$ searchaccess lint -f manifests/\nmanifests/orders.yaml:11:17: warning SA010 (SearchAccess "
         "shop/orders-reader): * matches every index, those of other teams too: write names, or a prefix such as orders-* "
         "[all-indices]\n1 warning.\n```",
         "It reads YAML and JSON at any depth of a folder, without what begins with a dot. Objects of other kinds, and "
