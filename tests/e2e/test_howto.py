@@ -4,7 +4,6 @@ One page after the other; each begins with the examples and nothing else.
 """
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -16,7 +15,7 @@ pytestmark = [pytest.mark.one_release, pytest.mark.usefixtures("built_servers")]
 
 
 @pytest.fixture(scope="module")
-def installation(built_servers: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[HowtoStage]:
+def installation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[HowtoStage]:
     with howto_stage(tmp_path_factory.mktemp("howto")) as stage:
         yield stage
 

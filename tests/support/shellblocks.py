@@ -125,5 +125,5 @@ def _pattern(line: str) -> str:
     parts = [r"\s+".join(map(re.escape, part.split())) for part in line.split("…")]
     pattern = ".*".join(parts)
     for shown, any_of_them in _VARYING:
-        pattern = shown.sub(lambda _: any_of_them, pattern)
+        pattern = any_of_them.join(shown.split(pattern))
     return pattern

@@ -13,15 +13,23 @@ import httpx
 import yaml
 
 from searchaccess.api.vouching import APPROVAL_LABEL, BINDINGS, POLICIES
-
 from tests.stack.elasticsearch import LocalElasticsearch
 from tests.stack.kubernetes import KubernetesServers
-from tests.support.operatorprocess import ROOT
-from tests.support.shellblocks import Block
 from tests.support.howto.preparations import PREPARATIONS
 from tests.support.howto.session import Shell
+from tests.support.operatorprocess import ROOT
+from tests.support.shellblocks import Block
 from tests.support.waiting import eventually
-from tests.support.world import CLUSTER, LOGIN, OPERATOR_PASSWORD, OPERATOR_ROLE, OPERATOR_USER, World, account, condition_in, json_list
+from tests.support.world import (
+    LOGIN,
+    OPERATOR_PASSWORD,
+    OPERATOR_ROLE,
+    OPERATOR_USER,
+    World,
+    account,
+    condition_in,
+    json_list,
+)
 
 PAGES: Final = (
     "docs/status.md",
@@ -182,7 +190,7 @@ class HowtoStage:
                 kubectl("delete", item["kind"], metadata["name"], f"--namespace={key[1]}", "--timeout=60s")
         kubectl("delete", *_RIGHTS, "--namespace=shop", "--ignore-not-found")
         kept = {name for name, _ in _BROWNFIELD}
-        for kind in ("role_mapping", "user"):
+        for kind in ("role_mapping", "user", "role"):
             for name, body in admin.get(f"/_security/{kind}").json().items():
                 ours = name.startswith("searchaccess") or body["metadata"].get("_reserved")
                 if f"{kind}/{name}" not in kept and not ours:

@@ -58,7 +58,7 @@ class Runner:
 
 
 @pytest.fixture
-def runner(checkout: Path) -> Runner:  # noqa: F811 - pytest's way to use a fixture of another module.
+def runner(checkout: Path) -> Runner:
     return Runner(checkout)
 
 

@@ -26,8 +26,8 @@ def lint_page() -> str:
         "neither a cluster nor the network.",
         "<!-- exit code: 2 -->\n"
         "```console\n$ searchaccess lint -f manifests/\nmanifests/orders.yaml:11:17: warning SA010 (SearchAccess "
-        "shop/orders-reader): * matches every index, those of other teams too: write names, or a prefix such as orders-* "
-        "[all-indices]\n1 warning.\n```",
+        "shop/orders-reader): * matches every index, those of other teams too: write names, or a prefix such as "
+        "orders-* [all-indices]\n1 warning.\n```",
         "It reads YAML and JSON at any depth of a folder, without what begins with a dot. Objects of other kinds, and "
         "files that are no YAML, such as templates, are left out: render them first. SearchAccesses are judged by the "
         "policies and SearchClusters in the files, by the same code as in the operator. What only a server knows, such "
