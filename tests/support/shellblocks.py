@@ -1,7 +1,7 @@
 """The shell blocks of a page of the documentation, what each is said to print, and which are not run."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from textwrap import dedent
 from typing import Final
 
@@ -73,15 +73,16 @@ def parts(page: str) -> list[Block | File]:
         marks = {mark["name"]: mark["value"] for mark in _MARK.finditer(match["marks"])}
         if unknown := marks.keys() - _MARKS:
             raise ValueError(f"no such mark of a block: {', '.join(sorted(unknown))}")
-        more = (marks.get("not run", ""), int(marks.get("exit code", "0")), marks.get("as", ""))
+        not_run, exit_code, user = marks.get("not run", ""), int(marks.get("exit code", "0")), marks.get("as", "")
         if "file" in marks:
             found.append(File(marks["file"], dedent(match["text"])))
         elif match["language"] == "sh":
-            found.append(Block(dedent(match["text"]).strip(), "", *more))
+            found.append(Block(dedent(match["text"]).strip(), "", not_run, exit_code, user))
         elif match["language"] == "console":
-            found.append(Block(*_session(dedent(match["text"])), *more))
+            commands, output = _session(dedent(match["text"]))
+            found.append(Block(commands, output, not_run, exit_code, user))
         elif match["language"] == "text" and found and isinstance(last := found[-1], Block) and not last.output:
-            found[-1] = Block(last.text, dedent(match["text"]).strip(), last.not_run, last.exit_code, last.user)
+            found[-1] = replace(last, output=dedent(match["text"]).strip())
     return found
 
 
