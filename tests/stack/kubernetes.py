@@ -7,6 +7,7 @@ import ssl
 import subprocess
 import time
 from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -147,9 +148,13 @@ class ExternalKubernetes(KubernetesApi):
 
 
 class KubernetesServers(KubernetesApi):
-    """One control plane on free loopback ports. `start`, then `stop`; or use it in a `with` statement."""
+    """One control plane on free loopback ports. `start`, then `stop`; or use it in a `with` statement.
 
-    def __init__(self) -> None:
+    Args:
+        people: users beside the administrator, with their groups; RBAC says what they may do.
+    """
+
+    def __init__(self, people: Mapping[str, Sequence[str]] | None = None) -> None:
         self._workspace = Workspace()
         self._folder = self._workspace.path
         self._processes = ProcessGroup(self.log_folder)
@@ -161,6 +166,11 @@ class KubernetesServers(KubernetesApi):
         self.ca_file = self._certificate.ca_file
         self.admin_token = secrets.token_urlsafe(24)
         self.kubeconfig = self._write_kubeconfig("admin", self.admin_token)
+        self._people = {name: (secrets.token_urlsafe(24), groups) for name, groups in (people or {}).items()}
+
+    def kubeconfig_of(self, name: str) -> Path:
+        """Give the kubeconfig of one of the people."""
+        return self._write_kubeconfig(name, self._people[name][0])
 
     @property
     def kubectl(self) -> Path:
@@ -284,7 +294,9 @@ class KubernetesServers(KubernetesApi):
             serialization.NoEncryption(),
         )
         write_private(self._folder / "pki" / "service-account.key", key)
-        tokens = f'{self.admin_token},admin,admin,"system:masters"\n'
+        tokens = f'{self.admin_token},admin,admin,"system:masters"\n' + "".join(
+            f'{token},{name},{name},"{",".join(groups)}"\n' for name, (token, groups) in self._people.items()
+        )
         write_private(self._folder / "pki" / "tokens.csv", tokens.encode())
 
     def admin_client(self) -> httpx.Client:

@@ -24,10 +24,10 @@ def lint_page() -> str:
         "Lint",
         "`searchaccess lint` finds what is wrong or questionable in files, before anybody applies them. It needs "
         "neither a cluster nor the network.",
-        "<!-- not run: tests/unit/repository/test_ci_examples.py runs it on other files -->\n"
-        "```console\n$ searchaccess lint -f manifests/\nmanifests/orders.yaml:12:18: warning SA010 (SearchAccess "
-        "shop/orders): * matches every index, those of other teams too: write names, or a prefix such as orders-* "
-        "[all-indices]\n1 warning.\n```",
+        "<!-- exit code: 2 -->\n"
+        "```console\n$ searchaccess lint -f manifests/\nmanifests/orders.yaml:11:17: warning SA010 (SearchAccess "
+        "shop/orders-reader): * matches every index, those of other teams too: write names, or a prefix such as "
+        "orders-* [all-indices]\n1 warning.\n```",
         "It reads YAML and JSON at any depth of a folder, except names that begin with a dot. Objects of other kinds, "
         "and files that are not YAML, such as templates, are left out: render them first. SearchAccesses are judged "
         "by the policies and SearchClusters in the files, by the same code as in the operator. What only a server "
