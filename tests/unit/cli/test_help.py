@@ -145,6 +145,13 @@ def test_the_help_has_examples(call: str) -> None:
     assert f"searchaccess {call}" in text.partition("Examples:")[2]
 
 
+@pytest.mark.parametrize("call", CALLS)
+def test_the_help_has_the_exit_codes(call: str) -> None:
+    codes = refused(*call.split(), "--help", code=0).partition("Exit codes:\n")[2].partition("\n\n")[0]
+    assert [line.split()[0] for line in codes.splitlines()][:1] == ["0"]
+    assert "64  usage error" in codes
+
+
 def test_a_command_is_imported_once_and_when_it_is_looked_up() -> None:
     asked: list[str] = []
 

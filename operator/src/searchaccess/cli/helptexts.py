@@ -26,13 +26,27 @@ def block(title: str, *lines: str) -> str:
     return "\n".join(("\b", f"{title}:", *(f"  {line}" for line in lines)))
 
 
+def exit_codes(done: str, failed: str) -> str:
+    """Return the exit codes of a command that either succeeds or fails.
+
+    Args:
+        done: what 0 means.
+        failed: what 1 means.
+    """
+    return block("Exit codes", f" 0  {done}", f" 1  {failed}", "64  usage error; nothing was done")
+
+
+def epilog(*blocks: str) -> str:
+    """Return what is shown below the options: blocks, apart."""
+    return "\n\n".join(blocks)
+
+
 ANSWER_CODES: Final = block("Exit codes", *(f"{code:>2}  {text}" for code, text in ANSWERS.items()))
 EXIT_CODES: Final = block("Exit codes", *(f"{code:>2}  {text}" for code, text in EXITS.items()))
-VERB_EXITS: Final = block(
-    "Exit codes",
-    " 0  it was done, or asked for with --no-wait or --dry-run",
-    " 1  something was refused, or is not done in time",
-    "64  usage error; nothing was done",
+PRINTING_EXITS: Final = exit_codes("it was printed", "the files cannot be read, or lack what it needs")
+VERB_EXITS: Final = exit_codes(
+    "it was done, or asked for with --no-wait or --dry-run",
+    "something was refused, or is not done in time",
 )
 
 

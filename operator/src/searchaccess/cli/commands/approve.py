@@ -5,19 +5,17 @@ from typing import Annotated, Final
 import typer
 
 from searchaccess.cli.connecting import Kubernetes, takes_kubernetes
-from searchaccess.cli.helptexts import VERB_EXITS, block
+from searchaccess.cli.helptexts import VERB_EXITS, block, epilog
 from searchaccess.cli.merging import taking
 from searchaccess.cli.targets import All, Following, Names, Selector, request, targets_of
 
-EPILOG: Final = "\n\n".join(
-    (
-        VERB_EXITS,
-        block(
-            "Examples",
-            "searchaccess approve migration -n shop --reason CHG-1234",
-            "searchaccess approve shop/migration --yes",
-        ),
-    )
+EPILOG: Final = epilog(
+    VERB_EXITS,
+    block(
+        "Examples",
+        "searchaccess approve migration -n shop --reason CHG-1234",
+        "searchaccess approve shop/migration --yes",
+    ),
 )
 
 

@@ -10,7 +10,7 @@ from searchaccess.cli.auditing.logs import LogOptions, takes_logs
 from searchaccess.cli.auditing.servers import count_all
 from searchaccess.cli.common import configure_logging
 from searchaccess.cli.connecting import Reaching, takes_reaching
-from searchaccess.cli.helptexts import block
+from searchaccess.cli.helptexts import block, epilog
 from searchaccess.cli.manifests import Filenames
 
 if TYPE_CHECKING:
@@ -28,31 +28,29 @@ class AuditFormat(StrEnum):
     HTML = "html"
 
 
-EPILOG: Final = "\n\n".join(
-    (
-        block(
-            "Exit codes",
-            " 0  it was printed",
-            " 1  a log, a file or the API server cannot be read",
-            " 2  with --exit-code: there are findings",
-            "64  usage error; nothing was done",
-        ),
-        block(
-            "Examples",
-            "# Who used what in the last day:",
-            "searchaccess audit --since 24h /var/log/elasticsearch/*_audit.json",
-            "# Who was refused on the orders, with manifests instead of the API server:",
-            "searchaccess audit -f manifests/ --index 'orders-*' --denied audit.json.gz",
-            "# Behind a gateway, without an audit license:",
-            "kubectl logs -n search -l searchaccess.dev/gateway --since=24h > gateway.log",
-            "searchaccess audit --gateway-log gateway.log -o html > report.html",
-            "# From the index of a shipper, and from Cloud Logging:",
-            "searchaccess audit --from-index 'logs-elasticsearch.audit-*' --cluster prod --since 24h",
-            "searchaccess audit --from-cloud-logging acme-search --log-name stdout --since 24h",
-            "# For a SIEM:",
-            "searchaccess audit -o ocsf audit.json > events.jsonl",
-        ),
-    )
+EPILOG: Final = epilog(
+    block(
+        "Exit codes",
+        " 0  it was printed",
+        " 1  a log, a file or the API server cannot be read",
+        " 2  with --exit-code: there are findings",
+        "64  usage error; nothing was done",
+    ),
+    block(
+        "Examples",
+        "# Who used what in the last day:",
+        "searchaccess audit --since 24h /var/log/elasticsearch/*_audit.json",
+        "# Who was refused on the orders, with manifests instead of the API server:",
+        "searchaccess audit -f manifests/ --index 'orders-*' --denied audit.json.gz",
+        "# Behind a gateway, without an audit license:",
+        "kubectl logs -n search -l searchaccess.dev/gateway --since=24h > gateway.log",
+        "searchaccess audit --gateway-log gateway.log -o html > report.html",
+        "# From the index of a shipper, and from Cloud Logging:",
+        "searchaccess audit --from-index 'logs-elasticsearch.audit-*' --cluster prod --since 24h",
+        "searchaccess audit --from-cloud-logging acme-search --log-name stdout --since 24h",
+        "# For a SIEM:",
+        "searchaccess audit -o ocsf audit.json > events.jsonl",
+    ),
 )
 
 

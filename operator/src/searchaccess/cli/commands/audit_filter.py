@@ -6,7 +6,7 @@ from typing import Annotated, Final
 
 import typer
 
-from searchaccess.cli.helptexts import block
+from searchaccess.cli.helptexts import block, epilog, exit_codes
 from searchaccess.core.answers.audit.naming import IGNORED_FOR_INDICES, IGNORED_FOR_PRINCIPALS
 
 _SETTING: Final = "xpack.security.audit.logfile.events.ignore_filters.searchaccess.actions"
@@ -27,13 +27,16 @@ class Kept(StrEnum):
 
 
 _IGNORED: Final = {Kept.INDICES: IGNORED_FOR_INDICES, Kept.PRINCIPALS: IGNORED_FOR_PRINCIPALS}
-EPILOG: Final = block(
-    "Examples",
-    "# For elasticsearch.yml:",
-    "searchaccess audit-filter",
-    "# For a running cluster, as small as possible:",
-    "searchaccess audit-filter --keep principals -o json |",
-    "  curl -X PUT -H 'Content-Type: application/json' -d @- https://…/_cluster/settings",
+EPILOG: Final = epilog(
+    exit_codes("it was printed", "it could not be printed"),
+    block(
+        "Examples",
+        "# For elasticsearch.yml:",
+        "searchaccess audit-filter",
+        "# For a running cluster, as small as possible:",
+        "searchaccess audit-filter --keep principals -o json |",
+        "  curl -X PUT -H 'Content-Type: application/json' -d @- https://…/_cluster/settings",
+    ),
 )
 
 

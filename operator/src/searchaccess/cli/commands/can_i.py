@@ -6,19 +6,17 @@ from typing import Annotated, Final
 import typer
 
 from searchaccess.cli.common import answer
-from searchaccess.cli.helptexts import ANSWER_CODES, block
+from searchaccess.cli.helptexts import ANSWER_CODES, block, epilog
 from searchaccess.cli.printing import Format, Output
 
-EPILOG: Final = "\n\n".join(
-    (
-        block(
-            "Examples",
-            "searchaccess can-i read orders-2026 --url https://es.example.com:9200 --audience https://es.example.com",
-            "searchaccess can-i write orders-2026 --url https://es.example.com:9200 --token-file /run/token",
-            "searchaccess can-i read orders-2026 --url https://gateway.example.com --token-env TOKEN -o json",
-        ),
-        ANSWER_CODES,
-    )
+EPILOG: Final = epilog(
+    block(
+        "Examples",
+        "searchaccess can-i read orders-2026 --url https://es.example.com:9200 --audience https://es.example.com",
+        "searchaccess can-i write orders-2026 --url https://es.example.com:9200 --token-file /run/token",
+        "searchaccess can-i read orders-2026 --url https://gateway.example.com --token-env TOKEN -o json",
+    ),
+    ANSWER_CODES,
 )
 
 

@@ -5,7 +5,7 @@ from typing import Annotated, Final
 
 import typer
 
-from searchaccess.cli.helptexts import block
+from searchaccess.cli.helptexts import block, epilog, exit_codes
 
 
 class Shell(StrEnum):
@@ -16,13 +16,16 @@ class Shell(StrEnum):
     FISH = "fish"
 
 
-EPILOG: Final = block(
-    "Examples",
-    "# In this shell:",
-    "source <(searchaccess completion bash)",
-    "# In every new shell:",
-    'searchaccess completion zsh > "${fpath[1]}/_searchaccess"',
-    "searchaccess completion fish > ~/.config/fish/completions/searchaccess.fish",
+EPILOG: Final = epilog(
+    exit_codes("it was printed", "it could not be printed"),
+    block(
+        "Examples",
+        "# In this shell:",
+        "source <(searchaccess completion bash)",
+        "# In every new shell:",
+        'searchaccess completion zsh > "${fpath[1]}/_searchaccess"',
+        "searchaccess completion fish > ~/.config/fish/completions/searchaccess.fish",
+    ),
 )
 _SCRIPTS: Final = {
     Shell.BASH: """\

@@ -5,12 +5,15 @@ from typing import Annotated, Final
 import typer
 
 from searchaccess.cli.common import Kubeconfig, KubeContext
-from searchaccess.cli.helptexts import block
+from searchaccess.cli.helptexts import block, epilog, exit_codes
 
-EPILOG: Final = block(
-    "Examples",
-    "searchaccess crds | kubectl diff -f -",
-    "searchaccess crds --apply --context staging",
+EPILOG: Final = epilog(
+    exit_codes("they were printed, or applied", "the API server refused one, or could not be reached"),
+    block(
+        "Examples",
+        "searchaccess crds | kubectl diff -f -",
+        "searchaccess crds --apply --context staging",
+    ),
 )
 
 

@@ -7,22 +7,20 @@ import typer
 
 from searchaccess.cli.common import answer
 from searchaccess.cli.connecting import Reaching, takes_reaching
-from searchaccess.cli.helptexts import ANSWER_CODES, block
+from searchaccess.cli.helptexts import ANSWER_CODES, block, epilog
 from searchaccess.cli.printing import Format, Output
 
-EPILOG: Final = "\n\n".join(
-    (
-        block(
-            "Examples",
-            "searchaccess explain shop/orders orders-2026",
-            "searchaccess explain orders@acme-shop.iam.gserviceaccount.com orders-2026 --action write",
-            "searchaccess explain run:acme-shop/europe-west1/orders orders-2026 --field customer.ssn",
-            "searchaccess explain user:ada orders-2026 --document 4711",
-            "searchaccess explain key:VwyDKaIBkDQr orders-2026 --elasticsearch https://es:9200"
-            " --elasticsearch-login env:OBSERVER",
-        ),
-        ANSWER_CODES,
-    )
+EPILOG: Final = epilog(
+    block(
+        "Examples",
+        "searchaccess explain shop/orders orders-2026",
+        "searchaccess explain orders@acme-shop.iam.gserviceaccount.com orders-2026 --action write",
+        "searchaccess explain run:acme-shop/europe-west1/orders orders-2026 --field customer.ssn",
+        "searchaccess explain user:ada orders-2026 --document 4711",
+        "searchaccess explain key:VwyDKaIBkDQr orders-2026 --elasticsearch https://es:9200"
+        " --elasticsearch-login env:OBSERVER",
+    ),
+    ANSWER_CODES,
 )
 
 

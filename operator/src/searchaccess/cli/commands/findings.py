@@ -10,7 +10,7 @@ import typer
 from searchaccess.cli.auditing.logs import GatewayLogs, LogOptions, Since, Until
 from searchaccess.cli.common import answer, configure_logging
 from searchaccess.cli.connecting import Kubernetes, takes_kubernetes
-from searchaccess.cli.helptexts import block
+from searchaccess.cli.helptexts import block, epilog
 from searchaccess.cli.manifests import Filenames
 
 if TYPE_CHECKING:
@@ -40,30 +40,28 @@ class FailOn(StrEnum):
     NEVER = "never"
 
 
-EPILOG: Final = "\n\n".join(
-    (
-        block(
-            "Exit codes",
-            " 0  no open finding is as severe as --fail-on says",
-            " 1  something could not be read: objects, a log, the baseline, or the suppressions",
-            " 3  there are such findings",
-            " 4  there are none, but something may not be read",
-            "64  usage error; nothing was done",
-        ),
-        block(
-            "Examples",
-            "searchaccess findings -A",
-            "# What changed since the last run, with decisions that were reviewed:",
-            "searchaccess findings -A --baseline last.json --suppressions suppressions.yaml -o json > now.json",
-            "# Also what nobody used, and callers whom nobody declared:",
-            "searchaccess findings -A --since 30d --events /var/log/elasticsearch/",
-            "# As objects in Kubernetes, for dashboards of policies:",
-            "searchaccess findings -A -o openreports | kubectl apply --server-side -f -",
-            "# For code scanning, from files:",
-            "kubectl get searchaccesses,searchclusters -A -o yaml > all.yaml",
-            "searchaccess findings -A -f all.yaml -o sarif --fail-on never > findings.sarif",
-        ),
-    )
+EPILOG: Final = epilog(
+    block(
+        "Exit codes",
+        " 0  no open finding is as severe as --fail-on says",
+        " 1  something could not be read: objects, a log, the baseline, or the suppressions",
+        " 3  there are such findings",
+        " 4  there are none, but something may not be read",
+        "64  usage error; nothing was done",
+    ),
+    block(
+        "Examples",
+        "searchaccess findings -A",
+        "# What changed since the last run, with decisions that were reviewed:",
+        "searchaccess findings -A --baseline last.json --suppressions suppressions.yaml -o json > now.json",
+        "# Also what nobody used, and callers whom nobody declared:",
+        "searchaccess findings -A --since 30d --events /var/log/elasticsearch/",
+        "# As objects in Kubernetes, for dashboards of policies:",
+        "searchaccess findings -A -o openreports | kubectl apply --server-side -f -",
+        "# For code scanning, from files:",
+        "kubectl get searchaccesses,searchclusters -A -o yaml > all.yaml",
+        "searchaccess findings -A -f all.yaml -o sarif --fail-on never > findings.sarif",
+    ),
 )
 
 

@@ -6,17 +6,20 @@ from typing import Annotated, Final
 import typer
 
 from searchaccess.cli.common import Instance
-from searchaccess.cli.helptexts import block
+from searchaccess.cli.helptexts import PRINTING_EXITS, block, epilog
 from searchaccess.cli.manifests import Files
 
 app = typer.Typer(
     name="gateway", help="Work with the gateway of a SearchCluster.", no_args_is_help=True, rich_markup_mode=None
 )
 
-_EXAMPLES: Final = block(
-    "Examples",
-    "searchaccess gateway render -f prod.yaml",
-    "searchaccess gateway render -f prod.yaml --ca elasticsearch-ca.pem --to gateway/",
+_EXAMPLES: Final = epilog(
+    PRINTING_EXITS,
+    block(
+        "Examples",
+        "searchaccess gateway render -f prod.yaml",
+        "searchaccess gateway render -f prod.yaml --ca elasticsearch-ca.pem --to gateway/",
+    ),
 )
 
 CaFile = Annotated[

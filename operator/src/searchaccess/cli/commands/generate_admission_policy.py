@@ -4,13 +4,16 @@ from pathlib import Path
 from typing import Annotated, Final
 
 from searchaccess.cli.common import Kubeconfig, KubeContext
-from searchaccess.cli.helptexts import block
+from searchaccess.cli.helptexts import block, epilog, exit_codes
 from searchaccess.cli.manifests import Filenames
 
-EPILOG: Final = block(
-    "Examples",
-    "searchaccess generate-admission-policy -f policies/",
-    "searchaccess generate-admission-policy | kubectl apply -f -",
+EPILOG: Final = epilog(
+    exit_codes("all were printed", "a policy cannot be read: it has no part in what was printed"),
+    block(
+        "Examples",
+        "searchaccess generate-admission-policy -f policies/",
+        "searchaccess generate-admission-policy | kubectl apply -f -",
+    ),
 )
 
 
@@ -24,7 +27,7 @@ def command(
 
     The API server then refuses what CEL can decide, without a webhook. It never refuses what the operator accepts. What
     only the operator checks is in comments and on standard error. The policies are those in files (-f), or those of
-    the API server. If one cannot be read, the exit code is 1.
+    the API server.
     """
     from searchaccess.cli.admissionpolicies import print_admission_policies
 

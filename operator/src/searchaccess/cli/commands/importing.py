@@ -7,7 +7,7 @@ import typer
 
 from searchaccess.cli.common import answer
 from searchaccess.cli.connecting import Reaching, takes_reaching
-from searchaccess.cli.helptexts import block
+from searchaccess.cli.helptexts import block, epilog
 from searchaccess.cli.printing import Format, Output, emit, progress, warn
 from searchaccess.core.answers.exits import Exit
 from searchaccess.core.model.intake.reading import is_label
@@ -16,30 +16,28 @@ if TYPE_CHECKING:
     from searchaccess.core.answers.importing.importing import Imported
     from searchaccess.core.model.access import Access
 
-EPILOG: Final = "\n\n".join(
-    (
-        block(
-            "Exit codes",
-            " 0  everything that Elasticsearch has is imported, or declared already",
-            " 1  it could not be read, or a file could not be written",
-            " 2  something is left that a person has to decide",
-            "64  usage error; nothing was done",
-        ),
-        block(
-            "Examples",
-            "# What would be imported, and what is left:",
-            "searchaccess import --cluster prod -n shop",
-            "# Write a file for each SearchAccess, to review and commit:",
-            "searchaccess import --cluster prod -n shop --subject-map who.yaml --directory manifests/",
-            "# From an Elasticsearch without Kubernetes:",
-            "searchaccess import --cluster prod --elasticsearch https://es.example.com:9200 \\",
-            "    --elasticsearch-login env:OBSERVER",
-            "# From files of other tools, without Elasticsearch:",
-            "searchaccess import --cluster prod -n shop --from roles.yml --from terraform.tfstate",
-            "# Nothing changes by this: what is imported only observes.",
-            "searchaccess import --cluster prod -n shop -o yaml | kubectl apply -f -",
-        ),
-    )
+EPILOG: Final = epilog(
+    block(
+        "Exit codes",
+        " 0  everything that Elasticsearch has is imported, or declared already",
+        " 1  it could not be read, or a file could not be written",
+        " 2  something is left that a person has to decide",
+        "64  usage error; nothing was done",
+    ),
+    block(
+        "Examples",
+        "# What would be imported, and what is left:",
+        "searchaccess import --cluster prod -n shop",
+        "# Write a file for each SearchAccess, to review and commit:",
+        "searchaccess import --cluster prod -n shop --subject-map who.yaml --directory manifests/",
+        "# From an Elasticsearch without Kubernetes:",
+        "searchaccess import --cluster prod --elasticsearch https://es.example.com:9200 \\",
+        "    --elasticsearch-login env:OBSERVER",
+        "# From files of other tools, without Elasticsearch:",
+        "searchaccess import --cluster prod -n shop --from roles.yml --from terraform.tfstate",
+        "# Nothing changes by this: what is imported only observes.",
+        "searchaccess import --cluster prod -n shop -o yaml | kubectl apply -f -",
+    ),
 )
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from searchaccess.cli.helptexts import block
+from searchaccess.cli.helptexts import block, epilog
 from searchaccess.cli.manifests import STANDARD_INPUT, Filenames
 from searchaccess.core.answers.exits import Exit
 
@@ -16,27 +16,25 @@ if TYPE_CHECKING:
 
     from searchaccess.core.answers.lint.model import Finding
 
-EPILOG: Final = "\n\n".join(
-    (
-        block(
-            "Exit codes",
-            " 0  nothing was found at or above --fail-on",
-            " 1  errors: something cannot be applied, or gets no rights",
-            " 2  warnings (or notes), and no error",
-            "64  usage error; nothing was done",
-        ),
-        block(
-            "Examples",
-            "# All manifests of a repository, without any server:",
-            "searchaccess lint -f manifests/",
-            "# As annotations of a pull request in GitHub:",
-            "searchaccess lint -f manifests/ -o github",
-            "# For code scanning:",
-            "searchaccess lint -f manifests/ -o sarif --fail-on never > lint.sarif",
-            "# What rules there are:",
-            "searchaccess lint --rules",
-        ),
-    )
+EPILOG: Final = epilog(
+    block(
+        "Exit codes",
+        " 0  nothing was found at or above --fail-on",
+        " 1  errors: something cannot be applied, or gets no rights",
+        " 2  warnings (or notes), and no error",
+        "64  usage error; nothing was done",
+    ),
+    block(
+        "Examples",
+        "# All manifests of a repository, without any server:",
+        "searchaccess lint -f manifests/",
+        "# As annotations of a pull request in GitHub:",
+        "searchaccess lint -f manifests/ -o github",
+        "# For code scanning:",
+        "searchaccess lint -f manifests/ -o sarif --fail-on never > lint.sarif",
+        "# What rules there are:",
+        "searchaccess lint --rules",
+    ),
 )
 
 

@@ -8,15 +8,18 @@ import typer
 
 from searchaccess.api.clusters.tiers import Tier
 from searchaccess.cli.common import Instance
-from searchaccess.cli.helptexts import block
+from searchaccess.cli.helptexts import PRINTING_EXITS, block, epilog
 from searchaccess.cli.manifests import Filenames, Namespace, OnlyCluster, read_all
 
-EPILOG: Final = block(
-    "Examples",
-    "searchaccess login --tier Observe",
-    "searchaccess login --tier Full -f manifests/ --cluster prod",
-    "searchaccess login -f manifests/ --cluster prod",
-    "kubectl get searchaccess -A -o yaml | searchaccess login -f -",
+EPILOG: Final = epilog(
+    PRINTING_EXITS,
+    block(
+        "Examples",
+        "searchaccess login --tier Observe",
+        "searchaccess login --tier Full -f manifests/ --cluster prod",
+        "searchaccess login -f manifests/ --cluster prod",
+        "kubectl get searchaccess -A -o yaml | searchaccess login -f -",
+    ),
 )
 
 

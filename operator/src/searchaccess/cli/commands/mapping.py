@@ -6,13 +6,16 @@ from typing import Final
 import typer
 
 from searchaccess.cli.common import Instance
-from searchaccess.cli.helptexts import block
+from searchaccess.cli.helptexts import PRINTING_EXITS, block, epilog
 from searchaccess.cli.manifests import Files, OnlyCluster, failure, read_kind
 
-EPILOG: Final = block(
-    "Examples",
-    "searchaccess mapping -f cluster.yaml",
-    "helm template ./chart | searchaccess mapping -f - --cluster prod",
+EPILOG: Final = epilog(
+    PRINTING_EXITS,
+    block(
+        "Examples",
+        "searchaccess mapping -f cluster.yaml",
+        "helm template ./chart | searchaccess mapping -f - --cluster prod",
+    ),
 )
 
 

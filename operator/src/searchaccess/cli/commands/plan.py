@@ -9,7 +9,7 @@ import typer
 
 from searchaccess.cli.common import Common, read_elasticsearch_logins, run_to_end, takes_common
 from searchaccess.cli.connecting import CaFile, ElasticsearchLogin, ElasticsearchUrl, Reaching
-from searchaccess.cli.helptexts import block
+from searchaccess.cli.helptexts import block, epilog
 from searchaccess.cli.manifests import STANDARD_INPUT, Filenames, failure, read
 from searchaccess.cli.reading import duration
 
@@ -18,30 +18,28 @@ if TYPE_CHECKING:
 
 _TIMEOUT: Final = "10m"
 _LIVE: Final = "live"
-EPILOG: Final = "\n\n".join(
-    (
-        block(
-            "Exit codes",
-            " 0  nothing changes",
-            " 1  something is refused or cannot be applied, or the plan is not complete",
-            " 2  something changes; .widens in -o json says whether anything is newly allowed",
-            "64  usage error; nothing was done",
-        ),
-        block(
-            "Examples",
-            "# What a pull request opens and closes, without any server:",
-            "searchaccess plan -f manifests/ --against origin/main",
-            "# As a comment on it:",
-            "searchaccess plan -f manifests/ --against origin/main -o markdown > comment.md",
-            "# What would change in the clusters now, with a login that only reads:",
-            "searchaccess plan -f manifests/ --elasticsearch-login env:OBSERVER",
-            "# The same for one cluster, without Kubernetes:",
-            "searchaccess plan -f manifests/ --elasticsearch https://es.example.com:9200 \\",
-            "  --elasticsearch-login env:OBSERVER",
-            "# Whether anything is newly allowed:",
-            "searchaccess plan -f manifests/ --against origin/main -o json | jq .widens",
-        ),
-    )
+EPILOG: Final = epilog(
+    block(
+        "Exit codes",
+        " 0  nothing changes",
+        " 1  something is refused or cannot be applied, or the plan is not complete",
+        " 2  something changes; .widens in -o json says whether anything is newly allowed",
+        "64  usage error; nothing was done",
+    ),
+    block(
+        "Examples",
+        "# What a pull request opens and closes, without any server:",
+        "searchaccess plan -f manifests/ --against origin/main",
+        "# As a comment on it:",
+        "searchaccess plan -f manifests/ --against origin/main -o markdown > comment.md",
+        "# What would change in the clusters now, with a login that only reads:",
+        "searchaccess plan -f manifests/ --elasticsearch-login env:OBSERVER",
+        "# The same for one cluster, without Kubernetes:",
+        "searchaccess plan -f manifests/ --elasticsearch https://es.example.com:9200 \\",
+        "  --elasticsearch-login env:OBSERVER",
+        "# Whether anything is newly allowed:",
+        "searchaccess plan -f manifests/ --against origin/main -o json | jq .widens",
+    ),
 )
 
 

@@ -7,26 +7,24 @@ import typer
 
 from searchaccess.cli.common import answer
 from searchaccess.cli.connecting import Reaching, takes_reaching
-from searchaccess.cli.helptexts import block
+from searchaccess.cli.helptexts import block, epilog
 from searchaccess.cli.manifests import Filenames
 from searchaccess.cli.printing import Format, Output
 
-EPILOG: Final = "\n\n".join(
-    (
-        block(
-            "Exit codes",
-            " 0  it was printed; with --check, Elasticsearch has it",
-            " 1  there is no such SearchCluster, or it cannot be read",
-            " 2  with --check: something differs",
-            "64  usage error",
-        ),
-        block(
-            "Examples",
-            "searchaccess realm --cluster prod",
-            "searchaccess realm -f cluster.yaml --for eck",
-            "searchaccess realm --cluster prod --check --elasticsearch-login env:OBSERVER",
-        ),
-    )
+EPILOG: Final = epilog(
+    block(
+        "Exit codes",
+        " 0  it was printed; with --check, Elasticsearch has it",
+        " 1  there is no such SearchCluster, or it cannot be read",
+        " 2  with --check: something differs",
+        "64  usage error",
+    ),
+    block(
+        "Examples",
+        "searchaccess realm --cluster prod",
+        "searchaccess realm -f cluster.yaml --for eck",
+        "searchaccess realm --cluster prod --check --elasticsearch-login env:OBSERVER",
+    ),
 )
 
 

@@ -10,7 +10,7 @@ from searchaccess.cli.auditing.logs import LogOptions, takes_logs
 from searchaccess.cli.auditing.servers import count_all
 from searchaccess.cli.common import configure_logging
 from searchaccess.cli.connecting import Reaching, takes_reaching
-from searchaccess.cli.helptexts import block
+from searchaccess.cli.helptexts import block, epilog
 from searchaccess.cli.manifests import Filenames
 
 if TYPE_CHECKING:
@@ -30,25 +30,23 @@ class AdviceFormat(StrEnum):
     YAML = "yaml"
 
 
-EPILOG: Final = "\n\n".join(
-    (
-        block(
-            "Exit codes",
-            " 0  it was printed",
-            " 1  a log, a file or the API server cannot be read",
-            " 2  with --exit-code: something is not needed",
-            "64  usage error; nothing was done",
-        ),
-        block(
-            "Examples",
-            "# What nobody used in the last month:",
-            "searchaccess recommend --since 30d /var/log/elasticsearch/*_audit.json.gz",
-            "# The same from the index of a shipper:",
-            "searchaccess recommend --from-index 'logs-elasticsearch.audit-*' --cluster prod --since 30d",
-            "# For one SearchAccess, from files:",
-            "searchaccess recommend -f manifests/ --access shop/orders-reader audit.json",
-        ),
-    )
+EPILOG: Final = epilog(
+    block(
+        "Exit codes",
+        " 0  it was printed",
+        " 1  a log, a file or the API server cannot be read",
+        " 2  with --exit-code: something is not needed",
+        "64  usage error; nothing was done",
+    ),
+    block(
+        "Examples",
+        "# What nobody used in the last month:",
+        "searchaccess recommend --since 30d /var/log/elasticsearch/*_audit.json.gz",
+        "# The same from the index of a shipper:",
+        "searchaccess recommend --from-index 'logs-elasticsearch.audit-*' --cluster prod --since 30d",
+        "# For one SearchAccess, from files:",
+        "searchaccess recommend -f manifests/ --access shop/orders-reader audit.json",
+    ),
 )
 
 

@@ -7,28 +7,26 @@ from typing import Annotated, Final
 import typer
 
 from searchaccess.cli.common import Common, read_elasticsearch_logins, run_to_end, takes_common
-from searchaccess.cli.helptexts import EXIT_CODES, block, renamed
+from searchaccess.cli.helptexts import EXIT_CODES, block, epilog, renamed
 from searchaccess.cli.manifests import Filenames, read
 from searchaccess.cli.printing import Format, width
 from searchaccess.cli.reading import duration
 
 _TIMEOUT: Final = "10m"
-EPILOG: Final = "\n\n".join(
-    (
-        EXIT_CODES,
-        block(
-            "Examples",
-            "# Correct everything once, as a job does:",
-            "searchaccess reconcile --once",
-            "# What would change, with rights that only read:",
-            "searchaccess reconcile --once --observe --elasticsearch-login env:OBSERVER",
-            "# What a pull request would change for one team:",
-            "searchaccess reconcile --once --observe -n shop -f manifests/",
-            "helm template ./chart | searchaccess reconcile --once --observe -f -",
-            "# For scripts:",
-            "searchaccess reconcile --once --observe -o json | jq .changes",
-        ),
-    )
+EPILOG: Final = epilog(
+    EXIT_CODES,
+    block(
+        "Examples",
+        "# Correct everything once, as a job does:",
+        "searchaccess reconcile --once",
+        "# What would change, with rights that only read:",
+        "searchaccess reconcile --once --observe --elasticsearch-login env:OBSERVER",
+        "# What a pull request would change for one team:",
+        "searchaccess reconcile --once --observe -n shop -f manifests/",
+        "helm template ./chart | searchaccess reconcile --once --observe -f -",
+        "# For scripts:",
+        "searchaccess reconcile --once --observe -o json | jq .changes",
+    ),
 )
 
 

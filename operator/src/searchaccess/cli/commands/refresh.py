@@ -2,14 +2,12 @@
 
 from typing import Final
 
-from searchaccess.cli.helptexts import VERB_EXITS, block
+from searchaccess.cli.helptexts import VERB_EXITS, block, epilog
 from searchaccess.cli.targets import verb_command
 
-EPILOG: Final = "\n\n".join(
-    (
-        VERB_EXITS,
-        block("Examples", "searchaccess refresh orders-reader -n shop", "searchaccess refresh -A --all --no-wait"),
-    )
+EPILOG: Final = epilog(
+    VERB_EXITS,
+    block("Examples", "searchaccess refresh orders-reader -n shop", "searchaccess refresh -A --all --no-wait"),
 )
 
 

@@ -2,14 +2,12 @@
 
 from typing import Final
 
-from searchaccess.cli.helptexts import VERB_EXITS, block
+from searchaccess.cli.helptexts import VERB_EXITS, block, epilog
 from searchaccess.cli.targets import verb_command
 
-EPILOG: Final = "\n\n".join(
-    (
-        VERB_EXITS,
-        block("Examples", "searchaccess reject migration -n shop", "searchaccess reject shop/migration --dry-run"),
-    )
+EPILOG: Final = epilog(
+    VERB_EXITS,
+    block("Examples", "searchaccess reject migration -n shop", "searchaccess reject shop/migration --dry-run"),
 )
 
 

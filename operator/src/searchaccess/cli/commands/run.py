@@ -6,16 +6,19 @@ import typer
 
 from searchaccess.cli import webhook
 from searchaccess.cli.common import Common, run_to_end, takes_common
-from searchaccess.cli.helptexts import block, renamed
+from searchaccess.cli.helptexts import block, epilog, exit_codes, renamed
 from searchaccess.cli.reading import address, duration
 from searchaccess.engine.pacing.periods import RESYNC
 
 RESYNC_PERIOD: Final = f"{RESYNC / 60:.0f}m"
 _LEAST_RESYNC: Final = 1.0
-EPILOG: Final = block(
-    "Examples",
-    "searchaccess run --kubeconfig ~/.kube/config --context staging",
-    "searchaccess run --listen 0.0.0.0:8080 --lease-namespace searchaccess-system",
+EPILOG: Final = epilog(
+    exit_codes("a signal stopped it", "it could not start, or had to end"),
+    block(
+        "Examples",
+        "searchaccess run --kubeconfig ~/.kube/config --context staging",
+        "searchaccess run --listen 0.0.0.0:8080 --lease-namespace searchaccess-system",
+    ),
 )
 
 

@@ -6,31 +6,29 @@ import typer
 
 from searchaccess.cli.common import answer
 from searchaccess.cli.connecting import ClusterName, Kubernetes, takes_kubernetes
-from searchaccess.cli.helptexts import block
+from searchaccess.cli.helptexts import block, epilog
 from searchaccess.cli.printing import Format, Output
 from searchaccess.cli.reading import span
 
-EPILOG: Final = "\n\n".join(
-    (
-        block(
-            "Exit codes",
-            " 0  it was shown, whatever the state is",
-            " 1  there is no such SearchAccess, or it may not be read",
-            "64  usage error",
-        ),
-        block(
-            "Examples",
-            "searchaccess status",
-            "searchaccess status orders-reader -n shop",
-            "searchaccess status shop/orders-reader -o yaml",
-            "# What needs attention:",
-            "searchaccess status -A --not-ready",
-            "searchaccess status -A --drifted --cluster prod",
-            "searchaccess status -A --expiring 7d",
-            "# What nobody used for a month:",
-            "searchaccess status -A --unused 30d",
-        ),
-    )
+EPILOG: Final = epilog(
+    block(
+        "Exit codes",
+        " 0  it was shown, whatever the state is",
+        " 1  there is no such SearchAccess, or it may not be read",
+        "64  usage error",
+    ),
+    block(
+        "Examples",
+        "searchaccess status",
+        "searchaccess status orders-reader -n shop",
+        "searchaccess status shop/orders-reader -o yaml",
+        "# What needs attention:",
+        "searchaccess status -A --not-ready",
+        "searchaccess status -A --drifted --cluster prod",
+        "searchaccess status -A --expiring 7d",
+        "# What nobody used for a month:",
+        "searchaccess status -A --unused 30d",
+    ),
 )
 
 

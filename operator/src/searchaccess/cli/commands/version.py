@@ -6,14 +6,17 @@ import typer
 
 from searchaccess.cli.common import answer
 from searchaccess.cli.connecting import Server, takes_server
-from searchaccess.cli.helptexts import block
+from searchaccess.cli.helptexts import block, epilog, exit_codes
 from searchaccess.cli.printing import Format, Output
 
-EPILOG: Final = block(
-    "Examples",
-    "searchaccess version --client",
-    "searchaccess version --context staging",
-    "searchaccess version -o json | jq -r '.clusters[].elasticsearch'",
+EPILOG: Final = epilog(
+    exit_codes("it was shown; what may not be read is unknown", "Kubernetes could not be asked"),
+    block(
+        "Examples",
+        "searchaccess version --client",
+        "searchaccess version --context staging",
+        "searchaccess version -o json | jq -r '.clusters[].elasticsearch'",
+    ),
 )
 
 

@@ -6,15 +6,18 @@ import typer
 
 from searchaccess.cli.common import answer
 from searchaccess.cli.connecting import Reaching, takes_reaching
-from searchaccess.cli.helptexts import block
+from searchaccess.cli.helptexts import block, epilog, exit_codes
 from searchaccess.cli.printing import Format, Output
 
-EPILOG: Final = block(
-    "Examples",
-    "searchaccess who-can read orders-2026",
-    "searchaccess who-can read orders-2026 --field customer.ssn -o json",
-    "searchaccess who-can delete orders-2026 --cluster prod",
-    "searchaccess who-can write orders-2026 --elasticsearch https://es:9200 --elasticsearch-login env:OBSERVER",
+EPILOG: Final = epilog(
+    exit_codes("it was shown, whoever may", "it could not be asked, or there is no such SearchCluster"),
+    block(
+        "Examples",
+        "searchaccess who-can read orders-2026",
+        "searchaccess who-can read orders-2026 --field customer.ssn -o json",
+        "searchaccess who-can delete orders-2026 --cluster prod",
+        "searchaccess who-can write orders-2026 --elasticsearch https://es:9200 --elasticsearch-login env:OBSERVER",
+    ),
 )
 
 
