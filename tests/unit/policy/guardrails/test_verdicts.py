@@ -507,7 +507,9 @@ def test_only_the_first_violations_are_listed() -> None:
             {"exceptions": [an_exception("tomorrow")], **REFUSES}, "spec.exceptions[0].until: 'tomorrow'", id="no time"
         ),
         pytest.param(
-            {"exceptions": [an_exception("2027-01-01T00:00:00")], **REFUSES}, "not a time with a time zone", id="no zone"
+            {"exceptions": [an_exception("2027-01-01T00:00:00")], **REFUSES},
+            "not a time with a time zone",
+            id="no zone",
         ),
         pytest.param({"deny": None, **REFUSES}, "spec.deny: null is not a value", id="a null that denies nothing"),
         pytest.param({"match": {}, **REFUSES}, "spec.match: say which SearchAccesses", id="an empty match"),
