@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from searchaccess.core.model.access import Access
+from searchaccess.core.patterns import containment, meeting
 from searchaccess.core.policy.decision import OPEN, Do, decide
 from searchaccess.engine.concurrency.allowance import Allowance
 from searchaccess.engine.inventory.inventory import Inventory
@@ -33,6 +34,15 @@ those within which any changed policy holds."""
 STEP = 2e-6
 """Seconds that a step takes."""
 LABELED = {"match": {"namespaces": {"selector": {"matchLabels": {"tier": "one"}}}}}
+
+
+@pytest.fixture(autouse=True)
+def nothing_remembered() -> None:
+    """What other tests compared costs nothing any more."""
+    meeting._can_meet.cache_clear()
+    containment.measured.cache_clear()
+    meeting._met.clear()
+    meeting._lists.clear()
 
 
 @pytest.fixture
@@ -227,7 +237,6 @@ def test_edits_of_labels_of_its_namespace_count_as_its_own() -> None:
         working.cancel()
         assert known(inventory).verdict == EDITED_TOO_OFTEN
 
-    # What was compared once is remembered: as if the patterns were others each time.
     run_virtually(play())
 
 

@@ -126,6 +126,28 @@ def test_others_run_while_all_are_judged(policies: int) -> None:
     asyncio.run(play())
 
 
+def test_all_are_judged_again_in_turn_of_their_namespaces(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def play() -> list[str]:
+        inventory = Inventory()
+        for name in ("flood-1", "flood-2", "flood-3", "quiet-1"):
+            raw = declared(name)
+            raw["metadata"]["namespace"] = name.partition("-")[0]
+            inventory.see_access(raw)
+        inventory.policies.see(policy("limits", deny=[{"indices": ["x"]}]))
+        inventory.policies.keep({"limits"}, frozenset())
+        judged, judge = list[str](), inventory.policies.judge
+
+        def noting(access: Any, *given: Any, **more: Any) -> Any:
+            judged.append(access.name)
+            return judge(access, *given, **more)
+
+        monkeypatch.setattr(inventory.policies, "judge", noting)
+        await inventory.judge_all()
+        return judged
+
+    assert asyncio.run(play()) == ["flood-1", "quiet-1", "flood-2", "flood-3"]
+
+
 def test_a_new_cluster_that_wants_a_policy_is_not_reconciled_before_that_is_judged() -> None:
     """Otherwise what no policy applies to would be granted for as long as it takes to judge all."""
 

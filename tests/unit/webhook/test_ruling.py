@@ -312,6 +312,14 @@ def test_where_not_all_violations_are_named_a_change_counts_as_more() -> None:
     assert ruled(knowing(policy), old | {"spec": old["spec"] | {"suspend": True}}, old).allowed
 
 
+def test_where_policies_do_not_say_why_a_change_counts_as_more() -> None:
+    policies = [a_policy(name, limits={"grants": 0}) for name in "abcd"]
+    inventory = knowing(*policies, a_policy("e", limits={"grants": 0}, deny=[{"indices": ["secret-*"]}]))
+    old, new = reads("orders-*"), reads("secret-1")
+    assert not ruled(inventory, new, old).allowed
+    assert ruled(inventory, reads("orders-1"), old).allowed
+
+
 def test_a_ruling_takes_nothing_in() -> None:
     inventory = knowing(a_policy(**ONLY_SHOP))
     workload = {"cloudRunService": {"project": "acme-shop", "location": "europe-west1", "name": "orders"}}
@@ -348,7 +356,7 @@ def test_what_is_remembered_of_places_that_anybody_may_name_is_limited(monkeypat
             *_remembered(one._bounds),
             *_remembered(one.rulings[0]),
         ]
-        assert len(remembered) == 11
+        assert len(remembered) == 13
         assert all(len(each) <= 5 for each in remembered)
         assert len(inventory.policies.memory._said) <= 6
     assert any(len(each) == 5 for each in remembered)
