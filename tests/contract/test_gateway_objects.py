@@ -15,6 +15,8 @@ from searchaccess.core.credentials.sealed import Sealed
 from searchaccess.core.gateway.facts import Pod
 from searchaccess.core.gateway.login import parts_of, user_in
 from searchaccess.core.gateway.objects import (
+    CLUSTER,
+    HEIR,
     LABEL_GATEWAY,
     LOGIN,
     USER,
@@ -22,6 +24,7 @@ from searchaccess.core.gateway.objects import (
     Place,
     Target,
     Wanted,
+    owner_annotations,
     plan_object,
     wanted_object,
 )
@@ -245,3 +248,29 @@ async def test_a_namespace_that_is_gone_with_the_rights_in_it_is_told_from_one_w
     with pytest.raises(NamespaceEnds):
         await side.objects.delete(gone.config, found)
     await client.close()
+
+
+async def test_a_mark_hands_an_object_over_and_changes_nothing_else(side: Side) -> None:
+    heir, wanted = Holder("default", "younger", "uid-2"), config(side)
+    target = wanted.target
+    made = await side.objects.write(wanted, None)
+    assert plan_object(wanted, made, heir).conflict
+    await side.objects.mark(target, made, {HEIR: heir.cluster})
+    with pytest.raises(Conflict):
+        await side.objects.mark(target, made, {HEIR: "another"})
+    marked = await side.objects.read(target)
+    assert marked is not None
+    assert (marked.uid, marked.digests, marked.labels) == (made.uid, made.digests, made.labels)
+    assert marked.annotations == {**made.annotations, HEIR: heir.cluster}
+    assert marked.belongs_to(HOLDER), "until it is gone, it may delete it"
+    assert marked.is_inherited(heir)
+    now_its_own = replace(wanted, annotations={**wanted.annotations, **owner_annotations(heir)})
+    plan = plan_object(now_its_own, marked, heir)
+    assert (plan.write, plan.drift) == (True, ())
+    taken = await side.objects.write(now_its_own, marked)
+    assert taken.annotations[CLUSTER] == heir.cluster
+    assert not taken.is_inherited(heir)
+    assert not taken.belongs_to(HOLDER)
+    await side.objects.delete(target, taken)
+    with pytest.raises(Conflict):
+        await side.objects.mark(target, taken, {HEIR: "another"})
