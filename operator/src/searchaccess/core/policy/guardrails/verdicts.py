@@ -26,6 +26,7 @@ from searchaccess.core.work import Work, completed
 _REFUSING: Final = frozenset({Outcome.DENIED, Outcome.WOULD_DENY})
 _PLACES_KEPT: Final = 10_000
 _INVALID: Final = "the spec is invalid: no policy can accept it"
+_UNMATCHED: Final = PolicyVerdict(unmatched=True)
 _UNREAD: Final = "the SearchAccessPolicies were not read yet"
 
 
@@ -137,13 +138,14 @@ class Guardrails:
 
     def preparing(self, access: Access) -> Work[None] | None:
         """Make ready, in parts, what is the same for all SearchAccesses of its namespace and cluster; None: it is."""
+        if not self._policies:
+            return None
         panel = self._possible.get((access.namespace, access.cluster))
         return None if panel and panel.is_prepared(access.namespace) else self._preparing(access)
 
     def _preparing(self, access: Access) -> Work[None]:
-        if self._known:
-            panel = yield from self._panel(access)
-            yield from panel.preparing(access.namespace)
+        panel = yield from self._panel(access)
+        yield from panel.preparing(access.namespace)
 
     def judging(
         self,
@@ -158,6 +160,8 @@ class Guardrails:
         """Decide about a SearchAccess, in parts, see ``judge``."""
         if not self._known:
             return PolicyVerdict(unknown=_UNREAD)
+        if not self._policies:
+            return _UNMATCHED if wanted else ACCEPTED
         panel, asked = (yield from self._panel(access)), asked_of(access)
         applying = panel.applying(access.namespace, panel.situation(asked.who, access.labels, labels))
         unlabelled = applying.unknown if wanted else applying.unknown & ~panel.auditing
