@@ -191,6 +191,8 @@ GRANTS_NO_MORE: dict[str, str] = {
     "SearchCluster.drift": "its fields have defaults",
     "SearchCluster.drift.probeEvery": "when a change is noticed, not what is granted",
     "SearchCluster.drift.sweepEvery": "when a change is noticed, not what is granted",
+    "SearchCluster.audit": "no last use is reported",
+    "SearchCluster.audit.every": "events are read once an hour",
     "SearchCluster.adoption": "nothing is adopted",
     "SearchCluster.adoption.objects": "nothing is adopted",
     "SearchCluster.adoption.namespaces": "no annotation counts",
@@ -264,6 +266,7 @@ FULL: dict[str, dict[str, Any]] = {
         "orphans": {"revoke": [{"namespace": "shop", "name": "orders"}]},
         "takeOver": [{"controller": "a"}],
         "policies": {},
+        "audit": {"index": "audit"},
         "adoption": {
             "namespaces": {
                 "names": ["shop"],
