@@ -17,15 +17,15 @@ from tests.stack.build_elasticsearch import ensure_elasticsearch_home
 from tests.stack.build_go import ARGOCD, HELM, HELM_4, KUBE_SCORE, PROMTOOL, SECRET_MANAGER, VAULT, ensure_program
 from tests.stack.build_kubernetes import ensure_kubernetes_binaries
 from tests.stack.elasticsearch import ElasticsearchServer, ExternalElasticsearch
-from tests.stack.emulator import SecretManagerEmulator
 from tests.stack.kubernetes import ExternalKubernetes, KubernetesServers
+from tests.stack.others.emulator import SecretManagerEmulator
+from tests.stack.others.vault import VaultServer
 from tests.stack.releases import chosen_release
 from tests.stack.stack import Stack
-from tests.stack.tokens import TokenIssuer
-from tests.stack.vault import VaultServer
-from tests.support.effort import ALL, QUICK
+from tests.stack.trust.tokens import TokenIssuer
 from tests.support.logs import forget_configuration
-from tests.support.passed import KeepPassed, leave_out
+from tests.support.runs.effort import ALL, QUICK
+from tests.support.runs.passed import KeepPassed, leave_out
 
 # Every run has the same examples: a change is to blame for a failure, not chance. HYPOTHESIS_PROFILE=random has others.
 # All are tried unless HYPOTHESIS_PROFILE=quick asks for a part, as `make test-unit` does and `make test` never.

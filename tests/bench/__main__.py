@@ -13,7 +13,7 @@ from tests.bench import admission, gateway, guardrails, scenarios
 from tests.bench.report import Report
 from tests.stack.stack import Stack
 from tests.support.operatorprocess import ROOT
-from tests.support.world import World
+from tests.support.worlds.world import World
 
 Say = Callable[[str], None]
 

@@ -27,7 +27,7 @@ from searchaccess.engine.inventory.inventory import Inventory
 from searchaccess.operator.admission.judge import Judge
 from searchaccess.ports.meter import Meter
 from tests.bench.report import Report
-from tests.support.admitted import NAMESPACE, POLICY, Setting, admitted, body
+from tests.support.servers.admitted import NAMESPACE, POLICY, Setting, admitted, body
 
 POLICIES: Final = 100
 AT_ONCE: Final = 50

@@ -14,7 +14,7 @@ from rich.console import Console
 
 from searchaccess.engine.inventory.inventory import Inventory
 from tests.bench.report import Report
-from tests.support.world import access, grant
+from tests.support.worlds.world import access, grant
 
 ACCESSES: Final = 10_000
 POLICIES: Final = 100

@@ -17,7 +17,7 @@ from tests.bench.bare import CHUNK, BareKubernetes
 from tests.bench.report import Report
 from tests.support.operatorprocess import ROOT, OperatorProcess
 from tests.support.waiting import eventually
-from tests.support.world import World, access, grant, json_list
+from tests.support.worlds.world import World, access, grant, json_list
 
 SAMPLES = 20
 STEADY_SECONDS = 60

@@ -13,8 +13,8 @@ from searchaccess.adapters.answers import decode
 from searchaccess.adapters.longanswers import LongAnswer, decoded
 from searchaccess.api.conditions.reasons import Reason
 from searchaccess.api.constants import FINALIZER
-from searchaccess.api.credentials import Auth
 from searchaccess.api.status import SearchAccessStatus
+from searchaccess.api.stores.credentials import Auth
 from searchaccess.core.credentials.keys import Login
 from searchaccess.core.model.canonical import stable_json
 from searchaccess.core.policy.decision import OPEN, AccessDecision, Do, decide
@@ -38,9 +38,9 @@ from searchaccess.engine.status.publish import StatusPublisher
 from searchaccess.operator.garbage import freeze_live_objects
 from searchaccess.operator.telemetry.metrics import Declared, Metrics
 from searchaccess.ports.meter import Meter
-from tests.support.clocks import SettableClock
-from tests.support.stage import CLUSTER_KEY, OPERATOR, search_cluster
-from tests.support.world import access, account, grant
+from tests.support.loop.clocks import SettableClock
+from tests.support.loop.stage import CLUSTER_KEY, OPERATOR, search_cluster
+from tests.support.worlds.world import access, account, grant
 
 COUNT: Final = 10_000
 CROWD: Final = 800

@@ -13,10 +13,10 @@ import pytest
 from searchaccess_client import AsyncElasticsearch, Elasticsearch, tokens
 from tests.callers.programs import RUNTIMES, SERVICE, command_of
 from tests.stack.elasticsearch import LocalElasticsearch
-from tests.stack.tokens import TokenIssuer
+from tests.stack.trust.tokens import TokenIssuer
 from tests.support.metadata import RENEWED_BEFORE, MetadataServer
 from tests.support.waiting import eventually
-from tests.support.world import account
+from tests.support.worlds.world import account
 
 PRINCIPAL = account("orders-caller")
 

@@ -9,7 +9,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
-from tests.stack.certificates import write_server_certificate
+from tests.stack.trust.certificates import write_server_certificate
 
 _EMPTY = {
     "took": 1,

@@ -13,7 +13,7 @@ from elasticsearch import AuthenticationException, AuthorizationException, Trans
 from searchaccess_client import AsyncElasticsearch, Elasticsearch, IdentityTokenMissing, tokens
 from tests.callers.conftest import PRINCIPAL, InTurn, audited
 from tests.stack.elasticsearch import LocalElasticsearch
-from tests.stack.tokens import TokenIssuer
+from tests.stack.trust.tokens import TokenIssuer
 from tests.support.leaks import leaks
 from tests.support.metadata import RENEWED_BEFORE, MetadataServer
 from tests.support.waiting import eventually

@@ -9,8 +9,8 @@ import pytest
 from tests.callers.conftest import FirstNearItsEnd, audited
 from tests.callers.programs import EXAMPLES, RUNTIMES, SECRET, run
 from tests.callers.recorder import recording
-from tests.stack.certificates import write_server_certificate
 from tests.stack.elasticsearch import LocalElasticsearch
+from tests.stack.trust.certificates import write_server_certificate
 from tests.support.leaks import leaks
 from tests.support.metadata import MetadataServer
 from tests.support.operatorprocess import ROOT

@@ -10,7 +10,7 @@ import pytest
 from tests.callers.conftest import FirstNearItsEnd, InTurn
 from tests.callers.programs import RUNTIMES, SECRET, run
 from tests.callers.recorder import Recorder, recording
-from tests.stack.tokens import TokenIssuer
+from tests.stack.trust.tokens import TokenIssuer
 from tests.support.leaks import leaks
 from tests.support.metadata import MetadataServer
 

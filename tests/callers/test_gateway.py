@@ -13,11 +13,11 @@ from searchaccess_client import Elasticsearch
 from tests.callers.conftest import PRINCIPAL
 from tests.callers.programs import RUNTIMES, run
 from tests.contract.gateway.conftest import MEGABYTE, settings_for
-from tests.stack.certificates import write_server_certificate
 from tests.stack.elasticsearch import LocalElasticsearch
 from tests.stack.gateway.envoy import Gateway
 from tests.stack.gateway.servers import KeyPublisher
-from tests.stack.processes import free_port
+from tests.stack.running.processes import free_port
+from tests.stack.trust.certificates import write_server_certificate
 from tests.support.metadata import MetadataServer
 from tests.support.waiting import eventually
 

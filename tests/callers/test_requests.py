@@ -16,8 +16,8 @@ from searchaccess_client import AsyncElasticsearch, Elasticsearch, backoff
 from searchaccess_client.transports import opaque_id
 from tests.callers.conftest import InTurn
 from tests.callers.recorder import HANGS, Recorder, recording
-from tests.stack.certificates import write_server_certificate
-from tests.stack.tokens import TokenIssuer
+from tests.stack.trust.certificates import write_server_certificate
+from tests.stack.trust.tokens import TokenIssuer
 from tests.support.leaks import leaks
 from tests.support.metadata import MetadataServer
 

@@ -15,7 +15,7 @@ from searchaccess_client import Elasticsearch, IdentityTokenMissing, tokens
 from tests.callers.conftest import PRINCIPAL
 from tests.callers.programs import RUNTIMES, command_of, run
 from tests.callers.recorder import Recorder, recording
-from tests.stack.tokens import TokenIssuer
+from tests.stack.trust.tokens import TokenIssuer
 from tests.support.leaks import leaks
 from tests.support.metadata import MetadataServer
 

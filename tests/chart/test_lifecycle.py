@@ -16,7 +16,7 @@ from tests.chart.test_chart import SPEC
 from tests.stack.kubernetes import KubernetesServers
 from tests.support.operatorprocess import ROOT
 from tests.support.waiting import eventually
-from tests.support.world import access, grant
+from tests.support.worlds.world import access, grant
 
 CRDS = (
     "searchaccesses.searchaccess.dev",

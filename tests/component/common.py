@@ -10,10 +10,10 @@ from searchaccess.core.rights.mapping import mapping_of, seen_mapping
 from searchaccess.core.rights.ownership import Operator, Role
 from searchaccess.core.rights.plan import seen_role
 from searchaccess.ports.kubernetes import Page, Plural
-from tests.support.faults import Call
-from tests.support.memory_elasticsearch import MemoryElasticsearch
-from tests.support.stage import CLUSTER_KEY, OPERATOR, Stage, search_cluster
-from tests.support.world import account
+from tests.support.failures.faults import Call
+from tests.support.loop.stage import CLUSTER_KEY, OPERATOR, Stage, search_cluster
+from tests.support.memory.elasticsearch import MemoryElasticsearch
+from tests.support.worlds.world import account
 
 ORDERS = account("orders")
 ROLE = OPERATOR.role_name(ORDERS)

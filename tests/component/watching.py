@@ -4,8 +4,8 @@ from typing import Any
 
 from searchaccess.core.model.watched import EVERYWHERE, Watched
 from searchaccess.ports.kubernetes import Plural
-from tests.support.memory_kubernetes import Key
-from tests.support.stage import Stage
+from tests.support.loop.stage import Stage
+from tests.support.memory.kubernetes import Key
 
 SEEN, UNSEEN = "shop", "billing"
 """A namespace that is watched, and one that is not."""

@@ -9,11 +9,11 @@ import pytest
 
 from tests.contract.elasticsearch_sides import ElasticsearchSide, MemorySide, RealSide
 from tests.contract.kubernetes_sides import KubernetesSide, MemoryObjects, RealObjects
-from tests.stack.certificates import ServerCertificate, write_server_certificate
 from tests.stack.elasticsearch import ElasticsearchServer
 from tests.stack.kubernetes import KubernetesServers
-from tests.support.clocks import SettableClock
-from tests.support.faults import Faults
+from tests.stack.trust.certificates import ServerCertificate, write_server_certificate
+from tests.support.failures.faults import Faults
+from tests.support.loop.clocks import SettableClock
 
 MEMORY = "in memory"
 REAL = "for real"

@@ -12,9 +12,9 @@ from searchaccess.core.model.canonical import Entry, RoleBody
 from searchaccess.core.rights.ownership import Role
 from searchaccess.ports.elasticsearch import ElasticsearchPort
 from tests.stack.elasticsearch import ElasticsearchServer
-from tests.support.faults import Faults
-from tests.support.memory_elasticsearch import AUDIENCE, ISSUER, REALM, MemoryElasticsearch
-from tests.support.world import OPERATOR_PASSWORD, OPERATOR_ROLE, OPERATOR_USER
+from tests.support.failures.faults import Faults
+from tests.support.memory.elasticsearch import AUDIENCE, ISSUER, REALM, MemoryElasticsearch
+from tests.support.worlds.world import OPERATOR_PASSWORD, OPERATOR_ROLE, OPERATOR_USER
 
 
 class ElasticsearchSide(ABC):

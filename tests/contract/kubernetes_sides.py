@@ -10,11 +10,11 @@ from searchaccess.adapters.kubernetes.client import KubernetesClient, load_confi
 from searchaccess.core.clusters.sources import Source
 from searchaccess.ports.kubernetes import KubernetesPort, Plural
 from tests.stack.kubernetes import KubernetesServers
-from tests.support.clocks import SettableClock
-from tests.support.faults import Faults
-from tests.support.memory_kubernetes import PAGE, MemoryKubernetes, key_of
+from tests.support.failures.faults import Faults
+from tests.support.loop.clocks import SettableClock
+from tests.support.memory.kubernetes import PAGE, MemoryKubernetes, key_of
 from tests.support.operatorprocess import ROOT
-from tests.support.world import SYSTEM
+from tests.support.worlds.world import SYSTEM
 
 APPROVALS = str(ROOT / "deploy" / "approvals.yaml")
 

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from tests.stack.certificates import write_server_certificate
+from tests.stack.trust.certificates import write_server_certificate
 
 PRODUCT = "X-Elastic-Product: Elasticsearch\r\n"
 

@@ -15,18 +15,18 @@ from types import FrameType
 import httpx
 from rich.text import Text
 
-from tests.demo import declaring, disturbing, gateway, keeping, opening
 from tests.demo.screen import Screen, new_console
 from tests.demo.stage import DemoError, Stage
+from tests.demo.steps import declaring, disturbing, gateway, keeping, opening
 from tests.stack.build import BuildDisplay, BuildError
 from tests.stack.build_elasticsearch import ensure_elasticsearch_home
 from tests.stack.build_kubernetes import ensure_kubernetes_binaries
 from tests.stack.development import kept_issuer
 from tests.stack.elasticsearch import ExternalElasticsearch
 from tests.stack.kubernetes import KubectlError
-from tests.stack.processes import ServerStartError
+from tests.stack.running.processes import ServerStartError
 from tests.stack.stack import Stack
-from tests.support.world import World
+from tests.support.worlds.world import World
 
 STEPS = (
     opening.start_servers,

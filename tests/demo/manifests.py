@@ -8,7 +8,7 @@ import yaml
 
 from tests.stack.elasticsearch import ElasticsearchServer
 from tests.support.operatorprocess import ROOT
-from tests.support.world import OPERATOR_PASSWORD, OPERATOR_USER
+from tests.support.worlds.world import OPERATOR_PASSWORD, OPERATOR_USER
 
 _FOLDER = ROOT / "examples"
 

@@ -15,7 +15,7 @@ from tests.stack.kubernetes import KubernetesApi
 from tests.stack.stack import Stack
 from tests.support.operatorprocess import OperatorProcess
 from tests.support.waiting import eventually
-from tests.support.world import World, condition_in
+from tests.support.worlds.world import World, condition_in
 
 T = TypeVar("T")
 

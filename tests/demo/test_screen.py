@@ -10,7 +10,7 @@ from tests.demo import __main__ as demo
 from tests.demo.calls import Call
 from tests.demo.screen import Screen, fold_columns
 from tests.demo.stage import DemoError, Stage
-from tests.stack.processes import ServerStartError
+from tests.stack.running.processes import ServerStartError
 from tests.stack.stack import Stack
 
 LISTING = [

@@ -9,15 +9,15 @@ from pathlib import Path
 
 import pytest
 
-from tests.stack.certificates import write_server_certificate
 from tests.stack.elasticsearch import LocalElasticsearch
 from tests.stack.kubernetes import KubectlError
 from tests.stack.stack import Stack
-from tests.support.googleserver import GoogleServer
+from tests.stack.trust.certificates import write_server_certificate
 from tests.support.metadata import MetadataServer
 from tests.support.operatorprocess import ROOT
-from tests.support.secretserver import SecretManagerServer
-from tests.support.world import CLUSTER, World, account
+from tests.support.servers.googleserver import GoogleServer
+from tests.support.servers.secretserver import SecretManagerServer
+from tests.support.worlds.world import CLUSTER, World, account
 
 NAMESPACES = ("billing", "default", "logging", "shop", "widen-team")
 """Those of the tests' SearchAccesses, and that of SearchClusters' events."""
@@ -100,7 +100,7 @@ def elsewhere(_elsewhere: World) -> Iterator[World]:
 @pytest.fixture
 def keys(elsewhere: World) -> World:
     """A SearchCluster with a store of secrets, and a login that may make keys."""
-    from tests.e2e.keys import declare_keys  # noqa: PLC0415 - it imports tests, whose asserts pytest must see first
+    from tests.e2e.credentials.keys import declare_keys  # noqa: PLC0415 - it imports tests, whose asserts pytest must see first
 
     declare_keys(elsewhere)
     return elsewhere

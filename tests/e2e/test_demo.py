@@ -15,8 +15,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests.demo.keeping import suggestions
 from tests.demo.screen import LEAST_WIDTH
+from tests.demo.steps.keeping import suggestions
 from tests.support.operatorprocess import ROOT
 
 pytestmark = pytest.mark.one_release

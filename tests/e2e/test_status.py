@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from tests.support.waiting import eventually
-from tests.support.world import CLUSTER, OPERATOR_PASSWORD, World, access, account, condition_in, grant
+from tests.support.worlds.world import CLUSTER, OPERATOR_PASSWORD, World, access, account, condition_in, grant
 
 WITHIN = 60
 

@@ -12,8 +12,8 @@ import pytest
 from tests.stack.build_go import ARGOCD, is_built
 from tests.stack.elasticsearch import LocalElasticsearch
 from tests.stack.kubernetes import KubernetesServers
-from tests.support.arena import Arena, arena
-from tests.support.world import World
+from tests.support.worlds.arena import Arena, arena
+from tests.support.worlds.world import World
 
 # It takes a quarter of an hour to build: `make test-argocd` does, and from then on it is tested with everything else.
 collect_ignore = [] if os.environ.get("SEARCHACCESS_TEST_ARGOCD") or is_built(ARGOCD) else ["test_argocd.py"]

@@ -9,12 +9,12 @@ import pytest
 
 from searchaccess.cli.pages.argo import customizations
 from tests.integration.conftest import OwnServers
-from tests.stack.argocd import ArgoCd, Repository, evaluate
-from tests.support.arena import Arena
+from tests.stack.others.argocd import ArgoCd, Repository, evaluate
 from tests.support.argocd import FOLDER, health_of, run_lua
 from tests.support.operatorprocess import ROOT
 from tests.support.waiting import eventually
-from tests.support.world import CLUSTER, access, grant
+from tests.support.worlds.arena import Arena
+from tests.support.worlds.world import CLUSTER, access, grant
 
 pytestmark = pytest.mark.timeout(600)
 

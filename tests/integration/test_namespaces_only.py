@@ -13,15 +13,15 @@ import pytest
 import yaml
 
 from tests.chart.helm import NAME, Helm, of_kind
-from tests.e2e.keys import client_with
+from tests.e2e.credentials.keys import client_with
 from tests.integration.test_rights import Right, right_of
 from tests.stack.build_go import HELM, ensure_program
-from tests.support.arena import PATIENCE, Arena, in_sync
-from tests.support.logins import role_for_keys
 from tests.support.operatorprocess import OperatorProcess
-from tests.support.proxy import Seen
+from tests.support.servers.proxy import Seen
 from tests.support.waiting import eventually
-from tests.support.world import CLUSTER, OPERATOR_PASSWORD, World, access, account, condition_in, grant
+from tests.support.worlds.arena import PATIENCE, Arena, in_sync
+from tests.support.worlds.logins import role_for_keys
+from tests.support.worlds.world import CLUSTER, OPERATOR_PASSWORD, World, access, account, condition_in, grant
 
 pytestmark = [pytest.mark.timeout(600), pytest.mark.one_release]
 

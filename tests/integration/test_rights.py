@@ -9,11 +9,11 @@ import yaml
 
 from searchaccess.api.constants import API_VERSION
 from searchaccess.api.vouching import ADMISSION_GROUP
-from tests.support.arena import PATIENCE, Arena
 from tests.support.operatorprocess import ROOT
-from tests.support.proxy import Seen
+from tests.support.servers.proxy import Seen
 from tests.support.waiting import eventually
-from tests.support.world import SYSTEM, access, condition_in, grant
+from tests.support.worlds.arena import PATIENCE, Arena
+from tests.support.worlds.world import SYSTEM, access, condition_in, grant
 
 Right = tuple[str, str, str]
 """Verb, resource with its group, and namespace or name; ``*``: of any."""

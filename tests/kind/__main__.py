@@ -7,10 +7,10 @@ from pathlib import Path
 
 import yaml
 
-from tests.stack.certificates import write_server_certificate
 from tests.stack.elasticsearch import realm_settings
 from tests.stack.kubernetes import write_private
-from tests.stack.tokens import TokenIssuer
+from tests.stack.trust.certificates import write_server_certificate
+from tests.stack.trust.tokens import TokenIssuer
 
 NAMESPACE = "elastic"
 INSIDE = "elasticsearch.elastic.svc"

@@ -5,13 +5,13 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.keys import ISSUER_ROLE, STORES
-from tests.e2e.test_logins import write_login, write_user
+from tests.e2e.clusters.test_logins import write_login, write_user
+from tests.e2e.credentials.keys import ISSUER_ROLE, STORES
 from tests.kind.__main__ import INSIDE
 from tests.kind.operators import INSTANCE, until_two_run
 from tests.stack.stack import Stack
 from tests.support.operatorprocess import ROOT
-from tests.support.world import CLUSTER, OPERATOR_PASSWORD, SYSTEM, World, access, grant
+from tests.support.worlds.world import CLUSTER, OPERATOR_PASSWORD, SYSTEM, World, access, grant
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:

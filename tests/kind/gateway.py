@@ -15,10 +15,10 @@ import httpx
 
 from tests.kind.issuer import PORT, publish_keys
 from tests.kind.operators import IMAGE, helm, listed, until_two_run
-from tests.stack.certificates import ServerCertificate, write_server_certificate
+from tests.stack.trust.certificates import ServerCertificate, write_server_certificate
 from tests.support.operatorprocess import ROOT
 from tests.support.waiting import eventually
-from tests.support.world import CLUSTER, SYSTEM, World, access, account, condition_in, grant
+from tests.support.worlds.world import CLUSTER, SYSTEM, World, access, account, condition_in, grant
 
 NAME: Final = "searchaccess-gateway"
 GATEWAYS: Final = "gateways"

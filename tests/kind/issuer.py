@@ -4,8 +4,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from tests.kind.operators import IMAGE
-from tests.stack.certificates import write_server_certificate
-from tests.support.world import World
+from tests.stack.trust.certificates import write_server_certificate
+from tests.support.worlds.world import World
 
 NAME: Final = "issuer"
 PORT: Final = 8444

@@ -10,7 +10,7 @@ import httpx
 
 from tests.stack.build import require_tool
 from tests.support.waiting import eventually
-from tests.support.world import CLUSTER, SYSTEM, World, access, condition_in, grant
+from tests.support.worlds.world import CLUSTER, SYSTEM, World, access, condition_in, grant
 
 INSTANCE = "kind"
 NAME = "searchaccess-operator"

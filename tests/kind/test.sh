@@ -44,7 +44,7 @@ finish() {
   exit "$code"
 }
 # SIGKILL runs no trap: it ends what this script started, and another process, in a session of its own, then cleans up.
-with_us=("$python" -I -S tests/stack/dies_with_parent.py $$)
+with_us=("$python" -I -S tests/stack/running/dies_with_parent.py $$)
 if ! [[ -e $folder/ready ]] || ! "$folder/run" kubectl get --raw=/readyz --request-timeout=10s >/dev/null 2>&1; then
   tests/kind/down.sh "$python" "$folder" # What is left of one that was never ready, or that has ended.
   setsid bash -c 'tail --pid="$0" -f /dev/null; exec tests/kind/down.sh "$@"' $$ "$python" "$folder" \

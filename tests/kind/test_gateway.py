@@ -25,7 +25,7 @@ from tests.kind.operators import IMAGE, helm, listed, pods, until_two_run, worke
 from tests.kind.test_networkpolicy import until_it
 from tests.support.operatorprocess import ROOT
 from tests.support.waiting import eventually
-from tests.support.world import CLUSTER, SYSTEM, World, access, account, grant
+from tests.support.worlds.world import CLUSTER, SYSTEM, World, access, account, grant
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600)]
 

@@ -6,7 +6,7 @@ import pytest
 
 from tests.kind.operators import IMAGE, deployment, listed, pods, until_two_run
 from tests.stack.build import require_tool
-from tests.support.world import SYSTEM, World
+from tests.support.worlds.world import SYSTEM, World
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
 

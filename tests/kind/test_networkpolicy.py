@@ -12,7 +12,7 @@ import pytest
 from tests.kind.__main__ import INSIDE
 from tests.kind.operators import IMAGE, helm, listed, pods, until_two_run
 from tests.support.waiting import eventually
-from tests.support.world import SYSTEM, World
+from tests.support.worlds.world import SYSTEM, World
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
 

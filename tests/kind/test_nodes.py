@@ -22,7 +22,7 @@ from tests.kind.operators import (
     workers,
 )
 from tests.support.waiting import eventually
-from tests.support.world import SYSTEM, World
+from tests.support.worlds.world import SYSTEM, World
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600)]
 

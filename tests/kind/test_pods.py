@@ -17,7 +17,7 @@ from tests.kind.operators import (
     until_two_run,
 )
 from tests.support.waiting import eventually
-from tests.support.world import SYSTEM, World, access, grant
+from tests.support.worlds.world import SYSTEM, World, access, grant
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600)]
 

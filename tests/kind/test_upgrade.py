@@ -11,7 +11,7 @@ from typing import Final
 import httpx
 import pytest
 
-from tests.e2e.keys import client_with, secret
+from tests.e2e.credentials.keys import client_with, secret
 from tests.kind.operators import (
     IMAGE,
     delete_many,
@@ -26,7 +26,7 @@ from tests.kind.operators import (
 from tests.support.landed import extract_landed
 from tests.support.operatorprocess import ROOT
 from tests.support.waiting import eventually
-from tests.support.world import SYSTEM, World, access, grant
+from tests.support.worlds.world import SYSTEM, World, access, grant
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600)]
 

@@ -11,7 +11,7 @@ folder=$(realpath -m "$2")
 image=searchaccess-operator:kind
 envoy=envoyproxy/envoy:v1.40.0 # As in the chart's values.
 # No step goes on, and starts something, after this script was killed.
-with_us=("$python" -I -S tests/stack/dies_with_parent.py $$)
+with_us=("$python" -I -S tests/stack/running/dies_with_parent.py $$)
 
 say() { echo "== $1 (${SECONDS} s)"; }
 

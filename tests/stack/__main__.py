@@ -12,10 +12,10 @@ from tests.stack.build_go import HELM, HELM_4, KUBE_SCORE, PROMTOOL, SECRET_MANA
 from tests.stack.build_kubernetes import ensure_kubernetes_binaries
 from tests.stack.development import ENVIRONMENT_FILE, environment_file, kept_issuer
 from tests.stack.elasticsearch import ExternalElasticsearch
-from tests.stack.processes import ServerStartError
 from tests.stack.releases import RELEASES, chosen_release, find_jdk
+from tests.stack.running.processes import ServerStartError
 from tests.stack.stack import Stack
-from tests.stack.tokens import DEFAULT_AUDIENCE
+from tests.stack.trust.tokens import DEFAULT_AUDIENCE
 
 
 def main() -> int:

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from tests.stack.stack import Stack
-from tests.stack.tokens import TokenIssuer
+from tests.stack.trust.tokens import TokenIssuer
 
 _FOLDER = Path(".stack")
 _ISSUER_FILE = _FOLDER / "issuer.pem"

@@ -13,11 +13,11 @@ import httpx
 import yaml
 
 from tests.stack.build_elasticsearch import ensure_elasticsearch_home
-from tests.stack.certificates import write_server_certificate
-from tests.stack.processes import ProcessGroup, free_port
 from tests.stack.releases import Release, chosen_release, find_jdk
-from tests.stack.tokens import DEFAULT_AUDIENCE, DEFAULT_ISSUER, TokenIssuer
-from tests.stack.workspace import Workspace
+from tests.stack.running.processes import ProcessGroup, free_port
+from tests.stack.running.workspace import Workspace
+from tests.stack.trust.certificates import write_server_certificate
+from tests.stack.trust.tokens import DEFAULT_AUDIENCE, DEFAULT_ISSUER, TokenIssuer
 
 _START_SECONDS = 90.0
 _CLUSTER_NAME = "searchaccess-test"

@@ -19,9 +19,9 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from tests.stack.build import require_tool
 from tests.stack.build_kubernetes import ensure_kubernetes_binaries
-from tests.stack.certificates import write_server_certificate
-from tests.stack.processes import ProcessGroup, free_port
-from tests.stack.workspace import Workspace
+from tests.stack.running.processes import ProcessGroup, free_port
+from tests.stack.running.workspace import Workspace
+from tests.stack.trust.certificates import write_server_certificate
 
 _EXTERNAL_VARIABLE = "SEARCHACCESS_TEST_KUBECONFIG"
 _START_SECONDS = 60.0

@@ -10,7 +10,7 @@ from tests.stack.build_elasticsearch import ensure_elasticsearch_home
 from tests.stack.build_kubernetes import ensure_kubernetes_binaries
 from tests.stack.elasticsearch import ElasticsearchServer, ExternalElasticsearch, License, LocalElasticsearch
 from tests.stack.kubernetes import ExternalKubernetes, KubernetesApi, KubernetesServers
-from tests.stack.tokens import TokenIssuer
+from tests.stack.trust.tokens import TokenIssuer
 
 
 class Stack:

@@ -17,10 +17,10 @@ from tests.stack.build import BuildError
 from tests.stack.cache import CACHE_VARIABLE, BuildInputs, ensure_entry
 from tests.stack.elasticsearch import ElasticsearchServer, ExternalElasticsearch, LocalElasticsearch, NotOursError
 from tests.stack.kubernetes import KubernetesServers
-from tests.stack.processes import ServerProcess, ServerStartError
 from tests.stack.releases import JAVA_VARIABLE, RELEASES, VERSION_VARIABLE, Release, chosen_release, find_jdk
+from tests.stack.running.processes import ServerProcess, ServerStartError
 from tests.stack.stack import Stack
-from tests.stack.tokens import TokenIssuer, subject_of
+from tests.stack.trust.tokens import TokenIssuer, subject_of
 
 LOADED_MACHINE = 3  # 20 s are for a machine that does nothing else.
 EMAIL = "reader@demo.iam.gserviceaccount.com"
@@ -142,7 +142,7 @@ class TestProcesses:
     def test_a_server_dies_when_python_is_killed(self, tmp_path: Path) -> None:
         program = (
             "import pathlib, sys, time\n"
-            "from tests.stack.processes import ServerProcess\n"
+            "from tests.stack.running.processes import ServerProcess\n"
             f"log = pathlib.Path({str(tmp_path / 'server.log')!r})\n"
             "code = 'import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); time.sleep(600)'\n"
             "print(ServerProcess('server', [sys.executable, '-c', code], log).pid, flush=True)\n"

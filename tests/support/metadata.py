@@ -15,7 +15,7 @@ import pytest
 from google.auth._exponential_backoff import ExponentialBackoff
 from google.auth.compute_engine import _metadata
 
-from tests.stack.tokens import TokenIssuer
+from tests.stack.trust.tokens import TokenIssuer
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -3,7 +3,7 @@
 import sys
 from pathlib import Path
 
-from tests.stack.processes import ServerProcess
+from tests.stack.running.processes import ServerProcess
 
 ROOT = Path(__file__).resolve().parents[2]
 

@@ -3,7 +3,7 @@
 import structlog
 from structlog.testing import capture_logs
 
-from searchaccess.cli.common import configure_logging
+from searchaccess.cli.options.common import configure_logging
 from searchaccess.engine import barrier
 from tests.support.logs import forget_configuration
 

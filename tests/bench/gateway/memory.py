@@ -19,13 +19,13 @@ from tests.bench.gateway.scale import Scale
 from tests.bench.gateway.ways import WORKERS, settings_for
 from tests.bench.gateway.wire import Connection, Refused, request
 from tests.bench.report import Report
-from tests.stack.certificates import write_server_certificate
 from tests.stack.gateway.envoy import Gateway
 from tests.stack.gateway.servers import KeyPublisher
 from tests.stack.gateway.slow import SlowServer
-from tests.stack.tokens import TokenIssuer
+from tests.stack.trust.certificates import write_server_certificate
+from tests.stack.trust.tokens import TokenIssuer
 from tests.support.waiting import eventually
-from tests.support.world import account
+from tests.support.worlds.world import account
 
 MIB: Final = 1024 * 1024
 GOAL_MIB: Final = 100.0

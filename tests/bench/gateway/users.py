@@ -15,10 +15,10 @@ from tests.bench.gateway.scale import Scale
 from tests.bench.report import Report
 from tests.bench.scenarios import bare, manifests, security_writes
 from tests.stack.stack import Stack
-from tests.support.gatewaypod import NAME, GatewayPod
 from tests.support.operatorprocess import ROOT, OperatorProcess
+from tests.support.servers.gatewaypod import NAME, GatewayPod
 from tests.support.waiting import eventually
-from tests.support.world import World, access, grant, json_list
+from tests.support.worlds.world import World, access, grant, json_list
 
 GATEWAYS: Final = "search-gateway"
 GOAL_SECONDS: Final = 30.0

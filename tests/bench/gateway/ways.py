@@ -14,13 +14,13 @@ import psutil
 
 from searchaccess.core.gateway.settings import CallerLimits, GatewaySettings, Rate, Upstream
 from tests.bench.gateway.wire import Connection
-from tests.stack.certificates import write_server_certificate
 from tests.stack.elasticsearch import ElasticsearchServer
 from tests.stack.gateway.envoy import Gateway
 from tests.stack.gateway.oauth2proxy import OAuth2Proxy
 from tests.stack.gateway.servers import KeyPublisher
 from tests.stack.gateway.settings import loopback_settings
-from tests.support.world import account
+from tests.stack.trust.certificates import write_server_certificate
+from tests.support.worlds.world import account
 
 DIRECT: Final = "direct"
 TOKEN: Final = "direct, token"

@@ -10,8 +10,8 @@ import yaml
 from searchaccess.cli.pages.dashboard import gateway_dashboard
 from tests.chart.gateway.metrics import ADDED, ALL
 from tests.chart.helm import CHART, Helm, of_kind
-from tests.chart.test_alerts import RUNBOOKS, fires
-from tests.chart.test_dashboard import check, overlapping
+from tests.chart.monitoring.test_alerts import RUNBOOKS, fires
+from tests.chart.monitoring.test_dashboard import check, overlapping
 from tests.support.operatorprocess import ROOT
 
 FILE = CHART / "files" / "gateway" / "alerts.yaml"

@@ -13,11 +13,11 @@ from searchaccess.core.gateway.settings import CallerLimits, Rate, Upstream
 from tests.chart.gateway.metrics import ALL
 from tests.chart.gateway.test_gateway_chart import ON, container_of
 from tests.chart.helm import Helm
-from tests.stack.certificates import write_server_certificate
 from tests.stack.gateway.envoy import Gateway
 from tests.stack.gateway.servers import KeyPublisher, Recorder
 from tests.stack.gateway.settings import loopback_settings
-from tests.stack.tokens import TokenIssuer
+from tests.stack.trust.certificates import write_server_certificate
+from tests.stack.trust.tokens import TokenIssuer
 from tests.support.waiting import eventually
 
 CALLER = "orders@acme-shop.iam.gserviceaccount.com"

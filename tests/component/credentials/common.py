@@ -4,9 +4,9 @@ from typing import Any
 
 from searchaccess.core.credentials.payload import held_key
 from searchaccess.ports.stores import Place
-from tests.support.memory_store import MemoryStore
-from tests.support.stage import CLUSTER_KEY, Stage, access_key, search_cluster
-from tests.support.world import access, condition_in, grant
+from tests.support.loop.stage import CLUSTER_KEY, Stage, access_key, search_cluster
+from tests.support.memory.store import MemoryStore
+from tests.support.worlds.world import access, condition_in, grant
 
 HOUR, DAY = 3600, 86400
 PLACE = Place("shop", "orders-elasticsearch")

@@ -22,10 +22,10 @@ from tests.component.credentials.common import (
     with_key,
     with_password,
 )
-from tests.support.clocks import EPOCH
-from tests.support.effort import some
-from tests.support.faults import Call
-from tests.support.stage import Stage, access_key, on_stage, search_cluster
+from tests.support.failures.faults import Call
+from tests.support.loop.clocks import EPOCH
+from tests.support.loop.stage import Stage, access_key, on_stage, search_cluster
+from tests.support.runs.effort import some
 
 Declare = Callable[..., dict[str, Any]]
 

@@ -22,9 +22,10 @@ from tests.component.credentials.common import (
     store,
     with_key,
 )
-from tests.support import memory_elasticsearch, memory_store
-from tests.support.stage import CLUSTER_KEY, Stage, access_key, on_stage, search_cluster
-from tests.support.world import access, account, condition_in, grant
+from tests.support.loop.stage import CLUSTER_KEY, Stage, access_key, on_stage, search_cluster
+from tests.support.memory import elasticsearch as memory_elasticsearch
+from tests.support.memory import store as memory_store
+from tests.support.worlds.world import access, account, condition_in, grant
 
 
 @on_stage

@@ -25,11 +25,11 @@ from tests.component.credentials.common import (
     store,
     with_key,
 )
-from tests.support import memory_elasticsearch
-from tests.support.faults import Call, Faults
-from tests.support.memory_store import SIDE, MemoryStore
-from tests.support.stage import Stage, access_key, on_stage, search_cluster
-from tests.support.world import condition_in
+from tests.support.failures.faults import Call, Faults
+from tests.support.loop.stage import Stage, access_key, on_stage, search_cluster
+from tests.support.memory import elasticsearch as memory_elasticsearch
+from tests.support.memory.store import SIDE, MemoryStore
+from tests.support.worlds.world import condition_in
 
 NAMES = [f"orders-{number}" for number in range(20)]
 QUOTED = "quoted from a secret"

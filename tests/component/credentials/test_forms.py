@@ -16,8 +16,8 @@ from tests.component.credentials.common import (
     with_key,
     with_password,
 )
-from tests.support.memory_store import SIDE
-from tests.support.stage import CLUSTER_KEY, Stage, on_stage, search_cluster
+from tests.support.loop.stage import CLUSTER_KEY, Stage, on_stage, search_cluster
+from tests.support.memory.store import SIDE
 
 KEYS: list[dict[str, Any]] = [{"name": "main", "kubernetes": {"format": "Keys"}}]
 

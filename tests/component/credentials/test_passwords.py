@@ -28,9 +28,10 @@ from tests.component.credentials.common import (
     with_key,
     with_password,
 )
-from tests.support import memory_elasticsearch, memory_store
-from tests.support.stage import Stage, access_key, on_stage
-from tests.support.world import access, account, condition_in, grant
+from tests.support.loop.stage import Stage, access_key, on_stage
+from tests.support.memory import elasticsearch as memory_elasticsearch
+from tests.support.memory import store as memory_store
+from tests.support.worlds.world import access, account, condition_in, grant
 
 
 def users(stage: Stage) -> dict[str, dict[str, Any]]:

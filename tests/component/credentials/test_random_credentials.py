@@ -9,13 +9,13 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from searchaccess.api.credentials import Auth, PayloadFormat
+from searchaccess.api.stores.credentials import Auth, PayloadFormat
 from searchaccess.core.credentials.credential import State, Wish
 from searchaccess.core.credentials.payload import held_key
 from searchaccess.core.credentials.rotation import MOST_LIVE
 from searchaccess.core.model.access import Access, access_from_object
 from searchaccess.core.model.canonical import RoleBody, role_from_json
-from searchaccess.core.model.workload import SecretUse
+from searchaccess.core.model.identities.workload import SecretUse
 from searchaccess.engine.credentials.observe import Issued
 from searchaccess.engine.credentials.steps import Credentials, Job
 from searchaccess.engine.pacing.sharedclock import SharedClock
@@ -23,16 +23,18 @@ from searchaccess.engine.rights.observe import roles_by_owner
 from searchaccess.engine.state import ClusterState, Session
 from searchaccess.ports.errors import ExternalError, LoginRefused, PermissionDenied, Throttled, Unreachable
 from searchaccess.ports.stores import Place
-from tests.support import memory_elasticsearch, memory_google, memory_store
-from tests.support.clocks import EPOCH, SettableClock, virtual_runner
-from tests.support.effort import examples
-from tests.support.faults import Crash, Fault, Faults
-from tests.support.googlestate import a_workload
-from tests.support.memory_elasticsearch import MemoryElasticsearch
-from tests.support.memory_google import MemoryGoogle
-from tests.support.memory_store import MemoryStore
-from tests.support.stage import OPERATOR
-from tests.support.world import access, grant
+from tests.support.failures.faults import Crash, Fault, Faults
+from tests.support.loop.clocks import EPOCH, SettableClock, virtual_runner
+from tests.support.loop.stage import OPERATOR
+from tests.support.memory import elasticsearch as memory_elasticsearch
+from tests.support.memory import google as memory_google
+from tests.support.memory import store as memory_store
+from tests.support.memory.elasticsearch import MemoryElasticsearch
+from tests.support.memory.google import MemoryGoogle
+from tests.support.memory.store import MemoryStore
+from tests.support.runs.effort import examples
+from tests.support.servers.googlestate import a_workload
+from tests.support.worlds.world import access, grant
 
 HOUR, DAY = 3600.0, 86400.0
 ROTATE, OVERLAP, GRACE = 30 * DAY, 24 * HOUR, 7 * DAY

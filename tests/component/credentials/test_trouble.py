@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from searchaccess.api.credentials import SecretStoreSpec
+from searchaccess.api.stores.credentials import SecretStoreSpec
 from searchaccess.engine.credentials.reconcile import STORE_EVERY
 from searchaccess.ports.errors import ExternalError, PermissionDenied, Rejected, Throttled, Unreachable
 from searchaccess.ports.stores import Place
@@ -23,12 +23,13 @@ from tests.component.credentials.common import (
     store,
     with_key,
 )
-from tests.support import memory_elasticsearch, memory_store
-from tests.support.effort import places
-from tests.support.faults import Fault
-from tests.support.memory_store import MemoryStore
-from tests.support.stage import CLUSTER_KEY, Stage, access_key, on_stage, search_cluster
-from tests.support.world import access, condition_in, grant
+from tests.support.failures.faults import Fault
+from tests.support.loop.stage import CLUSTER_KEY, Stage, access_key, on_stage, search_cluster
+from tests.support.memory import elasticsearch as memory_elasticsearch
+from tests.support.memory import store as memory_store
+from tests.support.memory.store import MemoryStore
+from tests.support.runs.effort import places
+from tests.support.worlds.world import access, condition_in, grant
 
 
 @pytest.mark.parametrize("error", [Unreachable("away"), PermissionDenied("403 Forbidden"), Throttled("429")])

@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 
 from tests.component.credentials.common import READY, begin, live, with_key, with_password
-from tests.support.stage import Stage, on_stage
-from tests.support.world import access, account, condition_in, grant
+from tests.support.loop.stage import Stage, on_stage
+from tests.support.worlds.world import access, account, condition_in, grant
 
 EU: dict[str, Any] = {"where": {"term": {"region": "eu"}}}
 REGION: dict[str, Any] = {"fields": {"include": ["region"]}}

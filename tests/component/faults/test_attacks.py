@@ -18,10 +18,10 @@ from tests.component.credentials.common import (
     with_key,
     with_password,
 )
-from tests.support.breaking import Break, Place, breaking
-from tests.support.faults import Crash
-from tests.support.stage import CLUSTER_KEY, OPERATOR, Stage, access_key, few_probes, on_stage, search_cluster
-from tests.support.world import access, account, grant
+from tests.support.failures.breaking import Break, Place, breaking
+from tests.support.failures.faults import Crash
+from tests.support.loop.stage import CLUSTER_KEY, OPERATOR, Stage, access_key, few_probes, on_stage, search_cluster
+from tests.support.worlds.world import access, account, grant
 
 BUILD_STATUS = Place("searchaccess.core.status.access", "build_access_status")
 MANY = 60

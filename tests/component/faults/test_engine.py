@@ -11,9 +11,9 @@ from searchaccess.engine.rights.mappings import Mappings
 from searchaccess.engine.status.publish import StatusPublisher
 from searchaccess.ports.errors import Unreachable
 from tests.component.credentials.common import READY, begin, live, with_key
-from tests.support.enginefaults import MethodBreak, breaking_method
-from tests.support.stage import CLUSTER_KEY, Stage, on_stage, search_cluster
-from tests.support.world import access, condition_in, grant
+from tests.support.failures.enginefaults import MethodBreak, breaking_method
+from tests.support.loop.stage import CLUSTER_KEY, Stage, on_stage, search_cluster
+from tests.support.worlds.world import access, condition_in, grant
 
 # Statuses
 

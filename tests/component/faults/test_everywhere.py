@@ -15,13 +15,16 @@ from hypothesis import strategies as st
 from searchaccess.core.patterns.marks import is_mark
 from tests.component.credentials.common import STORES, live, with_key
 from tests.component.identities.common import declared
-from tests.support import memory_elasticsearch, memory_google, memory_kubernetes, memory_store
-from tests.support.breaking import ERRORS, Break, Place, breaking, counting, places
-from tests.support.clocks import run_virtually
-from tests.support.effort import examples
-from tests.support.googlestate import a_workload
-from tests.support.stage import OPERATOR, Stage, few_probes, search_cluster
-from tests.support.world import access, account, condition_in, grant
+from tests.support.failures.breaking import ERRORS, Break, Place, breaking, counting, places
+from tests.support.loop.clocks import run_virtually
+from tests.support.loop.stage import OPERATOR, Stage, few_probes, search_cluster
+from tests.support.memory import elasticsearch as memory_elasticsearch
+from tests.support.memory import google as memory_google
+from tests.support.memory import kubernetes as memory_kubernetes
+from tests.support.memory import store as memory_store
+from tests.support.runs.effort import examples
+from tests.support.servers.googlestate import a_workload
+from tests.support.worlds.world import access, account, condition_in, grant
 
 HISTORIES: Final = 700
 """Of each of the three kinds, in CI."""

@@ -5,9 +5,9 @@ from typing import Any, Final
 from searchaccess.core.credentials.sealed import Sealed
 from searchaccess.core.gateway.login import LoginNames, parts_of
 from searchaccess.core.gateway.objects import LOGIN, Place
-from tests.support.memory_gateways import AUDIENCE
-from tests.support.stage import CLUSTER_KEY, Stage, search_cluster
-from tests.support.world import condition_in
+from tests.support.loop.stage import CLUSTER_KEY, Stage, search_cluster
+from tests.support.memory.gateways import AUDIENCE
+from tests.support.worlds.world import condition_in
 
 NAME: Final = "searchaccess-gateway"
 PLACE: Final = Place("gateways", NAME)

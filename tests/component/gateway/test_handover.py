@@ -9,10 +9,10 @@ from searchaccess.core.gateway.objects import CLUSTER, CLUSTER_UID, LISTENERS
 from searchaccess.ports.errors import PermissionDenied
 from tests.component.common import ORDERS, ROLE
 from tests.component.gateway.common import NAMES, PLACE, begin, gateway, secret_user, users
-from tests.support.faults import Fault
-from tests.support.memory_gateways import SIDE
-from tests.support.stage import CLUSTER_KEY, Stage, on_stage, search_cluster
-from tests.support.world import access, condition_in, grant
+from tests.support.failures.faults import Fault
+from tests.support.loop.stage import CLUSTER_KEY, Stage, on_stage, search_cluster
+from tests.support.memory.gateways import SIDE
+from tests.support.worlds.world import access, condition_in, grant
 
 YOUNGER = "younger"
 

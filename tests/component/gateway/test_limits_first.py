@@ -12,8 +12,8 @@ from searchaccess.ports.errors import PermissionDenied
 from tests.component.common import ORDERS
 from tests.component.gateway.common import PLACE, begin, condition
 from tests.component.timeboxes.common import at
-from tests.support.stage import Stage, on_stage
-from tests.support.world import access, condition_in, grant
+from tests.support.loop.stage import Stage, on_stage
+from tests.support.worlds.world import access, condition_in, grant
 
 
 @on_stage

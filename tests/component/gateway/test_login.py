@@ -12,10 +12,10 @@ from searchaccess.engine.gateway.job import Job
 from searchaccess.engine.gateway.login import LoginKeeper
 from searchaccess.ports.errors import PermissionDenied, Unreachable
 from tests.component.gateway.common import NAMES, PLACE, begin, condition, drifted, secret_user, users
-from tests.support.effort import places
-from tests.support.faults import Call, Fault
-from tests.support.memory_elasticsearch import SIDE as ELASTICSEARCH
-from tests.support.stage import CLUSTER_KEY, Stage, on_stage
+from tests.support.failures.faults import Call, Fault
+from tests.support.loop.stage import CLUSTER_KEY, Stage, on_stage
+from tests.support.memory.elasticsearch import SIDE as ELASTICSEARCH
+from tests.support.runs.effort import places
 
 A: Final = f"{NAMES.role}.a"
 B: Final = f"{NAMES.role}.b"

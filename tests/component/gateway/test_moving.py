@@ -3,8 +3,8 @@
 from searchaccess.engine.rights.oldway import OLD_WAY
 from tests.component.common import MAPPING, ORDERS
 from tests.component.gateway.common import PLACE, condition, declare
-from tests.support.stage import CLUSTER_KEY, Stage, on_stage, search_cluster
-from tests.support.world import access, grant
+from tests.support.loop.stage import CLUSTER_KEY, Stage, on_stage, search_cluster
+from tests.support.worlds.world import access, grant
 
 
 async def _moves(stage: Stage) -> None:

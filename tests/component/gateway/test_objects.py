@@ -16,10 +16,10 @@ from tests.component.gateway.common import (
     secret_user,
     users,
 )
-from tests.support.memory_elasticsearch import REALM
-from tests.support.memory_gateways import AUDIENCE, SIDE
-from tests.support.stage import CLUSTER_KEY, Stage, on_stage, search_cluster
-from tests.support.world import condition_in
+from tests.support.loop.stage import CLUSTER_KEY, Stage, on_stage, search_cluster
+from tests.support.memory.elasticsearch import REALM
+from tests.support.memory.gateways import AUDIENCE, SIDE
+from tests.support.worlds.world import condition_in
 
 HOUR = 3600.0
 

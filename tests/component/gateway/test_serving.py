@@ -11,9 +11,9 @@ from searchaccess.engine.rights import reconcile
 from searchaccess.ports.elasticsearch import Written
 from searchaccess.ports.errors import PermissionDenied, Unreachable
 from tests.component.gateway.common import PLACE, begin, gateway, secret_user
-from tests.support.faults import Call
-from tests.support.stage import OPERATOR, Stage, on_stage, search_cluster
-from tests.support.world import access, account, grant
+from tests.support.failures.faults import Call
+from tests.support.loop.stage import OPERATOR, Stage, on_stage, search_cluster
+from tests.support.worlds.world import access, account, grant
 
 COUNT = 12
 CHUNK = 4

@@ -12,9 +12,9 @@ from searchaccess.engine.gateway.background import PROVE_EVERY, GatewayWatcher
 from searchaccess.ports.errors import PermissionDenied
 from searchaccess.ports.gateway import Gateways
 from tests.component.gateway.common import PLACE, begin, condition, declare
-from tests.support.memory_gateways import AUDIENCE, OWN_EMAIL, SIDE, own_token
-from tests.support.stage import Stage, on_stage, search_cluster
-from tests.support.world import condition_in
+from tests.support.loop.stage import Stage, on_stage, search_cluster
+from tests.support.memory.gateways import AUDIENCE, OWN_EMAIL, SIDE, own_token
+from tests.support.worlds.world import condition_in
 
 OWN: Final = f"searchaccess.default.{OWN_EMAIL}"
 

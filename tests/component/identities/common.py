@@ -2,12 +2,12 @@
 
 from typing import Any
 
-from searchaccess.core.model.workload import Workload, WorkloadKind
+from searchaccess.core.model.identities.workload import Workload, WorkloadKind
 from searchaccess.ports.errors import PermissionDenied
-from tests.support.googlestate import a_workload
-from tests.support.memory_google import SIDE
-from tests.support.stage import CLUSTER_KEY, OPERATOR, Stage, search_cluster
-from tests.support.world import access, account, condition_in, grant
+from tests.support.loop.stage import CLUSTER_KEY, OPERATOR, Stage, search_cluster
+from tests.support.memory.google import SIDE
+from tests.support.servers.googlestate import a_workload
+from tests.support.worlds.world import access, account, condition_in, grant
 
 OLD, NEW = account("orders-old"), account("orders-new")
 SERVICE = a_workload("orders")

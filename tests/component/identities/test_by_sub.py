@@ -14,8 +14,8 @@ from tests.component.identities.common import (
     resolved,
     switch_to_ids,
 )
-from tests.support.stage import CLUSTER_KEY, OPERATOR, Stage, on_stage
-from tests.support.world import access, account, condition_in, grant
+from tests.support.loop.stage import CLUSTER_KEY, OPERATOR, Stage, on_stage
+from tests.support.worlds.world import access, account, condition_in, grant
 
 
 @on_stage

@@ -4,7 +4,7 @@ import pytest
 
 from tests.component.common import begin
 from tests.component.identities.common import GRACE, OLD, REFRESH, SERVICE, declared, have_roles, identity, refreshed
-from tests.support.stage import Stage, on_stage
+from tests.support.loop.stage import Stage, on_stage
 
 HOURS = 5 * 3600.0
 SOON = 20

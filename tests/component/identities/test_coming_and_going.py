@@ -4,9 +4,9 @@ from typing import Any
 
 from tests.component.common import begin
 from tests.component.identities.common import NEW, OLD, SERVICE, asked, declared, have_roles, resolved, subject
-from tests.support.googlestate import a_workload
-from tests.support.stage import Stage, access_key, on_stage
-from tests.support.world import account, condition_in
+from tests.support.loop.stage import Stage, access_key, on_stage
+from tests.support.servers.googlestate import a_workload
+from tests.support.worlds.world import account, condition_in
 
 OTHER = a_workload("invoices")
 BLUE = account("blue")

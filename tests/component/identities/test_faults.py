@@ -10,10 +10,10 @@ from searchaccess.engine.identities.follow import CHUNK
 from searchaccess.ports.errors import PermissionDenied
 from tests.component.common import begin
 from tests.component.identities.common import NEW, OLD, SERVICE, asked, declared, have_roles, refreshed, resolved
-from tests.support.googlestate import a_workload
-from tests.support.memory_google import SIDE
-from tests.support.stage import Stage, access_key, on_stage, search_cluster
-from tests.support.world import account, condition_in
+from tests.support.loop.stage import Stage, access_key, on_stage, search_cluster
+from tests.support.memory.google import SIDE
+from tests.support.servers.googlestate import a_workload
+from tests.support.worlds.world import account, condition_in
 
 ODD = a_workload("odd")
 AWAY = a_workload("odd", location="us-west1")

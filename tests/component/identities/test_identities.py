@@ -6,7 +6,7 @@ import pytest
 
 from searchaccess.api.conditions.docs import doc_of
 from searchaccess.api.conditions.reasons import Reason
-from searchaccess.core.model.workload import Serving, WorkloadKind
+from searchaccess.core.model.identities.workload import Serving, WorkloadKind
 from searchaccess.ports.errors import ExternalError, PermissionDenied, Throttled, Unreachable
 from tests.component.common import begin
 from tests.component.identities.common import (
@@ -23,10 +23,10 @@ from tests.component.identities.common import (
     refreshed,
     resolved,
 )
-from tests.support.googlestate import DEFAULT_ACCOUNT, LOCATION, PROJECT, a_workload
-from tests.support.memory_google import SIDE
-from tests.support.stage import OPERATOR, Stage, access_key, on_stage
-from tests.support.world import access, condition_in, grant
+from tests.support.loop.stage import OPERATOR, Stage, access_key, on_stage
+from tests.support.memory.google import SIDE
+from tests.support.servers.googlestate import DEFAULT_ACCOUNT, LOCATION, PROJECT, a_workload
+from tests.support.worlds.world import access, condition_in, grant
 
 
 @pytest.mark.parametrize("kind", WorkloadKind)

@@ -8,14 +8,16 @@ from hypothesis.stateful import invariant, rule
 
 from searchaccess.ports.errors import PermissionDenied, Throttled, Unreachable
 from tests.component.identities.common import GRACE, REFRESH, have_roles, subject
-from tests.support import memory_elasticsearch, memory_google, memory_kubernetes
-from tests.support.effort import examples
-from tests.support.faults import Fault
-from tests.support.googlestate import a_workload
-from tests.support.memory_elasticsearch import owner_uids
-from tests.support.stage import Stage, access_key, search_cluster
-from tests.support.stagemachine import StageMachine
-from tests.support.world import access, account, grant
+from tests.support.failures.faults import Fault
+from tests.support.loop.stage import Stage, access_key, search_cluster
+from tests.support.loop.stagemachine import StageMachine
+from tests.support.memory import elasticsearch as memory_elasticsearch
+from tests.support.memory import google as memory_google
+from tests.support.memory import kubernetes as memory_kubernetes
+from tests.support.memory.elasticsearch import owner_uids
+from tests.support.runs.effort import examples
+from tests.support.servers.googlestate import a_workload
+from tests.support.worlds.world import access, account, grant
 
 NAMES = ("a", "b", "c")
 WORKLOADS = (a_workload("one"), a_workload("two"))

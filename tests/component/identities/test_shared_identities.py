@@ -1,6 +1,6 @@
 """Who else runs as the same account: named while it is so, and no longer."""
 
-from searchaccess.core.model.workload import Place, Workload
+from searchaccess.core.model.identities.workload import Place, Workload
 from searchaccess.ports.errors import PermissionDenied
 from searchaccess.ports.google import Workloads
 from tests.component.common import begin
@@ -15,9 +15,9 @@ from tests.component.identities.common import (
     refreshed,
     resolved,
 )
-from tests.support.googlestate import DEFAULT_ACCOUNT, a_workload
-from tests.support.memory_google import PAGE, SIDE
-from tests.support.stage import Stage, on_stage
+from tests.support.loop.stage import Stage, on_stage
+from tests.support.memory.google import PAGE, SIDE
+from tests.support.servers.googlestate import DEFAULT_ACCOUNT, a_workload
 
 OTHER = a_workload("invoices")
 ELSEWHERE = a_workload("invoices", location="us-west1")

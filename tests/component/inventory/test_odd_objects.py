@@ -15,11 +15,11 @@ from searchaccess.engine.inventory import intake
 from searchaccess.engine.lister import RESYNC_PERIOD
 from searchaccess.ports.kubernetes import Plural
 from tests.component.common import ORDERS, begin, granted
-from tests.support.clocks import run_virtually
-from tests.support.odd import HUGE, nested, queries
+from tests.support.failures.odd import HUGE, nested, queries
+from tests.support.loop.clocks import run_virtually
+from tests.support.loop.stage import CLUSTER_KEY, Stage, access_key, on_stage, search_cluster
 from tests.support.pem import CERTIFICATE, PLACEHOLDER
-from tests.support.stage import CLUSTER_KEY, Stage, access_key, on_stage, search_cluster
-from tests.support.world import SYSTEM, access, account, condition_in, grant
+from tests.support.worlds.world import SYSTEM, access, account, condition_in, grant
 
 INVALID = ("False", "InvalidSpec")
 IN_SYNC = ("True", "InSync")

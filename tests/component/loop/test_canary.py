@@ -10,10 +10,11 @@ import pytest
 from searchaccess.core.credentials.sealed import Sealed
 from searchaccess.ports.errors import Rejected, Unreachable
 from tests.component.credentials.common import HOUR, PLACE, begin, store, with_key
-from tests.support import memory_elasticsearch, memory_store
 from tests.support.leaks import leaks
-from tests.support.memory_store import MemoryStore
-from tests.support.stage import Stage, access_key, on_stage
+from tests.support.loop.stage import Stage, access_key, on_stage
+from tests.support.memory import elasticsearch as memory_elasticsearch
+from tests.support.memory import store as memory_store
+from tests.support.memory.store import MemoryStore
 
 
 @pytest.fixture(autouse=True)

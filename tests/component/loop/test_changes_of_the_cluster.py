@@ -9,11 +9,11 @@ import pytest
 
 from searchaccess.engine.loop.schedule import CHECK_EVERY
 from tests.component.common import begin
-from tests.support.clocks import EPOCH
-from tests.support.memory_elasticsearch import SIDE as ELASTICSEARCH
-from tests.support.memory_elasticsearch import MemoryElasticsearch
-from tests.support.stage import Stage, on_stage, search_cluster
-from tests.support.world import access, condition_in, grant
+from tests.support.loop.clocks import EPOCH
+from tests.support.loop.stage import Stage, on_stage, search_cluster
+from tests.support.memory.elasticsearch import SIDE as ELASTICSEARCH
+from tests.support.memory.elasticsearch import MemoryElasticsearch
+from tests.support.worlds.world import access, condition_in, grant
 
 NOTICED: Final = 15.0
 """Seconds."""

@@ -10,9 +10,9 @@ from searchaccess.engine.loop.schedule import CHECK_EVERY
 from searchaccess.ports.errors import LoginRefused
 from searchaccess.ports.kubernetes import Plural
 from tests.component.common import MAPPING, ROLE, agree, begin, drift, granted
-from tests.support.memory_elasticsearch import SIDE as ELASTICSEARCH
-from tests.support.stage import CLUSTER_KEY, Stage, access_key, on_stage, search_cluster
-from tests.support.world import access, condition_in, grant
+from tests.support.loop.stage import CLUSTER_KEY, Stage, access_key, on_stage, search_cluster
+from tests.support.memory.elasticsearch import SIDE as ELASTICSEARCH
+from tests.support.worlds.world import access, condition_in, grant
 
 
 def _set_status(raw: dict[str, Any], status: dict[str, Any]) -> None:

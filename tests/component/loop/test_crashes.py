@@ -8,11 +8,11 @@ from collections.abc import Awaitable, Callable
 import pytest
 
 from searchaccess.ports.kubernetes import Plural
-from tests.support.clocks import run_virtually
-from tests.support.effort import places
-from tests.support.faults import Fault
-from tests.support.stage import CLUSTER_KEY, OPERATOR, Stage, search_cluster
-from tests.support.world import access, account, grant
+from tests.support.failures.faults import Fault
+from tests.support.loop.clocks import run_virtually
+from tests.support.loop.stage import CLUSTER_KEY, OPERATOR, Stage, search_cluster
+from tests.support.runs.effort import places
+from tests.support.worlds.world import access, account, grant
 
 ORDERS = account("orders")
 ROLE = OPERATOR.role_name(ORDERS)

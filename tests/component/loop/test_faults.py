@@ -3,9 +3,9 @@
 import pytest
 
 from tests.component.common import ORDERS, begin, granted
-from tests.support import memory_elasticsearch
-from tests.support.stage import CLUSTER_KEY, Stage, access_key, on_stage, search_cluster
-from tests.support.world import access, condition_in, grant
+from tests.support.loop.stage import CLUSTER_KEY, Stage, access_key, on_stage, search_cluster
+from tests.support.memory import elasticsearch as memory_elasticsearch
+from tests.support.worlds.world import access, condition_in, grant
 
 ELASTICSEARCH = memory_elasticsearch.SIDE
 PASSES = pytest.mark.parametrize("method", ["probe", "roles", "mappings", "put_roles", "facts", "delete_roles"])

@@ -2,9 +2,9 @@
 
 from searchaccess.ports.errors import Unreachable
 from tests.component.credentials.common import begin, with_key
-from tests.support import memory_elasticsearch
-from tests.support.stage import Stage, on_stage, search_cluster
-from tests.support.world import CLUSTER, access, grant
+from tests.support.loop.stage import Stage, on_stage, search_cluster
+from tests.support.memory import elasticsearch as memory_elasticsearch
+from tests.support.worlds.world import CLUSTER, access, grant
 
 
 @on_stage

@@ -4,9 +4,9 @@ import asyncio
 
 from searchaccess.engine.health import STUCK_AFTER
 from searchaccess.ports.errors import Unreachable
-from tests.support.memory_kubernetes import SIDE
-from tests.support.stage import Stage, on_stage, search_cluster
-from tests.support.world import access, grant
+from tests.support.loop.stage import Stage, on_stage, search_cluster
+from tests.support.memory.kubernetes import SIDE
+from tests.support.worlds.world import access, grant
 
 
 @on_stage

@@ -8,10 +8,10 @@ from searchaccess.core.clusters.proof import undeclared
 from searchaccess.engine.loop.proving import PROVE_EVERY
 from searchaccess.ports.errors import LoginMissing
 from tests.component.common import begin
-from tests.support.memory_elasticsearch import AUDIENCE
-from tests.support.memory_elasticsearch import SIDE as ELASTICSEARCH
-from tests.support.stage import CLUSTER_KEY, Stage, on_stage
-from tests.support.world import access, condition_in, grant
+from tests.support.loop.stage import CLUSTER_KEY, Stage, on_stage
+from tests.support.memory.elasticsearch import AUDIENCE
+from tests.support.memory.elasticsearch import SIDE as ELASTICSEARCH
+from tests.support.worlds.world import access, condition_in, grant
 
 NOTICED = 15.0
 """Seconds."""

@@ -1,9 +1,9 @@
 """A realm that admits only some callers: reported on the SearchAccesses of the others."""
 
 from tests.component.common import begin, granted
-from tests.support.memory_elasticsearch import AUDIENCE, ISSUER
-from tests.support.stage import Stage, on_stage, search_cluster
-from tests.support.world import access, account, condition_in, grant
+from tests.support.loop.stage import Stage, on_stage, search_cluster
+from tests.support.memory.elasticsearch import AUDIENCE, ISSUER
+from tests.support.worlds.world import access, account, condition_in, grant
 
 NOTICED = 15.0
 """Seconds."""

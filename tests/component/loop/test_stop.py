@@ -6,8 +6,8 @@ from typing import Any
 from searchaccess.engine.concurrency.steps import Steps
 from searchaccess.engine.host import STEPS_TIMEOUT, run_until_stopped
 from tests.component.credentials.common import STORES, live, read, with_key
-from tests.support.clocks import run_virtually
-from tests.support.stage import Stage, on_stage, search_cluster
+from tests.support.loop.clocks import run_virtually
+from tests.support.loop.stage import Stage, on_stage, search_cluster
 
 
 def test_no_step_begins_once_it_is_closed_and_those_under_way_are_waited_for() -> None:

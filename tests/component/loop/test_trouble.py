@@ -18,11 +18,12 @@ from searchaccess.ports.errors import (
     Unexpected,
     Unreachable,
 )
-from tests.support import memory_elasticsearch, memory_kubernetes
-from tests.support.effort import places
-from tests.support.faults import Call, Fault
-from tests.support.stage import LOGIN_SECRET, OPERATOR, Process, Stage, access_key, on_stage, search_cluster
-from tests.support.world import access, account, condition_in, grant
+from tests.support.failures.faults import Call, Fault
+from tests.support.loop.stage import LOGIN_SECRET, OPERATOR, Process, Stage, access_key, on_stage, search_cluster
+from tests.support.memory import elasticsearch as memory_elasticsearch
+from tests.support.memory import kubernetes as memory_kubernetes
+from tests.support.runs.effort import places
+from tests.support.worlds.world import access, account, condition_in, grant
 
 ELASTICSEARCH = memory_elasticsearch.SIDE
 KUBERNETES = memory_kubernetes.SIDE

@@ -8,9 +8,9 @@ from searchaccess.core.credentials.payload import held_key
 from searchaccess.ports.kubernetes import Plural
 from tests.component.common import after_each_call
 from tests.component.credentials.common import PLACE, STORES, store
-from tests.support.memory_elasticsearch import MemoryElasticsearch
-from tests.support.stage import OPERATOR, Stage, access_key, search_cluster
-from tests.support.world import account, condition_in
+from tests.support.loop.stage import OPERATOR, Stage, access_key, search_cluster
+from tests.support.memory.elasticsearch import MemoryElasticsearch
+from tests.support.worlds.world import account, condition_in
 
 ORDERS = account("orders")
 NEW = "https://two:9200"

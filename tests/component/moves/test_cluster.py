@@ -25,11 +25,11 @@ from tests.component.moves.common import (
     old,
     works,
 )
-from tests.support import memory_elasticsearch
-from tests.support.effort import places
-from tests.support.faults import Fault
-from tests.support.stage import CLUSTER_KEY, OPERATOR, Stage, on_stage, search_cluster
-from tests.support.world import access, account, condition_in, grant
+from tests.support.failures.faults import Fault
+from tests.support.loop.stage import CLUSTER_KEY, OPERATOR, Stage, on_stage, search_cluster
+from tests.support.memory import elasticsearch as memory_elasticsearch
+from tests.support.runs.effort import places
+from tests.support.worlds.world import access, account, condition_in, grant
 
 ELASTICSEARCH = memory_elasticsearch.SIDE
 

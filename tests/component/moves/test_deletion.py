@@ -7,9 +7,9 @@ import pytest
 from searchaccess.api.constants import FINALIZER
 from searchaccess.ports.errors import Unreachable
 from tests.component.credentials.common import STORES, with_key
-from tests.support import memory_elasticsearch
-from tests.support.stage import Stage, access_key, on_stage, search_cluster
-from tests.support.world import access, condition_in, grant
+from tests.support.loop.stage import Stage, access_key, on_stage, search_cluster
+from tests.support.memory import elasticsearch as memory_elasticsearch
+from tests.support.worlds.world import access, condition_in, grant
 
 MINE = "example.com/mine"
 KINDS = {

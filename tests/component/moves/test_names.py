@@ -6,10 +6,10 @@ import pytest
 
 from tests.component.credentials.common import HOUR, PLACE, READY, live, read, store, with_key
 from tests.component.moves.common import begin, new, new_cluster, works
-from tests.support.effort import places
-from tests.support.faults import Fault
-from tests.support.stage import Stage, on_stage
-from tests.support.world import condition_in
+from tests.support.failures.faults import Fault
+from tests.support.loop.stage import Stage, on_stage
+from tests.support.runs.effort import places
+from tests.support.worlds.world import condition_in
 
 SECONDS = 5.0
 

@@ -10,13 +10,15 @@ from searchaccess.ports.errors import Unreachable
 from searchaccess.ports.kubernetes import Plural
 from tests.component.credentials.common import STORES
 from tests.component.moves.common import NEW, new_cluster
-from tests.support import memory_elasticsearch, memory_kubernetes, memory_store
-from tests.support.effort import examples
-from tests.support.faults import Fault
-from tests.support.memory_elasticsearch import MemoryElasticsearch, owner_uids
-from tests.support.stage import Stage, access_key, search_cluster
-from tests.support.stagemachine import StageMachine
-from tests.support.world import access, account, condition_in, grant
+from tests.support.failures.faults import Fault
+from tests.support.loop.stage import Stage, access_key, search_cluster
+from tests.support.loop.stagemachine import StageMachine
+from tests.support.memory import elasticsearch as memory_elasticsearch
+from tests.support.memory import kubernetes as memory_kubernetes
+from tests.support.memory import store as memory_store
+from tests.support.memory.elasticsearch import MemoryElasticsearch, owner_uids
+from tests.support.runs.effort import examples
+from tests.support.worlds.world import access, account, condition_in, grant
 
 NAMES = ("a", "b", "c")
 HOUR = 3600.0

@@ -14,8 +14,8 @@ from tests.component.credentials.common import (
     with_key,
     with_password,
 )
-from tests.support.stage import CLUSTER_KEY, Stage, on_stage, search_cluster
-from tests.support.world import condition_in
+from tests.support.loop.stage import CLUSTER_KEY, Stage, on_stage, search_cluster
+from tests.support.worlds.world import condition_in
 
 OTHERS = [{"name": "another", "kubernetes": {}}]
 LEFT = "SecretLeftBehind"

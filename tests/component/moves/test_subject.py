@@ -6,11 +6,11 @@ import pytest
 
 from tests.component.credentials.common import READY, live, read, with_key, with_password
 from tests.component.moves.common import ORDERS, begin, held, held_message, names_in, no_gap, old
-from tests.support.effort import places
-from tests.support.faults import Fault
-from tests.support.googlestate import LOCATION, PROJECT, a_workload
-from tests.support.stage import OPERATOR, Stage, access_key, on_stage
-from tests.support.world import access, account, condition_in, grant
+from tests.support.failures.faults import Fault
+from tests.support.loop.stage import OPERATOR, Stage, access_key, on_stage
+from tests.support.runs.effort import places
+from tests.support.servers.googlestate import LOCATION, PROJECT, a_workload
+from tests.support.worlds.world import access, account, condition_in, grant
 
 HEIR = account("heir")
 TOKENS: dict[str, Any] = {"auth": "IdentityToken", "credential": None}

@@ -8,9 +8,9 @@ from searchaccess.ports.errors import PermissionDenied, Unreachable
 from tests.component.common import begin, granted
 from tests.component.credentials.common import STORES, with_key
 from tests.component.policies.test_policies import IN_SYNC, REFUSED, policy, policy_key
-from tests.support.faults import Call
-from tests.support.stage import Stage, access_key, on_stage
-from tests.support.world import access, account, condition_in, grant
+from tests.support.failures.faults import Call
+from tests.support.loop.stage import Stage, access_key, on_stage
+from tests.support.worlds.world import access, account, condition_in, grant
 
 NO_BANK: dict[str, Any] = {"deny": [{"indices": ["bank-*"]}]}
 A_WHILE = 150.0

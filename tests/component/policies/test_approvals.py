@@ -12,9 +12,9 @@ from searchaccess.ports.kubernetes import Plural
 from tests.component.common import ORPHANS, begin, granted, refuse_lists
 from tests.component.credentials.common import STORES, live, with_key
 from tests.component.policies.test_policies import policy, policy_key
-from tests.support.memory_kubernetes import Key
-from tests.support.stage import Stage, access_key, on_stage
-from tests.support.world import CLUSTER, access, condition_in, grant
+from tests.support.loop.stage import Stage, access_key, on_stage
+from tests.support.memory.kubernetes import Key
+from tests.support.worlds.world import CLUSTER, access, condition_in, grant
 
 PENDING = ("False", "PendingApproval")
 IN_SYNC = ("True", "InSync")

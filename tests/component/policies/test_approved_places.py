@@ -9,9 +9,9 @@ from tests.component.identities.common import OLD, SERVICE, declared, have_roles
 from tests.component.policies.test_approvals import BY_ANN, PENDING, RULE, SOON, approval, approved, orders, people
 from tests.component.policies.test_policies import policy
 from tests.component.timeboxes.common import at
-from tests.support.memory_google import SIDE
-from tests.support.stage import Stage, access_key, on_stage
-from tests.support.world import account, condition_in
+from tests.support.loop.stage import Stage, access_key, on_stage
+from tests.support.memory.google import SIDE
+from tests.support.worlds.world import account, condition_in
 
 
 def of_subject(one: str) -> dict[str, Any]:

@@ -10,8 +10,8 @@ from searchaccess.core.model.verdict import PolicyVerdict
 from searchaccess.core.policy.guardrails.aliases import Aliases
 from searchaccess.engine.inventory.inventory import Inventory
 from tests.component.common import begin, granted
-from tests.support.stage import Stage, on_stage
-from tests.support.world import access, account, grant
+from tests.support.loop.stage import Stage, on_stage
+from tests.support.worlds.world import access, account, grant
 
 TEAMS = 100
 MANY = 10_000

@@ -10,9 +10,9 @@ from searchaccess.core.policy.guardrails.joint.panel import Panel
 from searchaccess.core.policy.guardrails.verdicts import Guardrails
 from tests.component.common import begin
 from tests.component.policies.test_policies import IN_SYNC, REFUSED, change, policy
-from tests.support.enginefaults import MethodBreak, breaking_method
-from tests.support.stage import Stage, on_stage
-from tests.support.world import access, account, grant
+from tests.support.failures.enginefaults import MethodBreak, breaking_method
+from tests.support.loop.stage import Stage, on_stage
+from tests.support.worlds.world import access, account, grant
 
 ALLOW = [{"indices": ["orders-*", "x*-y", "{namespace}-*"], "can": ["read"]}]
 BEFORE: dict[str, Any] = {"allow": ALLOW, "deny": [{"indices": ["secret-*"]}], "limits": {"patterns": 9}}

@@ -6,8 +6,8 @@ import pytest
 
 from tests.component.common import begin, granted
 from tests.component.policies.test_policies import ONLY_LOGS, SOON, policy
-from tests.support.stage import Stage, on_stage
-from tests.support.world import access, account, grant
+from tests.support.loop.stage import Stage, on_stage
+from tests.support.worlds.world import access, account, grant
 
 
 @pytest.mark.parametrize(

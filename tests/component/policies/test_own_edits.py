@@ -10,8 +10,8 @@ from searchaccess.core.patterns import containment, meeting
 from searchaccess.core.policy.decision import OPEN, Do, decide
 from searchaccess.engine.concurrency.allowance import Allowance
 from searchaccess.engine.inventory.inventory import Inventory
-from searchaccess.engine.inventory.judgments import edits
-from searchaccess.engine.inventory.judgments.judgments import (
+from searchaccess.engine.inventory.policy.judgments import edits
+from searchaccess.engine.inventory.policy.judgments.judgments import (
     ACTED_ON,
     EDITED_TOO_OFTEN,
     MEANWHILE,
@@ -22,9 +22,9 @@ from tests.component.common import begin, granted
 from tests.component.policies.test_pace import policy as known_policy
 from tests.component.policies.test_policies import IN_SYNC, REFUSED, policy
 from tests.component.policies.test_turns import Turns, hostile, knowing, many
-from tests.support.clocks import VirtualLoop, run_virtually
-from tests.support.stage import Stage, on_stage
-from tests.support.world import access, condition_in, grant
+from tests.support.loop.clocks import VirtualLoop, run_virtually
+from tests.support.loop.stage import Stage, on_stage
+from tests.support.worlds.world import access, condition_in, grant
 
 SOON = 50_000
 """Own steps after which rights end in these tests, so that they are quick: a twentieth of those in production."""

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from searchaccess.engine.inventory.inventory import Inventory
-from tests.support.clocks import run_virtually
-from tests.support.stage import search_cluster
-from tests.support.world import access, grant
+from tests.support.loop.clocks import run_virtually
+from tests.support.loop.stage import search_cluster
+from tests.support.worlds.world import access, grant
 
 NOW = datetime(2026, 11, 29, tzinfo=UTC)
 

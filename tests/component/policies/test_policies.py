@@ -12,10 +12,10 @@ from searchaccess.ports.kubernetes import Plural
 from tests.component.common import ORPHANS, ROLE, begin, granted, refuse_lists
 from tests.component.credentials.common import STORES, with_key
 from tests.component.identities.common import SERVICE, declared
-from tests.support.clocks import EPOCH
-from tests.support.memory_kubernetes import Key
-from tests.support.stage import CLUSTER_KEY, Stage, access_key, on_stage
-from tests.support.world import CLUSTER, access, account, condition_in, grant
+from tests.support.loop.clocks import EPOCH
+from tests.support.loop.stage import CLUSTER_KEY, Stage, access_key, on_stage
+from tests.support.memory.kubernetes import Key
+from tests.support.worlds.world import CLUSTER, access, account, condition_in, grant
 
 REFUSED = ("False", "PolicyViolation")
 IN_SYNC = ("True", "InSync")

@@ -8,9 +8,9 @@ from searchaccess.ports.errors import PermissionDenied
 from tests.component.common import begin, granted
 from tests.component.policies.test_policies import ONLY_LOGS, ONLY_ORDERS, change, policy, policy_key
 from tests.component.replicas.test_catching_up import Pair
-from tests.support.memory_kubernetes import SIDE
-from tests.support.stage import Stage, on_stage
-from tests.support.world import access, grant
+from tests.support.loop.stage import Stage, on_stage
+from tests.support.memory.kubernetes import SIDE
+from tests.support.worlds.world import access, grant
 
 SOON = SETTLE + 2.0
 """Seconds within which a status is written."""

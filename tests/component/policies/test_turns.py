@@ -16,13 +16,13 @@ from searchaccess.core.webhook.review import Review
 from searchaccess.core.webhook.ruling import Ruling
 from searchaccess.engine.concurrency.allowance import LEAST, TURN
 from searchaccess.engine.inventory.inventory import Inventory
-from searchaccess.engine.inventory.judgments.judgments import RETRY, UNFINISHED
+from searchaccess.engine.inventory.policy.judgments.judgments import RETRY, UNFINISHED
 from searchaccess.operator.admission.judge import Judge
 from searchaccess.operator.admission.server import Admission
 from searchaccess.ports.meter import Meter
 from tests.component.policies.test_pace import declared, policy
-from tests.support.clocks import run_virtually
-from tests.support.world import access, grant
+from tests.support.loop.clocks import run_virtually
+from tests.support.worlds.world import access, grant
 
 POLICIES = 50
 LARGEST = containment.STEPS + meeting.STEPS

@@ -4,8 +4,8 @@ from searchaccess.core.model.watched import Watched
 from searchaccess.engine.lister import RESYNC_PERIOD
 from tests.component.common import begin, granted
 from tests.component.policies.test_approvals import HOUR, PENDING, RULE, approval, approval_key, orders, people
-from tests.support.stage import Stage, on_stage
-from tests.support.world import grant
+from tests.support.loop.stage import Stage, on_stage
+from tests.support.worlds.world import grant
 
 
 @on_stage

@@ -8,10 +8,10 @@ from searchaccess.engine.replicas.ownership import Ownership
 from searchaccess.ports.errors import Unreachable
 from searchaccess.ports.kubernetes import Plural
 from tests.component.common import begin, granted
-from tests.support.clocks import LoopClock
-from tests.support.faults import Call
-from tests.support.stage import Process, Stage, access_key, on_stage, search_cluster
-from tests.support.world import access, account, grant
+from tests.support.failures.faults import Call
+from tests.support.loop.clocks import LoopClock
+from tests.support.loop.stage import Process, Stage, access_key, on_stage, search_cluster
+from tests.support.worlds.world import access, account, grant
 
 NEVER = float("inf")
 SELECTOR = {"selector": {"matchLabels": {"search": "yes"}}}

@@ -13,9 +13,9 @@ from searchaccess.engine.inventory.inventory import Inventory
 from searchaccess.engine.replicas.leases import DURATION, FORGET_AFTER, VALID, Leases
 from searchaccess.ports.errors import ExternalError, NotHolder, PermissionDenied
 from searchaccess.ports.leases import Lease
-from tests.support.clocks import LoopClock, SettableClock, run_virtually
-from tests.support.effort import examples
-from tests.support.memory_leases import BadLine, MemoryLeases
+from tests.support.loop.clocks import LoopClock, SettableClock, run_virtually
+from tests.support.memory.leases import BadLine, MemoryLeases
+from tests.support.runs.effort import examples
 
 CLUSTERS = [f"prod-{number}" for number in range(10)]
 POLL = 0.05

@@ -9,9 +9,9 @@ from searchaccess.engine.rights import reconcile as passes
 from searchaccess.engine.rights.observe import Observed, observe
 from searchaccess.ports.errors import Unreachable
 from tests.component.common import FOREIGN, MAPPING, ORDERS, ORPHANS, ROLE, agree, begin, drift, granted
-from tests.support.faults import Call
-from tests.support.stage import OPERATOR, Stage, access_key, on_stage, search_cluster
-from tests.support.world import CLUSTER, access, account, condition_in, grant
+from tests.support.failures.faults import Call
+from tests.support.loop.stage import OPERATOR, Stage, access_key, on_stage, search_cluster
+from tests.support.worlds.world import CLUSTER, access, account, condition_in, grant
 
 
 @on_stage

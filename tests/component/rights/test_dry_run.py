@@ -15,11 +15,11 @@ from searchaccess.core.rights.mapping import build_template_mapping, mapping_of
 from searchaccess.core.rights.ownership import Role
 from tests.component.credentials.common import HOUR, STORES, begin, credential, with_key, with_password
 from tests.component.timeboxes.common import at
-from tests.support.clocks import run_virtually
-from tests.support.effort import examples
-from tests.support.memory_elasticsearch import REALM, MemoryElasticsearch
-from tests.support.stage import OPERATOR, Stage, on_stage, search_cluster
-from tests.support.world import CLUSTER, access, account, grant
+from tests.support.loop.clocks import run_virtually
+from tests.support.loop.stage import OPERATOR, Stage, on_stage, search_cluster
+from tests.support.memory.elasticsearch import REALM, MemoryElasticsearch
+from tests.support.runs.effort import examples
+from tests.support.worlds.world import CLUSTER, access, account, grant
 
 PRINCIPALS = tuple(account(name) for name in ("one", "two", "three"))
 NAMES = ("a", "b", "c", "d")

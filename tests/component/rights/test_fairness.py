@@ -10,12 +10,12 @@ from searchaccess.engine.rights import reconcile
 from searchaccess.engine.rights.apply import TRIES, TRIES_OF_ONE
 from tests.component.common import ORDERS, begin, granted
 from tests.component.identities.common import switch_to_ids
-from tests.support import memory_elasticsearch
-from tests.support.clocks import run_virtually
-from tests.support.effort import examples
-from tests.support.faults import Call
-from tests.support.stage import OPERATOR, Stage, on_stage, search_cluster
-from tests.support.world import access, account, condition_in, grant
+from tests.support.failures.faults import Call
+from tests.support.loop.clocks import run_virtually
+from tests.support.loop.stage import OPERATOR, Stage, on_stage, search_cluster
+from tests.support.memory import elasticsearch as memory_elasticsearch
+from tests.support.runs.effort import examples
+from tests.support.worlds.world import access, account, condition_in, grant
 
 SIDE = memory_elasticsearch.SIDE
 SHARED = account("shared")

@@ -18,10 +18,10 @@ from searchaccess.engine.state import ClusterState, Context, Scope, Session
 from searchaccess.ports.elasticsearch import Written
 from searchaccess.ports.errors import Unreachable
 from tests.component.common import ORDERS, ROLE, begin, granted
-from tests.support.clocks import run_virtually
-from tests.support.faults import Call
-from tests.support.stage import OPERATOR, Stage, access_key, on_stage, search_cluster
-from tests.support.world import CLUSTER, access, account, condition_in, grant
+from tests.support.failures.faults import Call
+from tests.support.loop.clocks import run_virtually
+from tests.support.loop.stage import OPERATOR, Stage, access_key, on_stage, search_cluster
+from tests.support.worlds.world import CLUSTER, access, account, condition_in, grant
 
 RIGHTS = "searchaccess.engine.rights"
 BAD = account("bad")

@@ -11,10 +11,10 @@ from searchaccess.ports.elasticsearch import Written
 from searchaccess.ports.errors import PermissionDenied, Rejected
 from tests.component.common import FOREIGN, FORMER, MAPPING, ORDERS, ROLE, begin, drift, former_installation, granted
 from tests.component.credentials.common import STORES, with_key
-from tests.support.faults import Call, Fault
-from tests.support.memory_elasticsearch import AUDIENCE, REALM
-from tests.support.stage import CLUSTER_KEY, OPERATOR, Stage, on_stage, search_cluster
-from tests.support.world import access, account, condition_in, grant
+from tests.support.failures.faults import Call, Fault
+from tests.support.loop.stage import CLUSTER_KEY, OPERATOR, Stage, on_stage, search_cluster
+from tests.support.memory.elasticsearch import AUDIENCE, REALM
+from tests.support.worlds.world import access, account, condition_in, grant
 
 GATEWAY: dict[str, Any] = {
     "gateway": {"audience": "https://es.example.com", "url": "https://es.example.com", "namespace": "search"}

@@ -1,8 +1,8 @@
 """API keys of others behind a gateway: what happens to them resets no password of a caller."""
 
 from tests.component.rights.test_gateway import MINE, behind
-from tests.support.stage import Stage, on_stage
-from tests.support.world import account
+from tests.support.loop.stage import Stage, on_stage
+from tests.support.worlds.world import account
 
 ROLE = f"searchaccess.default.{account('orders')}"
 

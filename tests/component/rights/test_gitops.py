@@ -7,10 +7,10 @@ import pytest
 
 from searchaccess.ports.errors import LoginRefused, Unreachable
 from tests.component.credentials.common import STORES, with_key
-from tests.support import memory_elasticsearch
 from tests.support.argocd import health_of, kstatus_of, run_lua
-from tests.support.stage import CLUSTER_KEY, Stage, access_key, on_stage, search_cluster
-from tests.support.world import access, grant
+from tests.support.loop.stage import CLUSTER_KEY, Stage, access_key, on_stage, search_cluster
+from tests.support.memory import elasticsearch as memory_elasticsearch
+from tests.support.worlds.world import access, grant
 
 RESTRICTED = grant("orders-*", where={"term": {"a": 1}})
 ORDERS = access("orders", grant("orders-*"))

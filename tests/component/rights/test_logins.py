@@ -11,9 +11,9 @@ from searchaccess.core.rights.mapping import build_template_mapping
 from tests.component.common import MAPPING, ORDERS, ROLE, begin, granted
 from tests.component.credentials import common as credentials
 from tests.component.credentials.common import with_key, with_password
-from tests.support.memory_elasticsearch import REALM
-from tests.support.stage import CLUSTER_KEY, OPERATOR, Stage, on_stage, search_cluster
-from tests.support.world import access, account, condition_in, grant
+from tests.support.loop.stage import CLUSTER_KEY, OPERATOR, Stage, on_stage, search_cluster
+from tests.support.memory.elasticsearch import REALM
+from tests.support.worlds.world import access, account, condition_in, grant
 
 EU: dict[str, Any] = {"where": {"term": {"region": "eu"}}}
 DELEGATIONS = (

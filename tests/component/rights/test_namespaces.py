@@ -10,8 +10,8 @@ from searchaccess.ports.errors import PermissionDenied, Unreachable
 from searchaccess.ports.kubernetes import Plural
 from tests.component.common import ORPHANS, granted
 from tests.component.identities.common import SERVICE, declared
-from tests.support.stage import CLUSTER_KEY, Stage, access_key, on_stage, search_cluster
-from tests.support.world import access, account, condition_in, grant
+from tests.support.loop.stage import CLUSTER_KEY, Stage, access_key, on_stage, search_cluster
+from tests.support.worlds.world import access, account, condition_in, grant
 
 BY_NAME = {"names": ["shop"]}
 BY_LABEL = {"selector": {"matchLabels": {"search": "yes"}}}

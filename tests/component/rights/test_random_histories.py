@@ -12,12 +12,13 @@ from searchaccess.core.rights.attribution import split
 from searchaccess.core.rights.ownership import metadata_from_json
 from searchaccess.ports.errors import LoginRefused, PermissionDenied, Unreachable
 from searchaccess.ports.kubernetes import Plural
-from tests.support import memory_elasticsearch, memory_kubernetes
-from tests.support.effort import examples
-from tests.support.faults import Fault
-from tests.support.stage import OPERATOR, Stage, access_key, search_cluster
-from tests.support.stagemachine import StageMachine
-from tests.support.world import access, account, grant
+from tests.support.failures.faults import Fault
+from tests.support.loop.stage import OPERATOR, Stage, access_key, search_cluster
+from tests.support.loop.stagemachine import StageMachine
+from tests.support.memory import elasticsearch as memory_elasticsearch
+from tests.support.memory import kubernetes as memory_kubernetes
+from tests.support.runs.effort import examples
+from tests.support.worlds.world import access, account, grant
 
 NAMES = ("a", "b", "c", "d")
 PRINCIPALS = (account("one"), account("two"))

@@ -3,8 +3,8 @@
 from searchaccess.api.conditions.reasons import Reason
 from tests.component.common import ORDERS, begin, granted
 from tests.component.rights.test_logins import FULL, ROLES, tried, write_mapping
-from tests.support.stage import OPERATOR, Stage, on_stage
-from tests.support.world import access, condition_in, grant
+from tests.support.loop.stage import OPERATOR, Stage, on_stage
+from tests.support.worlds.world import access, condition_in, grant
 
 
 async def begin_with_shared_role(stage: Stage) -> None:

@@ -13,12 +13,12 @@ from searchaccess.ports.errors import PermissionDenied
 from tests.component.common import FOREIGN, MAPPING
 from tests.component.credentials.common import STORES, with_key, with_password
 from tests.component.identities.common import declared
-from tests.support.clocks import run_virtually
-from tests.support.googlestate import GoogleState, a_workload
-from tests.support.memory_elasticsearch import SIDE as ELASTICSEARCH
-from tests.support.snapshot import take
-from tests.support.stage import OPERATOR, Stage, access_key, search_cluster
-from tests.support.world import access, account, grant
+from tests.support.loop.clocks import run_virtually
+from tests.support.loop.snapshot import take
+from tests.support.loop.stage import OPERATOR, Stage, access_key, search_cluster
+from tests.support.memory.elasticsearch import SIDE as ELASTICSEARCH
+from tests.support.servers.googlestate import GoogleState, a_workload
+from tests.support.worlds.world import access, account, grant
 
 FOLDER: Final = Path(__file__).parents[2] / "fixtures" / "statuses"
 MOVED, CHANGED, MISSING = (a_workload(name) for name in ("moved", "changed", "missing"))

@@ -7,9 +7,9 @@ from searchaccess.engine.state import EVENTS
 from searchaccess.ports.errors import LoginMissing, TlsNotVerified, Unreachable
 from tests.component.common import begin
 from tests.component.identities.common import OLD, SERVICE, declared
-from tests.support.memory_elasticsearch import SIDE as ELASTICSEARCH
-from tests.support.stage import OPERATOR, Stage, on_stage, search_cluster
-from tests.support.world import CLUSTER, access, account, condition_in, grant
+from tests.support.loop.stage import OPERATOR, Stage, on_stage, search_cluster
+from tests.support.memory.elasticsearch import SIDE as ELASTICSEARCH
+from tests.support.worlds.world import CLUSTER, access, account, condition_in, grant
 
 ROLE = OPERATOR.role_name(account("orders"))
 ORDERS = access("orders", grant("orders-*"))

@@ -9,9 +9,9 @@ from searchaccess.ports.errors import Unreachable
 from searchaccess.ports.google import Workloads
 from tests.component.common import begin
 from tests.component.identities.common import OLD, SERVICE, declared
-from tests.support.memory_elasticsearch import SIDE as ELASTICSEARCH
-from tests.support.stage import Stage, on_stage
-from tests.support.world import access, grant
+from tests.support.loop.stage import Stage, on_stage
+from tests.support.memory.elasticsearch import SIDE as ELASTICSEARCH
+from tests.support.worlds.world import access, grant
 
 PATIENCE = 25
 """Seconds: less than after which a call to Google is given up."""

@@ -5,11 +5,11 @@ from typing import Any, Final
 
 from searchaccess.api.crd import custom_resource_definitions
 from searchaccess.api.searchaccess import SearchAccess
-from searchaccess.core.model.workload import Place, Workload, WorkloadKind
+from searchaccess.core.model.identities.workload import Place, Workload, WorkloadKind
 from tests.component.common import begin
 from tests.component.identities.common import subject
-from tests.support.stage import Stage, on_stage
-from tests.support.world import CLUSTER, access, account, grant
+from tests.support.loop.stage import Stage, on_stage
+from tests.support.worlds.world import CLUSTER, access, account, grant
 
 WIDTH: Final = 120
 GAP: Final = 3

@@ -3,8 +3,8 @@
 from typing import Any
 
 from tests.component.common import begin
-from tests.support.stage import Stage, on_stage
-from tests.support.world import access, condition_in, grant
+from tests.support.loop.stage import Stage, on_stage
+from tests.support.worlds.world import access, condition_in, grant
 
 HINT = "Ineffective"
 REGION: dict[str, Any] = {"where": {"term": {"region": "eu"}}}

@@ -1,8 +1,8 @@
 """What the loop says names the thing: who uses a SearchCluster, which there are, what is pending."""
 
 from tests.component.common import begin
-from tests.support.stage import CLUSTER_KEY, Stage, on_stage, search_cluster
-from tests.support.world import access, condition_in, grant
+from tests.support.loop.stage import CLUSTER_KEY, Stage, on_stage, search_cluster
+from tests.support.worlds.world import access, condition_in, grant
 
 
 def message(stage: Stage, name: str, kind: str = "Ready") -> str:

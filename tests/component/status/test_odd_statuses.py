@@ -8,9 +8,9 @@ import pytest
 
 from searchaccess.ports.errors import Unreachable
 from tests.component.common import ROLE, begin, drift
-from tests.support.memory_elasticsearch import SIDE as ELASTICSEARCH
-from tests.support.stage import CLUSTER_KEY, OPERATOR, Stage, access_key, on_stage
-from tests.support.world import access, account, condition_in, grant
+from tests.support.loop.stage import CLUSTER_KEY, OPERATOR, Stage, access_key, on_stage
+from tests.support.memory.elasticsearch import SIDE as ELASTICSEARCH
+from tests.support.worlds.world import access, account, condition_in, grant
 
 Change = Callable[[dict[str, Any]], object]
 OTHER = OPERATOR.role_name(account("other"))

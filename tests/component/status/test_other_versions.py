@@ -13,9 +13,9 @@ from searchaccess.api.conditions.reasons import Reason
 from searchaccess.api.conditions.types import ConditionType
 from searchaccess.api.status import SearchAccessStatus, SearchClusterStatus
 from tests.component.status.scene import FOLDER, deploy_first, deploy_second, refuse_deletions
-from tests.support.clocks import run_virtually
-from tests.support.snapshot import restore
-from tests.support.stage import Stage
+from tests.support.loop.clocks import run_virtually
+from tests.support.loop.snapshot import restore
+from tests.support.loop.stage import Stage
 
 WORLDS: dict[str, dict[str, Any]] = {
     path.stem: json.loads(path.read_text(encoding="utf-8")) for path in sorted(FOLDER.glob("*.json"))

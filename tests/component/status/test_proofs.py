@@ -9,9 +9,9 @@ from searchaccess.ports.errors import ExternalError, Rejected, Unreachable
 from searchaccess.ports.kubernetes import Plural
 from tests.component.common import begin, granted
 from tests.component.credentials.common import READY, STORES, live, with_key, with_password
-from tests.support.faults import Call
-from tests.support.stage import Stage, access_key, on_stage, search_cluster
-from tests.support.world import access, account, condition_in, grant
+from tests.support.failures.faults import Call
+from tests.support.loop.stage import Stage, access_key, on_stage, search_cluster
+from tests.support.worlds.world import access, account, condition_in, grant
 
 TEXT: dict[str, Any] = {"where": {"term": {"price": "abc"}}}
 NUMBER: dict[str, Any] = {"where": {"term": {"price": 3}}}

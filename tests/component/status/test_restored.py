@@ -7,8 +7,8 @@ from typing import Any
 from searchaccess.core.rights.ownership import Operator
 from tests.component.common import FOREIGN, FORMER, ROLE, agree, begin, drift
 from tests.support.copies import copied
-from tests.support.stage import OPERATOR, Stage, on_stage
-from tests.support.world import access, condition_in, grant
+from tests.support.loop.stage import OPERATOR, Stage, on_stage
+from tests.support.worlds.world import access, condition_in, grant
 
 DAY = 86400.0
 DECISION = [{"controller": FORMER.controller}]

@@ -5,10 +5,10 @@ from typing import Any
 from searchaccess.core.usage.uses import Use
 from searchaccess.ports.errors import PermissionDenied, Unreachable
 from tests.component.common import ORDERS, begin
-from tests.support.clocks import EPOCH
-from tests.support.faults import Call
-from tests.support.stage import CLUSTER_KEY, OPERATOR, Stage, on_stage, search_cluster
-from tests.support.world import CLUSTER, access, account, condition_in, grant
+from tests.support.failures.faults import Call
+from tests.support.loop.clocks import EPOCH
+from tests.support.loop.stage import CLUSTER_KEY, OPERATOR, Stage, on_stage, search_cluster
+from tests.support.worlds.world import CLUSTER, access, account, condition_in, grant
 
 AUDIT: dict[str, Any] = {"index": "audit"}
 HOUR, DAY = 3600.0, 86400.0

@@ -6,8 +6,8 @@ from typing import Any
 
 from searchaccess.ports.errors import ExternalError
 from searchaccess.ports.kubernetes import ObjectRef
-from tests.support.stage import Stage
-from tests.support.world import access, account, grant
+from tests.support.loop.stage import Stage
+from tests.support.worlds.world import access, account, grant
 
 REFUSED = "billing"
 """The namespace that has the webhook."""

@@ -4,8 +4,8 @@ from typing import Any
 
 from searchaccess.ports.kubernetes import Plural
 from tests.component.common import FOREIGN, ORDERS, ORPHANS, ROLE, agree, begin
-from tests.support.stage import Stage, on_stage
-from tests.support.world import access, grant
+from tests.support.loop.stage import Stage, on_stage
+from tests.support.worlds.world import access, grant
 
 UNKNOWN = frozenset({"reason", "mode", "access", "login", "conditions[].message"})
 WARNING = "the CRD is older than the operator: apply the CRDs of this version"

@@ -15,8 +15,8 @@ from searchaccess.ports.errors import PermissionDenied, Rejected
 from tests.component.common import begin
 from tests.component.policies.test_policies import ONLY_LOGS, ONLY_ORDERS, policy
 from tests.component.status_writes.common import Webhook, refused_accesses
-from tests.support.stage import Stage, on_stage
-from tests.support.world import CLUSTER, access, grant
+from tests.support.loop.stage import Stage, on_stage
+from tests.support.worlds.world import CLUSTER, access, grant
 
 REASONABLE = 20.0
 """Seconds after which nobody waits any more for what is refused."""

@@ -9,8 +9,8 @@ from searchaccess.ports.errors import Conflict, ExternalError, PermissionDenied,
 from searchaccess.ports.kubernetes import Plural
 from tests.component.common import ORDERS, begin
 from tests.component.status_writes.common import REFUSED, Webhook, refused_accesses
-from tests.support.stage import Stage, on_stage, search_cluster
-from tests.support.world import access, account, condition_in, grant
+from tests.support.loop.stage import Stage, on_stage, search_cluster
+from tests.support.worlds.world import access, account, condition_in, grant
 
 SOON = 1.0
 """Seconds within which the stage serves a SearchAccess: a burst of declarations is let arrive."""

@@ -2,9 +2,9 @@
 
 from typing import Any, Final
 
-from tests.support.clocks import rfc3339
-from tests.support.stage import Stage
-from tests.support.world import access, grant
+from tests.support.loop.clocks import rfc3339
+from tests.support.loop.stage import Stage
+from tests.support.worlds.world import access, grant
 
 SOON: Final = 2.0
 """Seconds within which rights begin or end."""

@@ -23,8 +23,8 @@ from tests.component.credentials.common import (
 )
 from tests.component.credentials.common import with_key as key_of
 from tests.component.timeboxes.common import EXPIRED, IN_SYNC, NOT_YET, SOON, at
-from tests.support.clocks import EPOCH
-from tests.support.stage import Stage, on_stage, search_cluster
+from tests.support.loop.clocks import EPOCH
+from tests.support.loop.stage import Stage, on_stage, search_cluster
 
 
 def left(stage: Stage) -> list[float]:

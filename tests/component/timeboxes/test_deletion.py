@@ -9,9 +9,9 @@ from searchaccess.ports.kubernetes import Plural
 from tests.component.common import ORPHANS, begin, granted
 from tests.component.credentials.common import PLACE, STORES, live, store, with_key
 from tests.component.timeboxes.common import EXPIRED, IN_SYNC, SOON, at, orders, validity
-from tests.support.faults import Call
-from tests.support.stage import Stage, on_stage
-from tests.support.world import access, condition_in, grant
+from tests.support.failures.faults import Call
+from tests.support.loop.stage import Stage, on_stage
+from tests.support.worlds.world import access, condition_in, grant
 
 KEY: Final = (Plural.ACCESSES, "shop", "orders")
 MINUTE: Final = 60.0

@@ -6,7 +6,7 @@ from searchaccess.ports.errors import Unreachable
 from tests.component.credentials.common import HOUR, PLACE, store, with_key
 from tests.component.moves.common import begin, key_in_secret, move, new, new_cluster, old, works
 from tests.component.timeboxes.common import EXPIRED, SOON, at
-from tests.support.stage import Stage, on_stage
+from tests.support.loop.stage import Stage, on_stage
 
 
 @on_stage

@@ -7,8 +7,8 @@ import pytest
 from tests.component.common import begin
 from tests.component.identities.common import OLD, have_roles, switch_to_ids
 from tests.component.timeboxes.common import EXPIRED, SOON, at
-from tests.support.stage import Stage, on_stage
-from tests.support.world import access, account, grant
+from tests.support.loop.stage import Stage, on_stage
+from tests.support.worlds.world import access, account, grant
 
 UNKNOWN = account("billing")
 """Its unique id is not known."""

@@ -8,9 +8,9 @@ import pytest
 from searchaccess.engine.inventory.timeboxes import CHECK_EVERY, STEP_BACK
 from tests.component.common import begin, granted
 from tests.component.timeboxes.common import EXPIRED, IN_SYNC, NOT_YET, SOON, at, orders
-from tests.support.effort import many
-from tests.support.stage import Stage, on_stage
-from tests.support.world import access, grant
+from tests.support.loop.stage import Stage, on_stage
+from tests.support.runs.effort import many
+from tests.support.worlds.world import access, grant
 
 MANY = many(2_500)
 BULK = 1_000

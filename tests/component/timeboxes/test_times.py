@@ -8,9 +8,9 @@ from searchaccess.api.times.moments import moment
 from searchaccess.ports.errors import Unreachable
 from tests.component.common import ORPHANS, begin, granted
 from tests.component.timeboxes.common import EXPIRED, IN_SYNC, NOT_YET, SOON, at, orders, validity
-from tests.support.clocks import EPOCH
-from tests.support.stage import Stage, on_stage
-from tests.support.world import access, account, condition_in, grant
+from tests.support.loop.clocks import EPOCH
+from tests.support.loop.stage import Stage, on_stage
+from tests.support.worlds.world import access, account, condition_in, grant
 
 HOUR = 3600.0
 

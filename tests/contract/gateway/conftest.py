@@ -8,10 +8,10 @@ import pytest
 
 from searchaccess.core.gateway.settings import CallerLimits, GatewaySettings, Upstream
 from tests.contract.gateway.tokens import Forger
-from tests.stack.certificates import ServerCertificate, write_server_certificate
 from tests.stack.gateway.envoy import Gateway
 from tests.stack.gateway.servers import KeyPublisher, Recorder
 from tests.stack.gateway.settings import loopback_settings
+from tests.stack.trust.certificates import ServerCertificate, write_server_certificate
 
 MEGABYTE = 1024 * 1024
 

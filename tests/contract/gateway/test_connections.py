@@ -11,8 +11,8 @@ from tests.contract.gateway.tokens import Forger
 from tests.contract.gateway.wire import connect
 from tests.stack.gateway.envoy import Gateway
 from tests.stack.gateway.servers import Answer, Recorder
-from tests.support.gatewayload import load
 from tests.support.waiting import eventually
+from tests.support.worlds.gatewayload import load
 
 _HEAD: Final = 9
 _ANSWER: Final = 1

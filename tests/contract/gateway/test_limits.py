@@ -14,9 +14,9 @@ from searchaccess.core.gateway.settings import ApiGroup, CallerLimits, GatewaySe
 from tests.contract.gateway.conftest import MEGABYTE, with_limits
 from tests.contract.gateway.tokens import IAP_AUDIENCE, Forger
 from tests.contract.gateway.wire import exchange
-from tests.stack.certificates import ServerCertificate
 from tests.stack.gateway.envoy import Gateway
 from tests.stack.gateway.servers import Answer, KeyPublisher, Recorder
+from tests.stack.trust.certificates import ServerCertificate
 from tests.support.waiting import eventually
 from tests.unit.gateway.cases import CASES
 

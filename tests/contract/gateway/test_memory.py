@@ -13,9 +13,9 @@ import pytest
 from searchaccess.core.gateway.settings import CallerLimits, GatewaySettings, Upstream
 from tests.contract.gateway.conftest import MEGABYTE, with_limits
 from tests.contract.gateway.tokens import Forger
-from tests.stack.certificates import ServerCertificate
 from tests.stack.gateway.envoy import Gateway
 from tests.stack.gateway.slow import SlowServer
+from tests.stack.trust.certificates import ServerCertificate
 
 _CONNECTIONS = 100
 _EACH = 4 * MEGABYTE

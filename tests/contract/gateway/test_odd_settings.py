@@ -9,9 +9,9 @@ import pytest
 from searchaccess.core.gateway.settings import CallerLimits, GatewaySettings, Rate, Upstream
 from tests.contract.gateway.conftest import MEGABYTE, settings_for
 from tests.contract.gateway.tokens import Forger
-from tests.stack.certificates import ServerCertificate
 from tests.stack.gateway.envoy import Gateway
 from tests.stack.gateway.servers import KeyPublisher, Recorder
+from tests.stack.trust.certificates import ServerCertificate
 
 EMAIL = "orders@acme-shop.iam.gserviceaccount.com"
 ODD = "a%b %REQ(HOST)% \"'\\ {}: #\u2028\u00e9\U0001f600,https://x"

@@ -16,8 +16,8 @@ from tests.contract.gateway.conftest import MEGABYTE
 from tests.contract.gateway.tokens import Forger
 from tests.stack.gateway.envoy import Gateway
 from tests.stack.gateway.servers import Answer, Arrived, KeyPublisher, Recorder
-from tests.support.gatewayload import load
 from tests.support.waiting import eventually
+from tests.support.worlds.gatewayload import load
 
 _CACHE_SECONDS = 1
 

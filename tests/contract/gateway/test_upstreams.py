@@ -11,11 +11,11 @@ import pytest
 from searchaccess.core.gateway.settings import GatewaySettings, Upstream
 from tests.contract.gateway.attacks.row import CALLER
 from tests.contract.gateway.tokens import Forger
-from tests.stack.certificates import ServerCertificate, write_server_certificate
 from tests.stack.gateway.envoy import Gateway
 from tests.stack.gateway.servers import Answer, Arrived, Recorder
-from tests.support.gatewayload import load
+from tests.stack.trust.certificates import ServerCertificate, write_server_certificate
 from tests.support.waiting import eventually
+from tests.support.worlds.gatewayload import load
 
 _EJECTED = "cluster.elasticsearch.outlier_detection.ejections_active"
 

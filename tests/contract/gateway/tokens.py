@@ -11,7 +11,7 @@ from typing import Any
 import jwt
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
-from tests.stack.tokens import DEFAULT_AUDIENCE, DEFAULT_ISSUER, TokenIssuer
+from tests.stack.trust.tokens import DEFAULT_AUDIENCE, DEFAULT_ISSUER, TokenIssuer
 
 IAP_ISSUER = "https://cloud.google.com/iap"
 IAP_AUDIENCE = "/projects/123/global/backendServices/456"

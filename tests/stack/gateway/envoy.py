@@ -19,9 +19,9 @@ from searchaccess.core.gateway.render import (
     render_login,
 )
 from searchaccess.core.gateway.settings import GatewaySettings
-from tests.stack.certificates import ServerCertificate, write_server_certificate
-from tests.stack.processes import ServerProcess, free_port
-from tests.stack.server import Server
+from tests.stack.running.processes import ServerProcess, free_port
+from tests.stack.running.server import Server
+from tests.stack.trust.certificates import ServerCertificate, write_server_certificate
 from tests.support.waiting import eventually
 
 _START_SECONDS = 60.0

@@ -9,10 +9,10 @@ from typing import Any
 import yaml
 
 from tests.stack.build_go import OAUTH2_PROXY, ensure_program
-from tests.stack.certificates import write_server_certificate
-from tests.stack.processes import ServerProcess, free_port
-from tests.stack.server import Server
-from tests.stack.tokens import DEFAULT_AUDIENCE, DEFAULT_ISSUER
+from tests.stack.running.processes import ServerProcess, free_port
+from tests.stack.running.server import Server
+from tests.stack.trust.certificates import write_server_certificate
+from tests.stack.trust.tokens import DEFAULT_AUDIENCE, DEFAULT_ISSUER
 
 _START_SECONDS = 60.0
 _OWNER_ONLY = 0o600

@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Self
 
-from tests.stack.certificates import ServerCertificate
-from tests.stack.processes import free_port
+from tests.stack.running.processes import free_port
+from tests.stack.trust.certificates import ServerCertificate
 
 _START_SECONDS = 10.0
 

@@ -1,7 +1,7 @@
 """Settings of a gateway on this machine."""
 
 from searchaccess.core.gateway.settings import CallerLimits, GatewaySettings, Upstream
-from tests.stack.tokens import DEFAULT_AUDIENCE, DEFAULT_ISSUER
+from tests.stack.trust.tokens import DEFAULT_AUDIENCE, DEFAULT_ISSUER
 
 
 def loopback_settings(

@@ -4,8 +4,8 @@ import asyncio
 import re
 from typing import Final
 
-from tests.stack.certificates import ServerCertificate
 from tests.stack.gateway.servers import Answer, Arrived, Server
+from tests.stack.trust.certificates import ServerCertificate
 
 _LENGTH: Final = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
 _PIECE: Final = 64 * 1024

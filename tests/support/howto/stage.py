@@ -20,7 +20,7 @@ from tests.support.howto.session import Shell
 from tests.support.operatorprocess import ROOT
 from tests.support.shellblocks import Block
 from tests.support.waiting import eventually
-from tests.support.world import (
+from tests.support.worlds.world import (
     LOGIN,
     OPERATOR_PASSWORD,
     OPERATOR_ROLE,

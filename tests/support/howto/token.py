@@ -3,7 +3,7 @@
 import sys
 from pathlib import Path
 
-from tests.stack.tokens import TokenIssuer
+from tests.stack.trust.tokens import TokenIssuer
 
 
 def main() -> None:

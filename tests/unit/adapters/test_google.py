@@ -17,8 +17,8 @@ from searchaccess.adapters.googlecloud.errors import mapped
 from searchaccess.adapters.googlecloud.gke import ControlPlane, control_plane_of
 from searchaccess.adapters.googlecloud.secrets import secret_of, version_of
 from searchaccess.core.credentials.credential import Secret, Version
+from searchaccess.core.model.identities.workload import Found, Place, WorkloadKind
 from searchaccess.core.model.intake.reading import LARGEST
-from searchaccess.core.model.workload import Found, Place, WorkloadKind
 from searchaccess.ports.errors import ExternalError
 from tests.unit.adapters.anything import damaged
 from tests.unit.builders import OPERATOR

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from searchaccess.adapters.vault.secrets import VaultSecrets
-from searchaccess.api.vault import VaultStore
+from searchaccess.api.stores.vault import VaultStore
 from searchaccess.core.credentials.sealed import Sealed
 from searchaccess.core.rights.ownership import Operator
 from searchaccess.ports.errors import Conflict, ExternalError, NotFound, Unreachable

@@ -13,7 +13,7 @@ from searchaccess.api.searchaccesspolicy import SearchAccessPolicySpec
 from searchaccess.core.answers.admission import cel
 from searchaccess.core.answers.admission.objects import Generated, generated
 from searchaccess.core.answers.admission.rules import Left, rules_of
-from tests.integration.policy_cases import EVERYTHING
+from tests.integration.kinds.cases.policy import EVERYTHING
 from tests.support.operatorprocess import ROOT
 from tests.unit.cli.program import api_server, refused, write_kubeconfig
 from tests.unit.policy.guardrails.test_verdicts import READ_ORDERS, a_policy

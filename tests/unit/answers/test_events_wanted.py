@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from searchaccess.core.answers.audit.known import KnownAccess
 from searchaccess.core.answers.audit.loggingfilter import LONGEST, filter_of
 from searchaccess.core.answers.audit.wanted import CallersWanted, EventsWanted, callers_of, wildcard_of
-from tests.support.loggingserver import is_well_formed, literals
+from tests.support.servers.loggingserver import is_well_formed, literals
 
 KINDS = ["access_denied", "access_granted", "anonymous_access_denied", "authentication_failed",
          "realm_authentication_failed"]  # fmt: skip

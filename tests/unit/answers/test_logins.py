@@ -17,7 +17,7 @@ from searchaccess.core.policy.decision import Do, Gate, decide
 from searchaccess.core.policy.delegation import Delegation, is_open
 from searchaccess.core.policy.login import LoginRights
 from searchaccess.core.rights.mapping import build_template_mapping
-from tests.support.logins import documented_mapping, documented_role, roles_documented
+from tests.support.worlds.logins import documented_mapping, documented_role, roles_documented
 from tests.unit.answers.test_realms import GATEWAY
 from tests.unit.builders import OPERATOR, a_grant, a_search_access, a_search_cluster, an_access
 

@@ -18,8 +18,8 @@ from searchaccess.core.answers.access.holders import Outcome
 from searchaccess.core.answers.access.state import SecurityState
 from searchaccess.core.answers.access.subjects import subject_of
 from searchaccess.core.model.access import Access
-from searchaccess.core.model.identity import Identity, State
-from searchaccess.core.model.workload import Account
+from searchaccess.core.model.identities.identity import Identity, State
+from searchaccess.core.model.identities.workload import Account
 from searchaccess.ports.errors import ExternalError, NoSuchCluster, PermissionDenied, Unreachable
 from tests.unit.answers.access.states import GOOGLE, ORDERS, entry, key, role, state, user
 from tests.unit.builders import OPERATOR, ROLE, a_cluster, an_access

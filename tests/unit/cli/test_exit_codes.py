@@ -8,8 +8,8 @@ import pytest
 from searchaccess.cli.helptexts import ANSWERS, EXITS
 from searchaccess.core.answers.summary import Exit
 from tests.support.operatorprocess import ROOT
+from tests.unit.cli.options.test_connecting import answers
 from tests.unit.cli.program import api_server, refused, searchaccess, warm, write_kubeconfig
-from tests.unit.cli.test_connecting import answers
 
 
 def test_all_is_as_declared(tmp_path: Path) -> None:

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any, cast
 import pytest
 
 from searchaccess.core.answers.verbs.outcomes import Asked, Outcome, Verb
-from searchaccess.operator import changing
-from searchaccess.operator.changing import Changes
+from searchaccess.operator.answers import changing
+from searchaccess.operator.answers.changing import Changes
 from searchaccess.ports.errors import ExternalError, LoginRefused, PermissionDenied, Unreachable
 from tests.unit.answers.test_statuses import ready
 from tests.unit.builders import a_search_access

@@ -12,8 +12,8 @@ from searchaccess.cli.main import app
 from searchaccess.core.clusters.connection import Connection
 from searchaccess.core.gateway.derived import settings_of
 from searchaccess.core.gateway.render import render, render_bootstrap
+from tests.support.loop.stage import search_cluster
 from tests.support.pem import CERTIFICATE
-from tests.support.stage import search_cluster
 
 GATEWAY: dict[str, Any] = {"audience": "https://es", "url": "https://gw", "namespace": "gateways"}
 

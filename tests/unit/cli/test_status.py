@@ -20,9 +20,9 @@ from searchaccess.cli.main import app
 from tests.support.operatorprocess import ROOT
 from tests.unit.answers.test_statuses import deployment, ready
 from tests.unit.builders import a_search_access, a_search_cluster
+from tests.unit.cli.options.test_connecting import answers, forbidden
+from tests.unit.cli.options.test_reaching import listed
 from tests.unit.cli.program import Answers, api_server, environment, refused, write_kubeconfig
-from tests.unit.cli.test_connecting import answers, forbidden
-from tests.unit.cli.test_reaching import listed
 
 
 def run(folder: Path, served: Answers, *arguments: str) -> tuple[int, str, str]:

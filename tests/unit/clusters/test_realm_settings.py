@@ -15,8 +15,8 @@ from searchaccess.core.clusters.realmsettings import (
     is_known,
 )
 from searchaccess.core.model.access import Access
-from searchaccess.core.model.identity import resolved
-from searchaccess.core.model.workload import Account
+from searchaccess.core.model.identities.identity import resolved
+from searchaccess.core.model.identities.workload import Account
 from searchaccess.core.policy.callers import Limit, shut_out
 from tests.unit.builders import an_access
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from searchaccess.api.vault import VaultStore
+from searchaccess.api.stores.vault import VaultStore
 from searchaccess.core.clusters.cluster import cluster_from_object
 from searchaccess.core.clusters.sources import Incomplete, holds_certificates
 from searchaccess.core.clusters.vault import build_access

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from searchaccess.api.credentials import Auth
+from searchaccess.api.stores.credentials import Auth
 from searchaccess.core.credentials.credential import Key, Secret, Seen, State
 from searchaccess.core.credentials.ending import LEAST, SLACK, TOLERANCE, outliving
 from searchaccess.core.credentials.rotation import Phase, decide, lifetime

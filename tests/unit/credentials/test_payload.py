@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from searchaccess.api.credentials import Auth, PayloadFormat
+from searchaccess.api.stores.credentials import Auth, PayloadFormat
 from searchaccess.core.credentials.payload import PART_NAMES, build_payload, held_key, parts_of
 from searchaccess.core.credentials.sealed import Sealed
 

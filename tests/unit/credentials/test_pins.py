@@ -3,7 +3,7 @@
 import pytest
 
 from searchaccess.core.credentials.pins import Pins, User, pins_of
-from searchaccess.core.model.workload import SecretUse
+from searchaccess.core.model.identities.workload import SecretUse
 
 NAMES = ("projects/acme-secrets/secrets/orders", "projects/123456789012/secrets/orders")
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from searchaccess.api.credentials import Auth
+from searchaccess.api.stores.credentials import Auth
 from searchaccess.core.credentials.credential import NOWHERE, Key, Secret, Seen, Slot, State, Version, Wish
 from searchaccess.core.credentials.pins import Pins
 from searchaccess.core.credentials.rotation import ASK_AGAIN, JITTER, Phase, decide, lifetime, rotate_at, withdraw

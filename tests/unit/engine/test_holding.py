@@ -22,7 +22,7 @@ from searchaccess.engine.rights.plan import Planner
 from searchaccess.engine.rights.rejections import Rejections
 from searchaccess.operator.telemetry import metrics as metrics_module
 from searchaccess.operator.telemetry.metrics import Declared, Metrics
-from tests.support.world import access, account, grant
+from tests.support.worlds.world import access, account, grant
 from tests.unit.builders import a_search_cluster
 from tests.unit.engine.test_publish import MANY, Field, most_at_once
 

@@ -17,8 +17,8 @@ from searchaccess.engine.writer import EVENTS_LIMIT, LONGEST
 from searchaccess.ports.errors import Conflict, ExternalError, PermissionDenied, Rejected, Throttled, Unreachable
 from searchaccess.ports.kubernetes import ObjectRef, Plural, StoredStatus
 from searchaccess.ports.meter import Meter
-from tests.support.clocks import run_virtually
-from tests.support.effort import many
+from tests.support.loop.clocks import run_virtually
+from tests.support.runs.effort import many
 from tests.unit.builders import a_search_access
 
 REQUEST = 0.01

@@ -19,9 +19,9 @@ from searchaccess.engine.state import ClusterState, Context
 from searchaccess.engine.status import publish
 from searchaccess.engine.status.publish import StatusPublisher
 from searchaccess.ports.kubernetes import ObjectRef
-from tests.support.clocks import SettableClock
-from tests.support.stage import OPERATOR
-from tests.support.world import access, account, grant
+from tests.support.loop.clocks import SettableClock
+from tests.support.loop.stage import OPERATOR
+from tests.support.worlds.world import access, account, grant
 from tests.unit.builders import a_search_cluster
 
 MANY = 1050

@@ -21,7 +21,7 @@ from searchaccess.engine.loop.schedule import (
     Schedule,
 )
 from searchaccess.ports.elasticsearch import Probe
-from tests.support.clocks import SettableClock
+from tests.support.loop.clocks import SettableClock
 
 PROBE = 2.0
 DECLARED = PROBE / SPACING

@@ -5,7 +5,7 @@ from typing import Any, cast
 
 from searchaccess.engine.rights.background.visibility import CHECK_EVERY, Visibility
 from searchaccess.ports.errors import Rejected
-from tests.support.clocks import SettableClock, run_virtually
+from tests.support.loop.clocks import SettableClock, run_virtually
 
 ODD = "/odd/"
 

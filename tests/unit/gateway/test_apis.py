@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from searchaccess.api.vocabulary.apigroups import ApiGroup
 from searchaccess.core.gateway.apis import PATHS, SCROLLS, groups_of, rule_of
-from tests.support.effort import examples
+from tests.support.runs.effort import examples
 from tests.unit.gateway.clientapis import Request, requests_of_the_client
 
 DOCUMENTS, SEARCH, BULK, STATEFUL = ApiGroup.DOCUMENTS, ApiGroup.SEARCH, ApiGroup.BULK, ApiGroup.STATEFUL

@@ -15,7 +15,7 @@ from searchaccess.core.gateway.proof import (
     judge_gateway,
     judge_run_as,
 )
-from tests.support.memory_gateways import OWN_EMAIL, own_token
+from tests.support.memory.gateways import OWN_EMAIL, own_token
 
 OWN = f"searchaccess.prod.{OWN_EMAIL}"
 LOGIN = "searchaccess-gateway.prod.edge.a"

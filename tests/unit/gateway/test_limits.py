@@ -28,7 +28,7 @@ from searchaccess.core.model.limits import SIZE, DeclaredLimits, bytes_of, is_wi
 from searchaccess.core.model.timeboxes.timebox import Term, Validity
 from searchaccess.core.model.verdict import Outcome, PolicyOutcome, PolicyVerdict
 from searchaccess.core.policy.guardrails.policy import policy_from_object
-from tests.support.effort import examples
+from tests.support.runs.effort import examples
 from tests.unit.builders import PRINCIPAL, a_grant, an_access
 
 MIB = 2**20

@@ -15,10 +15,10 @@ from hypothesis import strategies as st
 from searchaccess.core.credentials.sealed import Sealed
 from searchaccess.core.gateway.render import loaded_version, render, render_bootstrap, render_login
 from searchaccess.core.gateway.render.conditions import ACCOUNT, any_of, literally, person
-from searchaccess.core.gateway.render.limits import classes
+from searchaccess.core.gateway.render.filters.limits import classes
 from searchaccess.core.gateway.render.logs import FIELDS
 from searchaccess.core.gateway.settings import ApiGroup, CallerLimits, Rate, Upstream
-from tests.support.effort import examples
+from tests.support.runs.effort import examples
 from tests.unit.gateway.cases import CASES, GOLDEN, MEGABYTE, files
 
 _SMALL = CASES["small"]

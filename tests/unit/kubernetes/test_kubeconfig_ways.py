@@ -12,7 +12,7 @@ from aiohttp import web
 from aiohttp.test_utils import RawTestServer, TestServer
 
 from searchaccess.adapters.kubernetes.client import load_configuration
-from tests.stack.certificates import write_server_certificate
+from tests.stack.trust.certificates import write_server_certificate
 
 
 def kubeconfig(folder: Path, **cluster: str) -> Path:
@@ -31,7 +31,7 @@ async def asked(path: Path, where: str) -> Any:
     """Ask an API server as kopf does; give its answer."""
     import datetime as dt  # noqa: PLC0415 - kopf takes a while
 
-    from searchaccess.operator.events import connection_info, session_of, tls_name_of  # noqa: PLC0415 - see above
+    from searchaccess.operator.sources.events import connection_info, session_of, tls_name_of  # noqa: PLC0415 - see above
 
     configuration = await load_configuration(path)
     made = session_of(connection_info(configuration, dt.timedelta(1)), (), tls_name_of(configuration))

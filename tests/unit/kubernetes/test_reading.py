@@ -11,7 +11,7 @@ from searchaccess.adapters.answers import CUT
 from searchaccess.adapters.kubernetes.reading import TolerantResponse, read_json, readable
 from searchaccess.core.model.restrictions.where import ALL_DEPTH
 from searchaccess.engine.inventory.intake import STATUS_DEPTH
-from tests.support.odd import cut_json, depth_of
+from tests.support.failures.odd import cut_json, depth_of
 
 WRAPPED = 6
 """Levels of a list around a ``where``: the list, its items, the object, its spec, grants, a grant."""
@@ -92,7 +92,7 @@ def test_a_line_that_is_wide_and_not_deep_stays_as_it_is() -> None:
 def test_kopf_gets_answers_of_this_kind() -> None:
     from kopf import ConnectionInfo  # noqa: PLC0415 - it takes a while
 
-    from searchaccess.operator.events import session_of  # noqa: PLC0415
+    from searchaccess.operator.sources.events import session_of  # noqa: PLC0415
 
     async def play() -> None:
         made = session_of(ConnectionInfo(server="https://kubernetes", token="t"))

@@ -8,7 +8,7 @@ import pytest
 
 from searchaccess.adapters.kubernetes.client import APPLY, KubernetesClient
 from searchaccess.adapters.kubernetes.secrets import KEY, KubernetesSecrets
-from searchaccess.api.credentials import Auth, PayloadFormat, SecretForm
+from searchaccess.api.stores.credentials import Auth, PayloadFormat, SecretForm
 from searchaccess.core.credentials.payload import build_payload
 from searchaccess.core.credentials.sealed import Sealed
 from searchaccess.core.rights.ownership import Operator

@@ -10,7 +10,7 @@ from searchaccess.api.vocabulary.privileges import (
     Privilege,
     cluster_privilege,
 )
-from searchaccess.core.model.actions import missing_in, refusal_of
+from searchaccess.core.model.grants.actions import missing_in, refusal_of
 
 GIVES_AWAY = ("all", "manage", "security", "api_key", "token", "saml", "oidc", "pki", "secrets", "service_account")
 

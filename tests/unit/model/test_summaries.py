@@ -2,8 +2,8 @@
 
 import pytest
 
+from searchaccess.core.model.identities.workload import Place, Workload, WorkloadKind
 from searchaccess.core.model.summaries import shown_subject
-from searchaccess.core.model.workload import Place, Workload, WorkloadKind
 
 
 def a_workload(kind: WorkloadKind = WorkloadKind.SERVICE, project: str = "acme-shop") -> Workload:

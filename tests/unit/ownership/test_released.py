@@ -24,7 +24,7 @@ from searchaccess.core.ownership.released import (
 )
 from searchaccess.core.policy.decision import Do
 from tests.unit.builders import NOW, PRINCIPAL, ROLE, a_grant, an_access
-from tests.unit.model.test_kibana import SALES
+from tests.unit.model.grants.test_kibana import SALES
 
 
 def an_entry(name: str, *privileges: str, **more: Any) -> Entry:

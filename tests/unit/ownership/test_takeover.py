@@ -6,7 +6,7 @@ import pytest
 
 from searchaccess.api.clusters.ownership import TakeOver
 from searchaccess.api.clusters.status import OTHERS_LIMIT, OtherStatus
-from searchaccess.api.credentials import Auth
+from searchaccess.api.stores.credentials import Auth
 from searchaccess.core.ownership.installations import LONGEST, Installation, installation_of
 from searchaccess.core.ownership.others import (
     Belongings,

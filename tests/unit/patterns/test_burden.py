@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from searchaccess.core.patterns.burden import is_too_complicated_together, is_too_much, what_is_complicated
+from searchaccess.core.patterns.cost.burden import is_too_complicated_together, is_too_much, what_is_complicated
 from searchaccess.core.patterns.parsed import PatternError, check_index_pattern
-from tests.support.patterns import floating
+from tests.support.indexpatterns.patterns import floating
 from tests.unit.builders import a_grant, an_access
 
 LETTERS = "abcdefghijklmnopqrstuvwxyz"

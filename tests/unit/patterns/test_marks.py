@@ -2,7 +2,7 @@
 
 import pytest
 
-from searchaccess.core.patterns.burden import is_too_much
+from searchaccess.core.patterns.cost.burden import is_too_much
 from searchaccess.core.patterns.marks import (
     DELEGATED,
     as_recorded,

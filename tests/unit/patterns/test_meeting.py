@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from searchaccess.core.patterns.expressions import Expression, char, chars, concat, intersection, literal, union
 from searchaccess.core.patterns.meeting import Prefixes, can_meet
 from searchaccess.core.patterns.parsed import TooComplicatedError, find_name, matches, parse_index_pattern
-from tests.support.patterns import ALPHABET, expressions, text_of, wildcards
+from tests.support.indexpatterns.patterns import ALPHABET, expressions, text_of, wildcards
 
 SHORT = ["".join(letters) for length in range(1, 5) for letters in product(ALPHABET, repeat=length)]
 BACKING = ".ds-{}-2026.11.28-000001"

@@ -9,9 +9,9 @@ from searchaccess.core.patterns import meeting
 from searchaccess.core.patterns.containment import contained
 from searchaccess.core.patterns.expressions import Expression
 from searchaccess.core.patterns.parsed import TooComplicatedError, find_name
-from tests.support.effort import examples
-from tests.support.families import families
-from tests.support.languages import are_contained, do_meet
+from tests.support.indexpatterns.families import families
+from tests.support.indexpatterns.languages import are_contained, do_meet
+from tests.support.runs.effort import examples
 
 FAMILIES = 112
 """90 pairs each for containment, and 100 for meeting: more than 10,000."""

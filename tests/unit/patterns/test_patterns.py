@@ -36,7 +36,7 @@ from searchaccess.core.patterns.parsed import (
     matches,
     parse_index_pattern,
 )
-from tests.support.patterns import ALPHABET, expressions, names, text_of, wildcards
+from tests.support.indexpatterns.patterns import ALPHABET, expressions, names, text_of, wildcards
 
 ACCEPTED = [
     "orders", "orders-*", "a?c", "*", ".internal-*", "orders_2024.01", "größe", "a" * 255,

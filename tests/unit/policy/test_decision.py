@@ -12,7 +12,7 @@ from searchaccess.api.conditions.reasons import Reason
 from searchaccess.core.model.access import Access
 from searchaccess.core.model.admission import Admission
 from searchaccess.core.model.consent import Consent, ConsentState
-from searchaccess.core.model.identity import Identity, State
+from searchaccess.core.model.identities.identity import Identity, State
 from searchaccess.core.model.limits import DeclaredLimits
 from searchaccess.core.model.timeboxes.timebox import NOT_COMPARED, Term, TimeBox, Validity
 from searchaccess.core.model.timeboxes.windows import Schedule

@@ -7,7 +7,7 @@ import pytest
 
 from searchaccess.core.model.access import Access
 from searchaccess.core.model.admission import Admission
-from searchaccess.core.model.identity import Identity, State
+from searchaccess.core.model.identities.identity import Identity, State
 from searchaccess.core.model.timeboxes.timebox import Term, TimeBox, Validity
 from searchaccess.core.policy.decision import Do, Gate
 from searchaccess.core.policy.former import Former, RightsPlace, decide_former

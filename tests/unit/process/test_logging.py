@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 import structlog
 
-from searchaccess.cli.common import configure_logging
+from searchaccess.cli.options.common import configure_logging
 
 SECRET = "the-value-of-a-secret"
 

@@ -13,8 +13,8 @@ from searchaccess.engine.inventory.inventory import Inventory
 from searchaccess.operator.observing import ObservedKubernetes, read_manifests
 from searchaccess.ports.errors import BadManifest
 from searchaccess.ports.kubernetes import Page, Plural
-from tests.support.clocks import run_virtually
-from tests.support.odd import json_values, queries
+from tests.support.failures.odd import json_values, queries
+from tests.support.loop.clocks import run_virtually
 from tests.unit.builders import a_grant, a_search_access
 
 HEAD = "apiVersion: searchaccess.dev/v1alpha1\nkind: SearchAccess\nmetadata: {name: odd, namespace: shop}\n"

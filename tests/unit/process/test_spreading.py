@@ -12,10 +12,10 @@ from searchaccess.operator.once import _refused
 from searchaccess.operator.starting import Start
 from searchaccess.ports.errors import ExternalError, LoginRefused, NotFound, NotStarted, PermissionDenied
 from tests.component.common import begin
-from tests.support.clocks import run_virtually
-from tests.support.memory_kubernetes import SIDE as KUBERNETES
-from tests.support.stage import Stage, on_stage
-from tests.support.world import access, grant
+from tests.support.loop.clocks import run_virtually
+from tests.support.loop.stage import Stage, on_stage
+from tests.support.memory.kubernetes import SIDE as KUBERNETES
+from tests.support.worlds.world import access, grant
 
 REFUSALS = [LoginRefused("401"), PermissionDenied("403")]
 SOON = SPREADING / 2

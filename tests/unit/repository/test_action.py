@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from tests.unit.cli.program import environment
-from tests.unit.repository.test_ci_examples import checkout
+from tests.unit.repository.documentation.test_ci_examples import checkout
 
 __all__ = ["checkout"]
 

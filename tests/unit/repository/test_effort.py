@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-from tests.support.effort import ALL, QUICK, examples, places, some
+from tests.support.runs.effort import ALL, QUICK, examples, places, some
 
 ROOT = Path(__file__).parents[3]
 
@@ -21,7 +21,7 @@ def test_a_quick_run_tries_a_twentieth_and_at_least_some(
     assert settings.get_profile("thorough").max_examples == ALL
     assert settings.get_profile("quick").max_examples == QUICK
     for profile, tried in (("thorough", number), ("quick", quick)):
-        monkeypatch.setattr("tests.support.effort.settings", lambda profile=profile: settings.get_profile(profile))
+        monkeypatch.setattr("tests.support.runs.effort.settings", lambda profile=profile: settings.get_profile(profile))
         assert examples(number) == tried
         assert list(places(8)) == (list(range(8)) if profile == "thorough" else [0, 5])
         assert some("abcdefgh") == ("abcdefgh" if profile == "thorough" else "af")

@@ -42,9 +42,19 @@ CORE = "Wings of core import the model and what is below them"
 ENGINE = "Wings of the engine import what is below them"
 WINGS = "Wings of the engine do not know each other"
 CLIENTS = "The engine and the decorators know no client"
+KINDS = "Parts of kinds are below the kinds"
+MODEL = "A SearchAccess is made of grants, restrictions and identities"
+RULES = "Rules of policies know nothing of rulings and verdicts"
+INVENTORY = "The inventory judges by what policies say"
 WRONG: dict[str, tuple[str, str, list[str]]] = {
-    "patterns import the model": ("core/patterns/parsed.py", "searchaccess.core.model.access", [CORE]),
-    "the model imports a wing": ("core/model/actions.py", "searchaccess.core.policy.decision", [CORE]),
+    "patterns import the model": ("core/patterns/parsed.py", "searchaccess.core.model.access", [CORE, MODEL]),
+    "a part of a kind imports the kind": ("api/accesses/subjects.py", "searchaccess.api.searchaccess", [KINDS]),
+    "a rule imports verdicts": (
+        "core/policy/guardrails/rules/grants.py",
+        "searchaccess.core.policy.guardrails.verdicts",
+        [RULES],
+    ),
+    "the model imports a wing": ("core/model/grants/actions.py", "searchaccess.core.policy.decision", [CORE, MODEL]),
     "a wing of core imports its neighbor": ("core/clusters/realm.py", "searchaccess.core.rights.diff", [CORE]),
     "a wing of the engine imports another": (
         "engine/rights/facts.py",
@@ -59,7 +69,7 @@ WRONG: dict[str, tuple[str, str, list[str]]] = {
     "the inventory imports a wing, and so do all who import it": (
         "engine/inventory/records.py",
         "searchaccess.engine.rights.facts",
-        [ENGINE, WINGS],
+        [ENGINE, WINGS, INVENTORY],
     ),
     "an adapter imports another": (
         "adapters/vault/secrets.py",

@@ -18,16 +18,16 @@ from typer.testing import CliRunner
 
 from searchaccess.api.conditions.docs import REASON_DOCS
 from searchaccess.api.conditions.reasons import Reason
-from searchaccess.api.credentials import SecretStoreSpec, Store
+from searchaccess.api.stores.credentials import SecretStoreSpec, Store
 from searchaccess.api.vocabulary.actions import Action
 from searchaccess.cli import generate
-from searchaccess.cli.completeness import PARTS, missing_parts
 from searchaccess.cli.main import app
+from searchaccess.cli.pages.completeness import PARTS, missing_parts
 from searchaccess.core import policy
 from searchaccess.core.model.restrictions import union
 from searchaccess.core.policy import bypass
 from searchaccess.core.policy.decision import CHECKS, AccessDecision, Inputs
-from tests.contract.actionproofs import PROOFS, unproven
+from tests.contract.vocabulary.actionproofs import PROOFS, unproven
 
 ROOT = Path(__file__).parents[3]
 
@@ -144,7 +144,7 @@ def test_a_check_that_is_in_no_place_of_the_chain_is_named() -> None:
 def untested(kinds: Iterable[type], tests: str) -> list[str]:
     """Give the stores that no contract test opens."""
     return [
-        f"{kind.__name__}: put it into tests/contract/test_stores.py or test_versioned_stores.py"
+        f"{kind.__name__}: put it into tests/contract/stores/test_stores.py or test_versioned_stores.py"
         for kind in kinds
         if kind.__name__.removesuffix("Store") not in tests
     ]
@@ -153,11 +153,11 @@ def untested(kinds: Iterable[type], tests: str) -> list[str]:
 def test_a_store_that_is_no_kind_or_that_the_contract_leaves_out_is_named() -> None:
     fields = [field for name, field in SecretStoreSpec.model_fields.items() if name != "name"]
     declared = {kind for field in fields for kind in get_args(field.annotation)} - {type(None)}
-    assert declared == set(get_args(Store)), "the fields of SecretStoreSpec and Store in api/credentials.py differ"
+    assert declared == set(get_args(Store)), "SecretStoreSpec and Store in api/stores/credentials.py differ"
     tests = "".join(path.read_text() for path in (ROOT / "tests/contract").rglob("test_*stores.py"))
     assert untested(declared, tests) == []
     assert untested([*declared, type("PretendStore", (), {})], tests) == [
-        "PretendStore: put it into tests/contract/test_stores.py or test_versioned_stores.py"
+        "PretendStore: put it into tests/contract/stores/test_stores.py or test_versioned_stores.py"
     ]
 
 

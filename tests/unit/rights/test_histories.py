@@ -19,7 +19,7 @@ from searchaccess.core.rights.plan import Finding
 from searchaccess.core.rights.recollection import Seen
 from searchaccess.core.status.access import AccessFacts, build_access_status
 from searchaccess.core.status.placed import placed_by, seen_of
-from tests.support.effort import examples
+from tests.support.runs.effort import examples
 from tests.unit.builders import NOW, OPERATOR, ROLE, UUID, a_grant, a_member, a_search_access
 from tests.unit.world import World, as_served
 

@@ -15,7 +15,7 @@ from searchaccess.core.rights.attribution import Shares
 from searchaccess.core.rights.compose import Member
 from searchaccess.core.rights.unseen import UNSEEN
 from searchaccess.core.rights.widened import NOT_WIDENED, Widened, together, widened_in
-from tests.support.effort import examples
+from tests.support.runs.effort import examples
 from tests.unit.builders import a_grant, an_access
 
 EU: dict[str, Any] = {"where": {"term": {"region": "eu"}}}

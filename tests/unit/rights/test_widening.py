@@ -14,7 +14,7 @@ from searchaccess.core.model.canonical import Entry
 from searchaccess.core.model.restrictions.union import conflict_within
 from searchaccess.core.policy.decision import OPEN, AccessDecision, Do, decide
 from searchaccess.core.rights.compose import Member
-from tests.support.effort import examples
+from tests.support.runs.effort import examples
 from tests.unit.builders import NOW, a_grant, a_role, an_access
 from tests.unit.world import World
 

@@ -7,10 +7,10 @@ import pytest
 from searchaccess.adapters.elasticsearch.errors import map_item
 from searchaccess.api.conditions.events import EventReason
 from searchaccess.core.clusters.notfound import not_found
-from searchaccess.core.model.actions import in_short
-from searchaccess.core.model.identity import Identity, unknown_message
-from searchaccess.core.model.workload import Place, Workload, WorkloadKind
-from searchaccess.core.patterns.burden import what_is_complicated
+from searchaccess.core.model.grants.actions import in_short
+from searchaccess.core.model.identities.identity import Identity, unknown_message
+from searchaccess.core.model.identities.workload import Place, Workload, WorkloadKind
+from searchaccess.core.patterns.cost.burden import what_is_complicated
 from searchaccess.core.policy.decision import Do
 from searchaccess.core.policy.delegation import Delegation, lacking
 from searchaccess.core.rights.diff import Difference

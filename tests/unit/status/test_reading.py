@@ -23,8 +23,8 @@ from searchaccess.core.credentials.rotation import Decision, Phase
 from searchaccess.core.credentials.steps import Issue
 from searchaccess.core.model.access import identified
 from searchaccess.core.model.canonical import RoleBody, stable_json
-from searchaccess.core.model.identity import UNTRIED, Identity, State, missing, recall, unknown
-from searchaccess.core.model.workload import Account, Place, Serving, Workload, WorkloadKind
+from searchaccess.core.model.identities.identity import UNTRIED, Identity, State, missing, recall, unknown
+from searchaccess.core.model.identities.workload import Account, Place, Serving, Workload, WorkloadKind
 from searchaccess.core.policy.decision import OPEN, decide
 from searchaccess.core.rights.diff import Difference
 from searchaccess.core.status.access import (

@@ -11,7 +11,7 @@ from searchaccess.core.clusters.cluster import cluster_from_object
 from searchaccess.core.policy.decision import OPEN, Gate, decide
 from searchaccess.core.status.access import AccessFacts, build_access_status
 from searchaccess.core.status.cluster import ClusterReport, build_cluster_status
-from tests.support.stage import search_cluster
+from tests.support.loop.stage import search_cluster
 from tests.unit.builders import LATER, NOW, an_access
 
 MISMATCH = Gate(grants=False, reason=Reason.REALM_MISMATCH, message="elasticsearch.yml needs …")

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
+from searchaccess.api.accesses.usagestatus import AuditStatus
 from searchaccess.api.status import Identity, SearchAccessStatus
-from searchaccess.api.usagestatus import AuditStatus
 from searchaccess.core.status.aspects.usage import AuditFacts, build_audit, kept_usage
 from tests.unit.builders import LATER, MUCH_LATER, NOW
 

@@ -7,11 +7,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from searchaccess.api.accesses.usagestatus import UsageStatus
 from searchaccess.api.times.moments import moment
-from searchaccess.api.usagestatus import UsageStatus
 from searchaccess.core.model.timeboxes.timebox import shown_time
 from searchaccess.core.usage.window import LATE, LOOKBACK, Window, begin_of, needs_first, usage_after
-from tests.support.effort import examples
+from tests.support.runs.effort import examples
 
 DAY, HOUR = 86400.0, 3600.0
 NOW = 1_767_261_600.0

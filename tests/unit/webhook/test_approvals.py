@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from searchaccess.engine.inventory.inventory import Inventory
-from tests.support.clocks import SettableClock
+from tests.support.loop.clocks import SettableClock
 from tests.unit.webhook.scene import ONLY_SHOP, a_policy, knowing, reads, ruled
 
 RULE: dict[str, Any] = {"require": {"approval": {"by": {"users": ["bob"]}, "for": "1h"}}}

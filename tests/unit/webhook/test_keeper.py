@@ -15,7 +15,7 @@ from searchaccess.operator.admission.keeper import Keeper, data_of, follow_files
 from searchaccess.operator.admission.tls import ServedCertificate
 from searchaccess.ports.errors import PermissionDenied, TlsNotVerified
 from searchaccess.ports.meter import Meter
-from tests.support.clocks import SettableClock
+from tests.support.loop.clocks import SettableClock
 from tests.unit.webhook.memory import MemoryWebhooks
 
 NOW = datetime(2026, 1, 1, 10, tzinfo=UTC)

@@ -10,7 +10,7 @@ from searchaccess.core.policy.guardrails.joint import panel
 from searchaccess.core.policy.guardrails.joint.remembered import Answers
 from searchaccess.core.webhook.ruling import Undecided
 from searchaccess.engine.inventory import intake
-from tests.support.clocks import SettableClock
+from tests.support.loop.clocks import SettableClock
 from tests.unit.builders import a_grant
 from tests.unit.webhook.scene import ONLY_SHOP, a_policy, knowing, reads, ruled
 

@@ -18,8 +18,8 @@ from searchaccess.operator.admission.options import AdmissionOptions
 from searchaccess.operator.admission.server import PATH
 from searchaccess.operator.admission.start import webhook_served
 from searchaccess.ports.meter import Meter
-from tests.stack.processes import free_port
-from tests.support.clocks import SettableClock
+from tests.stack.running.processes import free_port
+from tests.support.loop.clocks import SettableClock
 from tests.unit.webhook.memory import MemoryWebhooks
 from tests.unit.webhook.scene import ONLY_SHOP, a_policy, a_review, knowing, reads
 

@@ -6,7 +6,7 @@ import pytest
 
 from searchaccess.core.model.timeboxes.timebox import Term
 from searchaccess.engine.inventory.inventory import Inventory
-from tests.support.clocks import SettableClock, rfc3339
+from tests.support.loop.clocks import SettableClock, rfc3339
 from tests.unit.webhook.scene import ONLY_SHOP, a_policy, knowing, reads, ruled
 
 SOON, LATER, OVER = rfc3339(1100), rfc3339(9000), rfc3339(900)

@@ -5,12 +5,12 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, Field, model_validator
 
+from searchaccess.api.accesses.limits import AccessLimits
+from searchaccess.api.accesses.subjects import Subject
 from searchaccess.api.base import ApiModel, Narrows, cel, matches, rules
 from searchaccess.api.constants import CLUSTER_NAME_LIMIT
-from searchaccess.api.credentials import Auth, CredentialSpec, Rollout
-from searchaccess.api.limits import AccessLimits
 from searchaccess.api.status import SearchAccessStatus
-from searchaccess.api.subjects import Subject
+from searchaccess.api.stores.credentials import Auth, CredentialSpec, Rollout
 from searchaccess.api.times.durations import Duration, between
 from searchaccess.api.times.moments import ENDS_BEFORE_IT_BEGINS, Moment, moment
 from searchaccess.api.times.windows import ScheduleSpec

@@ -12,9 +12,9 @@ from searchaccess.api.clusters.namespaces import AllowedNamespaces
 from searchaccess.api.clusters.orphans import Orphans
 from searchaccess.api.clusters.ownership import Adoption, TakeOver
 from searchaccess.api.constants import CLUSTER_NAME_LIMIT, GOOGLE_ISSUER
-from searchaccess.api.credentials import SecretStoreSpec
 from searchaccess.api.references import Certificates, SecretReference, Url
 from searchaccess.api.status import SearchClusterStatus
+from searchaccess.api.stores.credentials import SecretStoreSpec
 from searchaccess.api.times.durations import Duration, between
 
 

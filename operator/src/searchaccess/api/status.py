@@ -9,6 +9,9 @@ from typing import Annotated, Any, Literal, Self, TypeAlias
 
 from pydantic import Field, ValidationError
 
+from searchaccess.api.accesses.exclusivestatus import ExclusiveStatus
+from searchaccess.api.accesses.limitsstatus import LimitsStatus
+from searchaccess.api.accesses.usagestatus import AuditStatus, UsageStatus
 from searchaccess.api.base import ApiModel, Count, ReadsAs, understood
 from searchaccess.api.clusters.status import (
     ADOPTED_LIMIT,
@@ -22,11 +25,8 @@ from searchaccess.api.clusters.status import (
     ReleasedRights,
 )
 from searchaccess.api.conditions.types import ConditionType, described
-from searchaccess.api.exclusivestatus import ExclusiveStatus
-from searchaccess.api.limitsstatus import LimitsStatus
 from searchaccess.api.policies.status import PolicyCounts
 from searchaccess.api.times.moments import NEVER, DateTime
-from searchaccess.api.usagestatus import AuditStatus, UsageStatus
 
 Truth = Literal["True", "False", "Unknown"]
 

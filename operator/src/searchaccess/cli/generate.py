@@ -19,19 +19,19 @@ from searchaccess.api.crd import custom_resource_definitions
 from searchaccess.api.vocabulary.actions import ACTION_NAMES, RESTRICTED, Action
 from searchaccess.api.vocabulary.privileges import CLUSTER_PRIVILEGES, INDEX_PRIVILEGES, actions_with
 from searchaccess.api.vouching import vouching_objects
-from searchaccess.cli.completeness import missing_parts
 from searchaccess.cli.pages import actions as actionspage
 from searchaccess.cli.pages.api import api_page
 from searchaccess.cli.pages.apigroups import api_groups_page
 from searchaccess.cli.pages.argo import argo_files
 from searchaccess.cli.pages.chart import CHART, chart_page
 from searchaccess.cli.pages.cli import cli_page
+from searchaccess.cli.pages.completeness import missing_parts
 from searchaccess.cli.pages.dashboard import dashboard, gateway_dashboard
 from searchaccess.cli.pages.lint import lint_page
 from searchaccess.cli.pages.markdown import COMMAND, as_code, page, table
 from searchaccess.core.gateway.render import render_bootstrap, render_certificate
 from searchaccess.core.gateway.render.paths import IN_THE_CHART
-from searchaccess.core.model.actions import PRIVILEGE_LETTER
+from searchaccess.core.model.grants.actions import PRIVILEGE_LETTER
 from searchaccess.operator.telemetry.families import families
 from searchaccess.operator.telemetry.metrics import LABELS, Metrics
 

@@ -70,7 +70,7 @@ def read_all(files: list[Path], namespace: str = "") -> list[dict[str, Any]]:
     Raises:
         typer.Exit: a file is invalid; the error was printed.
     """
-    from searchaccess.cli.common import configure_logging
+    from searchaccess.cli.options.common import configure_logging
 
     configure_logging(as_json=False, verbose=False)
     return read(files, namespace)

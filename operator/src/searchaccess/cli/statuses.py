@@ -8,8 +8,8 @@ from rich.console import RenderableType
 from rich.text import Text
 from rich.tree import Tree
 
-from searchaccess.cli.connecting import Kubernetes
 from searchaccess.cli.manifests import failure
+from searchaccess.cli.options.connecting import Kubernetes
 from searchaccess.cli.printing import Format, emit, plain, progress, table, warn, width
 from searchaccess.core.answers.statuses.overview import Wanted, chosen, counted, open_differences
 from searchaccess.core.answers.statuses.report import Report, report_of, used_until

@@ -7,13 +7,13 @@ from rich.console import RenderableType
 
 from searchaccess.adapters.kubernetes.client import KubernetesClient
 from searchaccess.api.constants import GROUP, VERSION
-from searchaccess.cli.connecting import Server
+from searchaccess.cli.options.connecting import Server
 from searchaccess.cli.ownversion import own_version
 from searchaccess.cli.printing import Format, emit, progress, table, warn
 from searchaccess.core.answers.statuses.versions import clusters_of, operators_of, served_of
 from searchaccess.core.model.intake.metadata import text_in
 from searchaccess.core.model.intake.reading import objects
-from searchaccess.operator.reading import Live, next_step
+from searchaccess.operator.answers.reading import Live, next_step
 from searchaccess.ports.errors import NotFound, PermissionDenied
 from searchaccess.ports.kubernetes import Plural
 

@@ -14,7 +14,7 @@ from searchaccess.core.credentials.sealed import Sealed
 from searchaccess.core.gateway.proof import Answer
 from searchaccess.core.gateway.users import NativeUser
 from searchaccess.core.model.canonical import RoleBody
-from searchaccess.core.model.workload import Account, Found, Place, Template, Workload
+from searchaccess.core.model.identities.workload import Account, Found, Place, Template, Workload
 from searchaccess.core.policy.guardrails.aliases import IndexNames
 from searchaccess.core.policy.login import LoginRights
 from searchaccess.core.policy.proofs import Tried

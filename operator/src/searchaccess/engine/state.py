@@ -11,8 +11,8 @@ from typing import Final, TypeAlias
 from searchaccess.api.clusters.ownership import TakeOver
 from searchaccess.api.clusters.status import AdoptedStatus, OtherStatus, ReleasedRights
 from searchaccess.api.conditions.reasons import Reason
-from searchaccess.api.credentials import Auth
 from searchaccess.api.status import Drift
+from searchaccess.api.stores.credentials import Auth
 from searchaccess.core.clusters.cluster import Cluster, ClusterFacts
 from searchaccess.core.clusters.connection import Connection
 from searchaccess.core.clusters.exposure import Exposed

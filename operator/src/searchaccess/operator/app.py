@@ -28,7 +28,6 @@ from searchaccess.engine.replicas.leases import Leases
 from searchaccess.engine.replicas.ownership import Ownership
 from searchaccess.engine.state import Context
 from searchaccess.operator.admission.options import AdmissionOptions
-from searchaccess.operator.clusterfiles import FiledClusters
 from searchaccess.operator.connections.connecting import Connections
 from searchaccess.operator.connections.gateways import gateways_by
 from searchaccess.operator.connections.google import GoogleWhenNeeded
@@ -37,7 +36,8 @@ from searchaccess.operator.connections.stores import OpenStores, StoreOptions
 from searchaccess.operator.garbage import collect_when_quiet, freeze_live_objects
 from searchaccess.operator.observer_login import ObserverLogin, ObserverLogins
 from searchaccess.operator.observing import observed, placed
-from searchaccess.operator.rewatching import first_of, watch_readable
+from searchaccess.operator.sources.clusterfiles import FiledClusters
+from searchaccess.operator.sources.rewatching import first_of, watch_readable
 from searchaccess.operator.starting import Start
 from searchaccess.operator.telemetry.metrics import Declared, Metrics
 from searchaccess.operator.telemetry.tracing import start_tracing
@@ -249,7 +249,7 @@ async def _watch_events(process: Wired, stop: asyncio.Event) -> None:
         async with asyncio.timeout(WATCH_WITHIN):
             await first_of(process.host.first_reconciles(), stop.wait())
     if not stop.is_set():
-        from searchaccess.operator.events import watch  # noqa: PLC0415 - kopf takes a while to import
+        from searchaccess.operator.sources.events import watch  # noqa: PLC0415 - kopf takes a while to import
 
         inventory, host, files = process.context.inventory, process.host, process.files
 

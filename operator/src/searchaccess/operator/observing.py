@@ -14,7 +14,7 @@ import yaml
 
 from searchaccess.adapters.yamlfiles import UNREADABLE, PlainLoader, line_of
 from searchaccess.api.constants import API_VERSION, GROUP
-from searchaccess.api.credentials import SECRET_PATTERN
+from searchaccess.api.stores.credentials import SECRET_PATTERN
 from searchaccess.api.vouching import AdmissionObject
 from searchaccess.core.clusters.sources import Source
 from searchaccess.core.model.intake.metadata import REQUEST_LIMIT, bounded_text, metadata_of, part

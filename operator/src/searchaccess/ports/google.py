@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
-from searchaccess.core.model.workload import Account, Found, Place, Template, Workload
+from searchaccess.core.model.identities.workload import Account, Found, Place, Template, Workload
 
 
 @dataclass(frozen=True, slots=True)

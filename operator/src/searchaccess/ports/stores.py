@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from searchaccess.api.credentials import SecretStoreSpec
+from searchaccess.api.stores.credentials import SecretStoreSpec
 from searchaccess.core.credentials.credential import Secret, Slot
 from searchaccess.core.credentials.sealed import Sealed
 

@@ -12,7 +12,7 @@ from searchaccess.core.answers.access.state import Realm, SecurityState, target_
 from searchaccess.core.answers.access.whocan import WhoCan, managed_by, who_can
 from searchaccess.core.model.intake.reading import UNREADABLE
 from searchaccess.core.policy.guardrails.aliases import IndexNames
-from tests.support.effort import many
+from tests.support.runs.effort import many
 from tests.unit.answers.access.states import GOOGLE, ORDERS, entry, given_by_mapping, key, role, state, user
 from tests.unit.builders import OPERATOR, ROLE
 

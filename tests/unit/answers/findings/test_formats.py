@@ -79,7 +79,8 @@ def test_an_event_says_where_a_finding_is_in_its_life() -> None:
 
 
 # The objects of https://github.com/openreports/reports-api (docs/api-docs.md), with the properties that we use; those
-# of wgpolicyk8s.io/v1alpha2 are the same. tests/integration/test_findings.py has the API server check them by the CRDs.
+# of wgpolicyk8s.io/v1alpha2 are the same. tests/integration/commands/test_findings.py has the API server check them by
+# the CRDs.
 
 
 class Part(BaseModel):

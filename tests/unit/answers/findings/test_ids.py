@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from searchaccess.core.answers.findings.kinds import Kind
 from searchaccess.core.answers.findings.model import About, Finding
-from tests.support.effort import examples
+from tests.support.runs.effort import examples
 from tests.unit.answers.findings.material import access, drifted, looked, others_give
 from tests.unit.answers.test_statuses import ready
 

@@ -17,7 +17,7 @@ from searchaccess.core.answers.findings.kinds import Kind, Severity
 from searchaccess.core.answers.findings.lifecycle import Followed, Result, follow
 from searchaccess.core.answers.findings.model import About, Change, Finding, State
 from searchaccess.core.answers.findings.suppressions import BadSuppressions, Effect, read_suppressions
-from tests.support.effort import examples
+from tests.support.runs.effort import examples
 from tests.unit.answers.findings.material import AT, WRITTEN, access, cluster, looked, others_give
 from tests.unit.answers.test_statuses import condition
 

@@ -15,7 +15,7 @@ from searchaccess.core.patterns.wildcards import matches
 from searchaccess.core.rights.attribution import split
 from searchaccess.core.rights.compose import compose
 from searchaccess.core.rights.ownership import RoleMetadata
-from tests.support.effort import examples
+from tests.support.runs.effort import examples
 from tests.unit.answers.importing.having import ORDERS, a_mapping, imported
 from tests.unit.builders import OPERATOR, members_of
 from tests.unit.strategies import accesses, raw_roles

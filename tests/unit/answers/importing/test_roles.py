@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import yaml
 
-from searchaccess.api.credentials import Auth
+from searchaccess.api.stores.credentials import Auth
 from searchaccess.core.answers.importing.formats.detect import material_in
 from searchaccess.core.answers.importing.importing import Imported, Wish, import_all
 from searchaccess.core.answers.importing.subjects import subject_map

@@ -11,7 +11,7 @@ import yaml
 from searchaccess.core.answers.lint.lint import worst
 from searchaccess.core.answers.lint.model import Finding, Severity
 from searchaccess.core.answers.lint.rules import RULES
-from searchaccess.operator.linting import lint_files
+from searchaccess.operator.answers.linting import lint_files
 from tests.support.operatorprocess import ROOT
 from tests.unit.answers.plan.manifests import a_cluster, a_policy, an_access, an_object
 from tests.unit.builders import a_grant

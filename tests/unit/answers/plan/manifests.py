@@ -6,7 +6,7 @@ from typing import Any
 from searchaccess.api.constants import API_VERSION
 from searchaccess.core.answers.plan.files import plan_between
 from searchaccess.core.answers.plan.model import ObjectChange, Plan
-from searchaccess.operator.declaring import declared_by
+from searchaccess.operator.answers.declaring import declared_by
 from tests.unit.builders import a_search_access
 
 NOW = "2027-01-01T10:00:00Z"

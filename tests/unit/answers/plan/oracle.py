@@ -12,7 +12,7 @@ from typing import Final, NamedTuple
 from automata.fa.dfa import DFA
 
 from searchaccess.core.model.canonical import Entry
-from tests.support.languages import names
+from tests.support.indexpatterns.languages import names
 
 FIELDS: Final = ("amount", "customer.name", "customer.ssn", "customer.ssn.keyword", "region", "other", "_id")
 """Every combination of the patterns that are tried shows some of these and hides the others."""

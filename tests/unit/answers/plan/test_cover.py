@@ -13,8 +13,8 @@ from searchaccess.core.answers.plan.implied import implies, implies_on_cluster
 from searchaccess.core.answers.plan.model import Kind, in_words
 from searchaccess.core.answers.plan.roles import Caller, change_of
 from searchaccess.core.model.canonical import Entry, RoleBody, canonical_json
-from tests.support.effort import examples, many
-from tests.support.families import families
+from tests.support.indexpatterns.families import families
+from tests.support.runs.effort import examples, many
 from tests.unit.answers.plan.oracle import CLOSURE, widens
 
 _INCLUDES = [("*",), ("amount",), ("customer.*",), ("amount", "customer.ssn"), ("amount", "customer.*", "region")]

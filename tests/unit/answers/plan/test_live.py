@@ -13,7 +13,7 @@ from searchaccess.core.model.canonical import role_from_json
 from searchaccess.core.rights.attribution import Shares
 from searchaccess.core.rights.compose import compose
 from searchaccess.core.rights.ownership import Role, RoleMetadata
-from searchaccess.operator.declaring import declared_by
+from searchaccess.operator.answers.declaring import declared_by
 from tests.unit.answers.plan.manifests import Stopped, an_access
 from tests.unit.builders import OPERATOR, PRINCIPAL, a_grant, a_member
 from tests.unit.builders import an_access as as_core

@@ -13,7 +13,7 @@ from searchaccess.core.answers.audit.tally import ALWAYS, ELASTICSEARCH, GATEWAY
 from searchaccess.core.answers.recommend.advice import advise, window_of
 from searchaccess.core.answers.recommend.narrow import Used, narrow
 from searchaccess.core.model.access import access_from_object
-from tests.support.effort import examples
+from tests.support.runs.effort import examples
 from tests.unit.answers.audit.lines import WEB, counted, line
 
 AT = datetime(2026, 11, 29, 12, tzinfo=UTC)

@@ -17,9 +17,9 @@ from tests.unit.answers.findings.material import access, cluster, drifted, other
 from tests.unit.answers.findings.test_lifecycle import run as followed
 from tests.unit.answers.test_statuses import condition
 from tests.unit.builders import a_grant
+from tests.unit.cli.options.test_connecting import answers, forbidden
+from tests.unit.cli.options.test_reaching import listed
 from tests.unit.cli.program import Answers, api_server, refused, write_kubeconfig
-from tests.unit.cli.test_connecting import answers, forbidden
-from tests.unit.cli.test_reaching import listed
 
 OPS = access(status=others_give("ops"))
 CLEAN = access()

@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
-from searchaccess.core.policy.guardrails import demands, grants
 from searchaccess.core.policy.guardrails.joint.remembered import Remembered, weight_of
 from searchaccess.core.policy.guardrails.memory import Memory
+from searchaccess.core.policy.guardrails.rules import demands, grants
 from searchaccess.core.policy.guardrails.verdicts import Guardrails
 from tests.unit.builders import a_grant, an_access
 from tests.unit.policy.guardrails.test_verdicts import NOW, a_policy

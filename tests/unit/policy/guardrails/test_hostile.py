@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from searchaccess.core.model.identity import Identity
+from searchaccess.core.model.identities.identity import Identity
 from searchaccess.core.model.verdict import Outcome
 from searchaccess.core.patterns.containment import contained
 from searchaccess.core.policy.guardrails import budget, verdicts

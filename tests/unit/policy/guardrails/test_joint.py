@@ -10,16 +10,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from searchaccess.core.model.access import Access
-from searchaccess.core.model.identity import Identity
+from searchaccess.core.model.identities.identity import Identity
+from searchaccess.core.model.identities.workload import Account
 from searchaccess.core.model.verdict import Outcome
-from searchaccess.core.model.workload import Account
 from searchaccess.core.policy.guardrails import budget
 from searchaccess.core.policy.guardrails.aliases import Aliases, IndexNames
 from searchaccess.core.policy.guardrails.memory import Memory
 from searchaccess.core.policy.guardrails.policy import Policy, policy_from_object
 from searchaccess.core.policy.guardrails.ruling import TOLD, UNTOLD
 from searchaccess.core.policy.guardrails.verdicts import Guardrails
-from tests.support.effort import examples
+from tests.support.runs.effort import examples
 from tests.unit.builders import a_grant, an_access
 from tests.unit.policy.guardrails.test_verdicts import NOW, ORDERS, a_policy, accounted
 

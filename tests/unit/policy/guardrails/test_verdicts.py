@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from searchaccess.core.model.access import Access
-from searchaccess.core.model.identity import Identity
+from searchaccess.core.model.identities.identity import Identity
+from searchaccess.core.model.identities.workload import Account
 from searchaccess.core.model.verdict import ACCEPTED, Outcome, PolicyOutcome, PolicyVerdict
-from searchaccess.core.model.workload import Account
 from searchaccess.core.policy.guardrails.policy import Policy, policy_from_object
 from searchaccess.core.policy.guardrails.ruling import MOST_REASONS
 from searchaccess.core.policy.guardrails.verdicts import Guardrails

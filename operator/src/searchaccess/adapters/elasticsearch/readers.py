@@ -11,7 +11,7 @@ from searchaccess.adapters.elasticsearch.errors import map_item
 from searchaccess.core.clusters.cluster import License
 from searchaccess.core.credentials.keys import Login
 from searchaccess.core.credentials.sealed import Sealed
-from searchaccess.core.model.actions import in_short
+from searchaccess.core.model.grants.actions import in_short
 from searchaccess.core.model.intake.reading import digits, mapping, objects, readable_list, text, texts, whole_number
 from searchaccess.ports.elasticsearch import ClusterFingerprint, MadeKey, Probe, Written
 from searchaccess.ports.errors import ExternalError, Unexpected

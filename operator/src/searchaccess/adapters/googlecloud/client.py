@@ -24,7 +24,7 @@ from searchaccess.adapters.googlecloud.convert import (
     worker_pool_found,
 )
 from searchaccess.adapters.googlecloud.errors import mapped, mapped_writing
-from searchaccess.core.model.workload import Account, Found, Place, Template, Workload, WorkloadKind
+from searchaccess.core.model.identities.workload import Account, Found, Place, Template, Workload, WorkloadKind
 from searchaccess.ports.google import Accounts, Executions, Workloads
 
 PAGE: Final = 100

@@ -10,7 +10,15 @@ from google.cloud.run_v2 import Condition, InstanceSplitStatus, Job, Service, Tr
 from google.cloud.run_v2.types import InstanceSplitAllocationType, TrafficTargetAllocationType
 
 from searchaccess.core.credentials.pins import full_name
-from searchaccess.core.model.workload import Found, Place, SecretUse, Serving, Template, Workload, WorkloadKind
+from searchaccess.core.model.identities.workload import (
+    Found,
+    Place,
+    SecretUse,
+    Serving,
+    Template,
+    Workload,
+    WorkloadKind,
+)
 
 _LONGEST: Final = 300
 _NEWEST: Final = "latest"

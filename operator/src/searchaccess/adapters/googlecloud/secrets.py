@@ -12,7 +12,7 @@ from google.cloud.secretmanager_v1 import SecretManagerServiceAsyncClient, Secre
 
 from searchaccess.adapters.googlecloud.account import OperatorAccount
 from searchaccess.adapters.googlecloud.errors import mapped_writing
-from searchaccess.api.credentials import GoogleSecretManagerStore
+from searchaccess.api.stores.credentials import GoogleSecretManagerStore
 from searchaccess.core.credentials.credential import Secret, Slot, State, Version
 from searchaccess.core.credentials.payload import held_key
 from searchaccess.core.credentials.sealed import Sealed

@@ -14,7 +14,7 @@ from typing import Any, Final
 from searchaccess.adapters.kubernetes.client import KubernetesClient, decoded_base64, version_of
 from searchaccess.adapters.kubernetes.paths import path_of
 from searchaccess.api.constants import API_VERSION, GROUP, MANAGED_BY
-from searchaccess.api.credentials import SecretForm
+from searchaccess.api.stores.credentials import SecretForm
 from searchaccess.core.credentials.credential import Secret, Slot, Version
 from searchaccess.core.credentials.payload import PART_NAMES, held_key, parts_of
 from searchaccess.core.credentials.sealed import Sealed

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from searchaccess.adapters.vault.session import VaultSession
 from searchaccess.api.constants import MANAGED_BY
-from searchaccess.api.vault import VaultStore
+from searchaccess.api.stores.vault import VaultStore
 from searchaccess.core.credentials.credential import Secret, Slot, State, Version
 from searchaccess.core.credentials.payload import held_key
 from searchaccess.core.credentials.sealed import Sealed

@@ -18,7 +18,7 @@ from yarl import URL
 from searchaccess.adapters.answers import body_of, decode
 from searchaccess.adapters.trust import trusting
 from searchaccess.adapters.vault.errors import by_status, mapped
-from searchaccess.api.vault import VaultJwt, VaultKubernetes, VaultStore
+from searchaccess.api.stores.vault import VaultJwt, VaultKubernetes, VaultStore
 from searchaccess.core.clusters.vault import VaultAccess
 from searchaccess.core.model.intake.reading import whole_number
 from searchaccess.ports.clock import Clock

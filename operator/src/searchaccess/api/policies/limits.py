@@ -4,9 +4,9 @@ from typing import Annotated
 
 from pydantic import model_validator
 
+from searchaccess.api.accesses.limits import ApiGroups
 from searchaccess.api.base import ApiModel, Narrows
 from searchaccess.api.clusters.gateway import BodySize, RequestRate
-from searchaccess.api.limits import ApiGroups
 
 _NO_BOUNDS = "say what is required, such as requestsPerSecond: 10; or remove limits"
 

@@ -5,7 +5,6 @@ from typing import Annotated
 from pydantic import Field, model_validator
 
 from searchaccess.api.base import ApiModel, Narrows, cel, matches, rules
-from searchaccess.api.credentials import STORE_PATTERN, Auth
 from searchaccess.api.policies.approval import ApprovalRule
 from searchaccess.api.policies.limits import RequiredLimits
 from searchaccess.api.policies.match import AccountPattern
@@ -17,6 +16,7 @@ from searchaccess.api.searchaccess import (
     Mode,
     PrivilegeName,
 )
+from searchaccess.api.stores.credentials import STORE_PATTERN, Auth
 from searchaccess.api.times.durations import Duration, between
 from searchaccess.api.vocabulary.actions import ACTION_NAMES, Action
 from searchaccess.api.vocabulary.remoteclusters import RemoteCluster

@@ -29,7 +29,7 @@ from searchaccess.ports.errors import ExternalError, NoSuchCluster, NotFound, Pe
 
 if TYPE_CHECKING:
     from searchaccess.adapters.elasticsearch.client import ElasticsearchClient
-    from searchaccess.operator.reading import Declared, Live
+    from searchaccess.operator.answers.reading import Declared, Live
 
 _WITHOUT_RUN_AS: Final = "Elasticsearch answers about a caller of a token only to itself: searchaccess can-i asks there"
 

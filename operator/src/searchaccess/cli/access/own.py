@@ -9,7 +9,7 @@ from searchaccess.adapters.elasticsearch.client import ElasticsearchClient
 from searchaccess.core.answers.access.actions import Question, is_confirmed, probed
 from searchaccess.core.clusters.connection import Connection
 from searchaccess.core.model.intake.reading import mapping, text, texts
-from searchaccess.operator.reading import checked_address
+from searchaccess.operator.answers.reading import checked_address
 
 _LONGEST: Final = 16_384
 

@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 import typer
 
 from searchaccess.cli.manifests import read
-from searchaccess.cli.merging import taking
-from searchaccess.cli.reading import duration
+from searchaccess.cli.options.merging import taking
+from searchaccess.cli.options.reading import duration
 
 if TYPE_CHECKING:
     from searchaccess.core.answers.audit.tally import Tally
-    from searchaccess.operator.reading import Live
+    from searchaccess.operator.answers.reading import Live
 
 _INDEX: Final = r'[^\s,/?#<>|"\\:-][^\s/?#<>|"\\:]{0,999}'
 _PROJECT: Final = r"[a-z][a-z0-9.:-]{1,99}"

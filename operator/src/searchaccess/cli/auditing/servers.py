@@ -4,17 +4,17 @@ from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, Any
 
 from searchaccess.cli.auditing.logs import LogOptions, declared, shown_progress
-from searchaccess.cli.common import answer
+from searchaccess.cli.options.common import answer
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from searchaccess.cli.connecting import Reaching
+    from searchaccess.cli.options.connecting import Reaching
     from searchaccess.core.answers.audit.known import KnownAccess
     from searchaccess.core.answers.audit.report import Wanted
     from searchaccess.core.answers.audit.tally import Tally
     from searchaccess.core.answers.audit.wanted import EventsWanted
-    from searchaccess.operator.reading import Live
+    from searchaccess.operator.answers.reading import Live
 
 
 def count_all(

@@ -4,10 +4,10 @@ from typing import Annotated, Final
 
 import typer
 
-from searchaccess.cli.connecting import Kubernetes, takes_kubernetes
 from searchaccess.cli.helptexts import VERB_EXITS, block, epilog
-from searchaccess.cli.merging import taking
-from searchaccess.cli.targets import All, Following, Names, Selector, request, targets_of
+from searchaccess.cli.options.connecting import Kubernetes, takes_kubernetes
+from searchaccess.cli.options.merging import taking
+from searchaccess.cli.requests.targets import All, Following, Names, Selector, request, targets_of
 
 EPILOG: Final = epilog(
     VERB_EXITS,

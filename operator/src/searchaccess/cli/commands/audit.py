@@ -8,10 +8,10 @@ import typer
 
 from searchaccess.cli.auditing.logs import LogOptions, takes_logs
 from searchaccess.cli.auditing.servers import count_all
-from searchaccess.cli.common import configure_logging
-from searchaccess.cli.connecting import Reaching, takes_reaching
 from searchaccess.cli.helptexts import block, epilog
 from searchaccess.cli.manifests import Filenames
+from searchaccess.cli.options.common import configure_logging
+from searchaccess.cli.options.connecting import Reaching, takes_reaching
 
 if TYPE_CHECKING:
     from searchaccess.core.answers.audit.report import Report

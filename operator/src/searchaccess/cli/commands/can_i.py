@@ -5,8 +5,8 @@ from typing import Annotated, Final
 
 import typer
 
-from searchaccess.cli.common import answer
 from searchaccess.cli.helptexts import ANSWER_CODES, block, epilog
+from searchaccess.cli.options.common import answer
 from searchaccess.cli.printing import Format, Output
 
 EPILOG: Final = epilog(
@@ -57,7 +57,7 @@ def command(
     from searchaccess.cli.access.showing import exit_of
     from searchaccess.cli.printing import emit
     from searchaccess.core.answers.access.holders import Outcome
-    from searchaccess.operator.reading import BadAddress
+    from searchaccess.operator.answers.reading import BadAddress
 
     question, name = question_for(action), index_of(index)
     if not url:

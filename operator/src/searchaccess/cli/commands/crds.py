@@ -4,8 +4,8 @@ from typing import Annotated, Final
 
 import typer
 
-from searchaccess.cli.common import Kubeconfig, KubeContext
 from searchaccess.cli.helptexts import block, epilog, exit_codes
+from searchaccess.cli.options.common import Kubeconfig, KubeContext
 
 EPILOG: Final = epilog(
     exit_codes("they were printed, or applied", "the API server refused one, or could not be reached"),
@@ -29,7 +29,7 @@ def command(
 
     An installed definition never loses a field: if it has one that this version does not know, it stays unchanged.
     """
-    from searchaccess.cli.kinds import apply_crds, print_crds
+    from searchaccess.cli.rendering.kinds import apply_crds, print_crds
 
     if apply:
         apply_crds(kubeconfig, context)

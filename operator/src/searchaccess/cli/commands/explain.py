@@ -5,9 +5,9 @@ from typing import Annotated, Final
 
 import typer
 
-from searchaccess.cli.common import answer
-from searchaccess.cli.connecting import Reaching, takes_reaching
 from searchaccess.cli.helptexts import ANSWER_CODES, block, epilog
+from searchaccess.cli.options.common import answer
+from searchaccess.cli.options.connecting import Reaching, takes_reaching
 from searchaccess.cli.printing import Format, Output
 
 EPILOG: Final = epilog(

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 
 from searchaccess.cli.auditing.logs import GatewayLogs, LogOptions, Since, Until
-from searchaccess.cli.common import answer, configure_logging
-from searchaccess.cli.connecting import Kubernetes, takes_kubernetes
 from searchaccess.cli.helptexts import block, epilog
 from searchaccess.cli.manifests import Filenames
+from searchaccess.cli.options.common import answer, configure_logging
+from searchaccess.cli.options.connecting import Kubernetes, takes_kubernetes
 
 if TYPE_CHECKING:
     from searchaccess.core.answers.exits import Exit

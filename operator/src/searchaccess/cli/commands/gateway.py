@@ -5,9 +5,9 @@ from typing import Annotated, Final
 
 import typer
 
-from searchaccess.cli.common import Instance
 from searchaccess.cli.helptexts import PRINTING_EXITS, block, epilog
 from searchaccess.cli.manifests import Files
+from searchaccess.cli.options.common import Instance
 
 app = typer.Typer(
     name="gateway", help="Work with the gateway of a SearchCluster.", no_args_is_help=True, rich_markup_mode=None
@@ -49,6 +49,6 @@ def render_gateway(
     They are what the operator writes for the SearchCluster in the file, without limits of single callers. They have no
     secret: the login is not among them.
     """
-    from searchaccess.cli.gateways import write_gateway
+    from searchaccess.cli.rendering.gateways import write_gateway
 
     write_gateway(filename, ca, jwks_ca, to, instance)

@@ -3,9 +3,9 @@
 from pathlib import Path
 from typing import Annotated, Final
 
-from searchaccess.cli.common import Kubeconfig, KubeContext
 from searchaccess.cli.helptexts import block, epilog, exit_codes
 from searchaccess.cli.manifests import Filenames
+from searchaccess.cli.options.common import Kubeconfig, KubeContext
 
 EPILOG: Final = epilog(
     exit_codes("all were printed", "a policy cannot be read: it has no part in what was printed"),
@@ -29,6 +29,6 @@ def command(
     only the operator checks is in comments and on standard error. The policies are those in files (-f), or those of
     the API server.
     """
-    from searchaccess.cli.admissionpolicies import print_admission_policies
+    from searchaccess.cli.rendering.admissionpolicies import print_admission_policies
 
     print_admission_policies(filename or [], kubeconfig, context)

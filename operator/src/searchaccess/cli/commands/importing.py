@@ -5,9 +5,9 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from searchaccess.cli.common import answer
-from searchaccess.cli.connecting import Reaching, takes_reaching
 from searchaccess.cli.helptexts import block, epilog
+from searchaccess.cli.options.common import answer
+from searchaccess.cli.options.connecting import Reaching, takes_reaching
 from searchaccess.cli.printing import Format, Output, emit, progress, warn
 from searchaccess.core.answers.exits import Exit
 from searchaccess.core.model.intake.reading import is_label

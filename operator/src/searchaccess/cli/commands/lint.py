@@ -72,7 +72,7 @@ def command(
     """
     import logging
 
-    from searchaccess.cli.common import configure_logging
+    from searchaccess.cli.options.common import configure_logging
 
     if rules:
         _show_rules(output)
@@ -81,7 +81,7 @@ def command(
         raise typer.BadParameter("name a file or a folder", param_hint="--filename")
     if STANDARD_INPUT in filename:
         raise typer.BadParameter("standard input has no lines to point to: name files", param_hint="--filename")
-    from searchaccess.operator.linting import lint_files
+    from searchaccess.operator.answers.linting import lint_files
 
     configure_logging(as_json=False, verbose=False)
     # What it logs about objects that cannot be read is among the findings.

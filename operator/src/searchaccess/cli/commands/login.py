@@ -7,9 +7,9 @@ from typing import Annotated, Final
 import typer
 
 from searchaccess.api.clusters.tiers import Tier
-from searchaccess.cli.common import Instance
 from searchaccess.cli.helptexts import PRINTING_EXITS, block, epilog
 from searchaccess.cli.manifests import Filenames, Namespace, OnlyCluster, read_all
+from searchaccess.cli.options.common import Instance
 
 EPILOG: Final = epilog(
     PRINTING_EXITS,

@@ -5,9 +5,9 @@ from typing import Final
 
 import typer
 
-from searchaccess.cli.common import Instance
 from searchaccess.cli.helptexts import PRINTING_EXITS, block, epilog
 from searchaccess.cli.manifests import Files, OnlyCluster, failure, read_kind
+from searchaccess.cli.options.common import Instance
 
 EPILOG: Final = epilog(
     PRINTING_EXITS,

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
-from searchaccess.cli.common import Common, read_elasticsearch_logins, run_to_end, takes_common
-from searchaccess.cli.connecting import CaFile, ElasticsearchLogin, ElasticsearchUrl, Reaching
 from searchaccess.cli.helptexts import block, epilog
 from searchaccess.cli.manifests import STANDARD_INPUT, Filenames, failure, read
-from searchaccess.cli.reading import duration
+from searchaccess.cli.options.common import Common, read_elasticsearch_logins, run_to_end, takes_common
+from searchaccess.cli.options.connecting import CaFile, ElasticsearchLogin, ElasticsearchUrl, Reaching
+from searchaccess.cli.options.reading import duration
 
 if TYPE_CHECKING:
     from searchaccess.core.answers.plan.model import Plan
@@ -124,7 +124,7 @@ def _expect_alone(files: list[Path], has_server: bool, cluster: str) -> None:  #
 
 
 def _against(files: list[Path], revision: str, namespace: str, common: Common) -> "Plan":
-    from searchaccess.operator.revisions import plan_against_revision
+    from searchaccess.operator.answers.revisions import plan_against_revision
     from searchaccess.ports.errors import BadManifest
 
     common.begin()
@@ -144,7 +144,7 @@ def _live(
     trust_files: bool,  # noqa: FBT001 - of an option
 ) -> "Plan":
     from searchaccess.cli.printing import progress
-    from searchaccess.operator.planning import plan_live
+    from searchaccess.operator.answers.planning import plan_live
 
     options = common.begin(observe=True, namespace=namespace)
     manifests = tuple(_read(files, namespace))
@@ -164,7 +164,7 @@ def _with_elasticsearch(
     login: list[str] | None,
     ca_file: Path | None,
 ) -> "Plan":
-    from searchaccess.operator.planning import plan_with_elasticsearch
+    from searchaccess.operator.answers.planning import plan_with_elasticsearch
 
     common.begin()
     manifests = _read(files, namespace)

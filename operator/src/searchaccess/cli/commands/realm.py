@@ -5,10 +5,10 @@ from typing import Annotated, Final
 
 import typer
 
-from searchaccess.cli.common import answer
-from searchaccess.cli.connecting import Reaching, takes_reaching
 from searchaccess.cli.helptexts import block, epilog
 from searchaccess.cli.manifests import Filenames
+from searchaccess.cli.options.common import answer
+from searchaccess.cli.options.connecting import Reaching, takes_reaching
 from searchaccess.cli.printing import Format, Output
 
 EPILOG: Final = epilog(
@@ -52,6 +52,6 @@ def command(
     they are in files of the nodes. With --check, they are compared with the live ones: the login needs monitor and
     read_security.
     """
-    from searchaccess.cli.realms import print_realms
+    from searchaccess.cli.rendering.realms import print_realms
 
     answer(lambda: print_realms(reaching, filename or [], place, output, check=check))

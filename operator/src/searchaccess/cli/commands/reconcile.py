@@ -6,11 +6,11 @@ from typing import Annotated, Final
 
 import typer
 
-from searchaccess.cli.common import Common, read_elasticsearch_logins, run_to_end, takes_common
 from searchaccess.cli.helptexts import EXIT_CODES, block, epilog, renamed
 from searchaccess.cli.manifests import Filenames, read
+from searchaccess.cli.options.common import Common, read_elasticsearch_logins, run_to_end, takes_common
+from searchaccess.cli.options.reading import duration
 from searchaccess.cli.printing import Format, width
-from searchaccess.cli.reading import duration
 
 _TIMEOUT: Final = "10m"
 EPILOG: Final = epilog(

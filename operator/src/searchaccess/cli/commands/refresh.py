@@ -3,7 +3,7 @@
 from typing import Final
 
 from searchaccess.cli.helptexts import VERB_EXITS, block, epilog
-from searchaccess.cli.targets import verb_command
+from searchaccess.cli.requests.targets import verb_command
 
 EPILOG: Final = epilog(
     VERB_EXITS,

@@ -4,10 +4,10 @@ from typing import Annotated, Final
 
 import typer
 
-from searchaccess.cli import webhook
-from searchaccess.cli.common import Common, run_to_end, takes_common
 from searchaccess.cli.helptexts import block, epilog, exit_codes, renamed
-from searchaccess.cli.reading import address, duration
+from searchaccess.cli.options import webhook
+from searchaccess.cli.options.common import Common, run_to_end, takes_common
+from searchaccess.cli.options.reading import address, duration
 from searchaccess.engine.pacing.periods import RESYNC
 
 RESYNC_PERIOD: Final = f"{RESYNC / 60:.0f}m"

@@ -4,11 +4,11 @@ from typing import Annotated, Final
 
 import typer
 
-from searchaccess.cli.common import answer
-from searchaccess.cli.connecting import ClusterName, Kubernetes, takes_kubernetes
 from searchaccess.cli.helptexts import block, epilog
+from searchaccess.cli.options.common import answer
+from searchaccess.cli.options.connecting import ClusterName, Kubernetes, takes_kubernetes
+from searchaccess.cli.options.reading import span
 from searchaccess.cli.printing import Format, Output
-from searchaccess.cli.reading import span
 
 EPILOG: Final = epilog(
     block(

@@ -4,9 +4,9 @@ from typing import Annotated, Final
 
 import typer
 
-from searchaccess.cli.common import answer
-from searchaccess.cli.connecting import Server, takes_server
 from searchaccess.cli.helptexts import block, epilog, exit_codes
+from searchaccess.cli.options.common import answer
+from searchaccess.cli.options.connecting import Server, takes_server
 from searchaccess.cli.printing import Format, Output
 
 EPILOG: Final = epilog(

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from searchaccess.cli.auditing.logs import LogOptions
-from searchaccess.cli.connecting import Kubernetes
 from searchaccess.cli.manifests import failure, read
+from searchaccess.cli.options.connecting import Kubernetes
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 from typing import Any, Final
 
-from searchaccess.api.credentials import Auth
+from searchaccess.api.stores.credentials import Auth
 from searchaccess.core.clusters.cluster import Cluster
 from searchaccess.core.model.access import Access
 from searchaccess.core.model.restrictions.union import restricts

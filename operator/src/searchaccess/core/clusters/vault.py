@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from searchaccess.api.vault import VaultStore
+from searchaccess.api.stores.vault import VaultStore
 from searchaccess.core.clusters.sources import (
     NO_CERTIFICATE,
     Contents,

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from searchaccess.api.credentials import SECRET_PATTERN, STORE_PATTERN
+from searchaccess.api.stores.credentials import SECRET_PATTERN, STORE_PATTERN
 from searchaccess.core.credentials.credential import DESCRIPTOR, NOWHERE, Key, Slot
 from searchaccess.core.model.access import Access
 from searchaccess.core.model.canonical import RoleBody, role_from_json

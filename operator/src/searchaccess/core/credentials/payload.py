@@ -5,7 +5,7 @@ import binascii
 import json
 from typing import Any, Final
 
-from searchaccess.api.credentials import Auth, PayloadFormat
+from searchaccess.api.stores.credentials import Auth, PayloadFormat
 from searchaccess.core.credentials.sealed import Sealed
 
 _LONGEST: Final = 65536

@@ -8,8 +8,8 @@ https://cloud.google.com/run/docs/configuring/services/secrets
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
+from searchaccess.core.model.identities.workload import SecretUse
 from searchaccess.core.model.intake.reading import digits
-from searchaccess.core.model.workload import SecretUse
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,8 +2,8 @@
 
 from collections.abc import Iterable
 
-from searchaccess.core.model.actions import in_short
 from searchaccess.core.model.canonical import Entry
+from searchaccess.core.model.grants.actions import in_short
 from searchaccess.core.model.restrictions.union import restricts
 from searchaccess.core.patterns.namesets import has_all_of
 

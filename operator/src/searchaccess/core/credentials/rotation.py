@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Final
 
-from searchaccess.api.credentials import Auth
+from searchaccess.api.stores.credentials import Auth
 from searchaccess.core.credentials.credential import NOWHERE, Key, Secret, Seen, State, Version, Wish
 from searchaccess.core.credentials.ending import ends_as_declared, is_ending, misdated, within_its_time
 from searchaccess.core.credentials.pins import Pins

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, Final
 
-from searchaccess.api.credentials import Auth
+from searchaccess.api.stores.credentials import Auth
 from searchaccess.core.credentials.credential import Key
 from searchaccess.core.credentials.keys import (
     former_in,

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from searchaccess.api.clusters.gateway import Gateway
 from searchaccess.api.constants import ROLE_PREFIX
-from searchaccess.api.credentials import Auth
+from searchaccess.api.stores.credentials import Auth
 from searchaccess.api.times.durations import seconds
 from searchaccess.core.credentials.credential import NOWHERE, Key, Secret, Seen, Slot, Version, Wish
 from searchaccess.core.credentials.keys import former_in, moment_in, number_in, slot_in

@@ -15,11 +15,10 @@ from searchaccess.api.constants import (
     CLUSTER_NAME_LIMIT,
     FINALIZER,
 )
-from searchaccess.api.credentials import Auth, CredentialSpec
 from searchaccess.api.searchaccess import DeletionPolicy, Mode, SearchAccessSpec
 from searchaccess.api.searchcluster import PrincipalClaim
+from searchaccess.api.stores.credentials import Auth, CredentialSpec
 from searchaccess.api.vocabulary.actions import Action
-from searchaccess.core.model.actions import confined_privileges, privileges_of
 from searchaccess.core.model.admission import Admission
 from searchaccess.core.model.canonical import (
     HASHES_KEPT,
@@ -31,7 +30,11 @@ from searchaccess.core.model.canonical import (
 )
 from searchaccess.core.model.claims import Claim, claims_of
 from searchaccess.core.model.consent import NOT_NEEDED, Consent, ConsentState
-from searchaccess.core.model.identity import Identity, State
+from searchaccess.core.model.grants.actions import confined_privileges, privileges_of
+from searchaccess.core.model.grants.kibana import kibana_entries
+from searchaccess.core.model.grants.remote import REMOTELY
+from searchaccess.core.model.identities.identity import Identity, State
+from searchaccess.core.model.identities.workload import Place, Workload, WorkloadKind, is_service_account
 from searchaccess.core.model.intake.metadata import (
     NAME_LIMIT,
     bounded_text,
@@ -43,10 +46,8 @@ from searchaccess.core.model.intake.metadata import (
     text_in,
 )
 from searchaccess.core.model.intake.validation import MESSAGE_LIMIT, validated
-from searchaccess.core.model.kibana import kibana_entries
 from searchaccess.core.model.limits import NO_LIMITS, DeclaredLimits, limits_in
 from searchaccess.core.model.problems import problem_of, reference_problem
-from searchaccess.core.model.remote import REMOTELY
 from searchaccess.core.model.restrictions.fields import ALL, where_limited, with_all_below
 from searchaccess.core.model.restrictions.union import conflict_within, restricts, widening_grants
 from searchaccess.core.model.summaries import summary_of
@@ -60,7 +61,6 @@ from searchaccess.core.model.timeboxes.timebox import (
     time_box_in,
 )
 from searchaccess.core.model.verdict import ACCEPTED, PolicyVerdict
-from searchaccess.core.model.workload import Place, Workload, WorkloadKind, is_service_account
 from searchaccess.core.patterns.marks import mark_for
 from searchaccess.core.patterns.meeting import meet
 from searchaccess.core.patterns.wildcards import without_runs

@@ -2,17 +2,17 @@
 
 import re
 
-from searchaccess.api.credentials import SECRET_PATTERN, STORE_PATTERN, Auth
+from searchaccess.api.accesses.subjects import WORKLOAD_PATTERN
 from searchaccess.api.googlecloud import LOCATION_PATTERN, PROJECT_PATTERN
 from searchaccess.api.searchaccess import PRIVILEGE_PATTERNS, Grant, SearchAccessSpec
-from searchaccess.api.subjects import WORKLOAD_PATTERN
-from searchaccess.core.model.actions import refusal_of
-from searchaccess.core.model.kibana import kibana_problem
-from searchaccess.core.model.remote import remote_clusters_problem, remote_where_problem
+from searchaccess.api.stores.credentials import SECRET_PATTERN, STORE_PATTERN, Auth
+from searchaccess.core.model.grants.actions import refusal_of
+from searchaccess.core.model.grants.kibana import kibana_problem
+from searchaccess.core.model.grants.remote import remote_clusters_problem, remote_where_problem
+from searchaccess.core.model.identities.workload import is_service_account
 from searchaccess.core.model.restrictions.fields import fields_problem
 from searchaccess.core.model.restrictions.where import where_problem
-from searchaccess.core.model.workload import is_service_account
-from searchaccess.core.patterns.burden import (
+from searchaccess.core.patterns.cost.burden import (
     TOGETHER,
     is_too_complicated_together,
     is_too_much,

@@ -6,8 +6,8 @@ from typing import Final
 
 from searchaccess.api.searchaccess import Grant, SearchAccessSpec
 from searchaccess.api.vocabulary.actions import RESTRICTED
-from searchaccess.core.model.actions import letters_of
-from searchaccess.core.model.workload import Workload, WorkloadKind
+from searchaccess.core.model.grants.actions import letters_of
+from searchaccess.core.model.identities.workload import Workload, WorkloadKind
 
 _ACCOUNT_SUFFIX: Final = ".iam.gserviceaccount.com"
 _SHOWN: Final = {WorkloadKind.SERVICE: "", WorkloadKind.JOB: "job/", WorkloadKind.WORKER_POOL: "workerpool/"}

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final, Literal, TypeAlias
 
 from searchaccess.api.clusters.status import OTHERS_LIMIT, OtherStatus
-from searchaccess.api.credentials import Auth
+from searchaccess.api.stores.credentials import Auth
 from searchaccess.core.ownership.installations import Installation, installation_of
 
 Summary: TypeAlias = tuple[OtherStatus, ...]

@@ -17,12 +17,12 @@ from searchaccess.api.times.moments import NEVER
 from searchaccess.api.vocabulary.actions import Action
 from searchaccess.api.vocabulary.privileges import DECLARABLE_ON_CLUSTER, INDEX_PRIVILEGES
 from searchaccess.core.model.access import Access, Share
-from searchaccess.core.model.actions import CONFINED_WRITE, FORMER_WRITE, letters_of
 from searchaccess.core.model.admission import Admission
 from searchaccess.core.model.canonical import Entry, RoleBody
+from searchaccess.core.model.grants.actions import CONFINED_WRITE, FORMER_WRITE, letters_of
+from searchaccess.core.model.grants.kibana import is_kibana_entry
+from searchaccess.core.model.grants.remote import REMOTELY
 from searchaccess.core.model.intake.reading import shortened
-from searchaccess.core.model.kibana import is_kibana_entry
-from searchaccess.core.model.remote import REMOTELY
 from searchaccess.core.model.restrictions.union import restricts
 from searchaccess.core.model.summaries import Part, shown_rights
 from searchaccess.core.policy.decision import AccessDecision, Do

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from searchaccess.core.model.access import Access
-from searchaccess.core.model.workload import is_service_account, is_unique_id
+from searchaccess.core.model.identities.workload import is_service_account, is_unique_id
 from searchaccess.core.patterns.wildcards import matches
 
 _SHOWN: Final = 5

@@ -17,10 +17,10 @@ from typing import Final, TypeAlias
 from searchaccess.api.conditions.reasons import Reason
 from searchaccess.api.searchaccess import DeletionPolicy, Mode
 from searchaccess.core.model.access import Access
-from searchaccess.core.model.actions import missing_in
 from searchaccess.core.model.admission import Admission
 from searchaccess.core.model.consent import ConsentState
-from searchaccess.core.model.identity import State, missing_message, unknown_message
+from searchaccess.core.model.grants.actions import missing_in
+from searchaccess.core.model.identities.identity import State, missing_message, unknown_message
 from searchaccess.core.model.timeboxes.timebox import ALWAYS, Term
 from searchaccess.core.policy.callers import Limit, shut_out
 from searchaccess.core.policy.guardrails.messages import refusal_message

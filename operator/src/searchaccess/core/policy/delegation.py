@@ -11,8 +11,8 @@ from functools import lru_cache
 from typing import Final
 
 from searchaccess.api.vocabulary.privileges import INDEX_PRIVILEGES
-from searchaccess.core.model.actions import CONFINED_WRITE, in_short
 from searchaccess.core.model.canonical import Entry
+from searchaccess.core.model.grants.actions import CONFINED_WRITE, in_short
 from searchaccess.core.patterns.marks import is_mark
 from searchaccess.core.patterns.meeting import can_meet
 from searchaccess.core.patterns.namesets import Names, outside

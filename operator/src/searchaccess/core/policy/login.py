@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from searchaccess.api.clusters.tiers import Tier
 from searchaccess.api.conditions.reasons import Reason
-from searchaccess.api.credentials import Auth
+from searchaccess.api.stores.credentials import Auth
 from searchaccess.core.model.access import Access
 from searchaccess.core.policy.delegation import Delegation, is_open, lacking
 

@@ -38,6 +38,7 @@ from searchaccess.core.status.aspects.limits import build_limits, mark_limits
 from searchaccess.core.status.aspects.policy import build_effective_policy, mark_policy
 from searchaccess.core.status.aspects.proofs import mark_proof, ready_with
 from searchaccess.core.status.aspects.usage import kept_usage
+from searchaccess.core.status.aspects.validity import build_validity
 from searchaccess.core.status.conditions import FALSE, TRUE, UNKNOWN, Conditions
 from searchaccess.core.status.credential import (
     CredentialFacts,
@@ -49,7 +50,6 @@ from searchaccess.core.status.credential import (
 from searchaccess.core.status.differences import describe_differences
 from searchaccess.core.status.drift import NO_DRIFT, advance_drift, new_drift
 from searchaccess.core.status.events import Note, note, trouble_notes
-from searchaccess.core.status.validity import build_validity
 
 _NOT_OURS_TO_CHANGE: Final = frozenset({Reason.CHANGES_PENDING, Reason.DRIFT_DETECTED})
 """Observe: not Ready, but neither the operator nor anybody else has to act."""

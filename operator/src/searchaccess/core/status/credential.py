@@ -6,14 +6,14 @@ from datetime import UTC, datetime
 from searchaccess.api.conditions.events import EventReason
 from searchaccess.api.conditions.reasons import Reason
 from searchaccess.api.conditions.types import ConditionType
-from searchaccess.api.credentials import Auth
 from searchaccess.api.status import CredentialStatus, SearchAccessStatus
+from searchaccess.api.stores.credentials import Auth
 from searchaccess.core.credentials.credential import Key, Seen
 from searchaccess.core.credentials.rotation import Decision, Phase
 from searchaccess.core.credentials.steps import Issue, Step, Update
 from searchaccess.core.model.access import Access
 from searchaccess.core.model.canonical import RoleBody, canonical_json
-from searchaccess.core.model.workload import Workload
+from searchaccess.core.model.identities.workload import Workload
 from searchaccess.core.rights.diff import Difference, shown
 from searchaccess.core.rights.plan import Finding
 from searchaccess.core.status.conditions import FALSE, TRUE, UNKNOWN, Conditions

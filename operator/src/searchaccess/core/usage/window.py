@@ -7,8 +7,8 @@ SearchCluster until when. What cannot be known is never taken for "not used".
 from dataclasses import dataclass
 from typing import Final
 
+from searchaccess.api.accesses.usagestatus import UsageStatus
 from searchaccess.api.times.moments import moment
-from searchaccess.api.usagestatus import UsageStatus
 from searchaccess.core.model.timeboxes.timebox import shown_time
 
 LOOKBACK: Final = 30 * 86400.0

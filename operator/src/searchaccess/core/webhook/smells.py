@@ -6,8 +6,8 @@ from typing import Final
 from searchaccess.api.vocabulary.apigroups import ApiGroup
 from searchaccess.core.messages import some_of
 from searchaccess.core.model.access import Access
+from searchaccess.core.model.identities.workload import DEFAULT_COMPUTE_SUFFIX
 from searchaccess.core.model.labels import is_agent
-from searchaccess.core.model.workload import DEFAULT_COMPUTE_SUFFIX
 from searchaccess.core.patterns.containment import contained
 from searchaccess.core.policy.guardrails.subjects import APP_ENGINE_SUFFIX, accounts_of
 

@@ -2,7 +2,7 @@
 
 from searchaccess.core.credentials.credential import Secret
 from searchaccess.core.credentials.pins import Pins, User, pins_of
-from searchaccess.core.model.workload import Workload, WorkloadKind
+from searchaccess.core.model.identities.workload import Workload, WorkloadKind
 from searchaccess.ports.errors import ExternalError, NotFound
 from searchaccess.ports.google import GooglePort
 

@@ -6,7 +6,7 @@ from typing import Final, Protocol
 
 import structlog
 
-from searchaccess.api.credentials import Auth
+from searchaccess.api.stores.credentials import Auth
 from searchaccess.core.credentials.credential import Key
 from searchaccess.core.credentials.keys import key_metadata, key_name
 from searchaccess.core.credentials.sealed import Sealed

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Collection, Iterable
 from contextlib import suppress
 
-from searchaccess.api.credentials import RevokeWhen, Rollout, SecretStoreSpec
+from searchaccess.api.stores.credentials import RevokeWhen, Rollout, SecretStoreSpec
 from searchaccess.api.times.durations import seconds
 from searchaccess.core.credentials.credential import Wish
 from searchaccess.core.model.access import Access

@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 
 import structlog
 
-from searchaccess.api.credentials import Auth
+from searchaccess.api.stores.credentials import Auth
 from searchaccess.core.credentials.credential import Key
 from searchaccess.core.credentials.keys import Login, key_from_json, names_of_keys
 from searchaccess.core.credentials.users import is_user_name, names_of_users, user_from_json

@@ -10,7 +10,7 @@ from typing import Final
 import structlog
 from structlog.contextvars import bind_contextvars
 
-from searchaccess.api.credentials import Auth
+from searchaccess.api.stores.credentials import Auth
 from searchaccess.core.credentials.credential import Key
 from searchaccess.core.model.access import Access
 from searchaccess.core.ownership.installations import Installation

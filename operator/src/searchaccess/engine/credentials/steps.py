@@ -8,7 +8,7 @@ from typing import Final, TypeAlias
 
 import structlog
 
-from searchaccess.api.credentials import Auth, PayloadFormat
+from searchaccess.api.stores.credentials import Auth, PayloadFormat
 from searchaccess.core.credentials.credential import Key, Seen, Wish
 from searchaccess.core.credentials.ending import outliving
 from searchaccess.core.credentials.payload import build_payload
@@ -30,7 +30,7 @@ from searchaccess.core.credentials.steps import (
     Update,
 )
 from searchaccess.core.model.access import Access
-from searchaccess.core.model.workload import Workload
+from searchaccess.core.model.identities.workload import Workload
 from searchaccess.core.rights.ownership import Operator
 from searchaccess.core.status.credential import rfc3339
 from searchaccess.engine.concurrency.steps import Steps

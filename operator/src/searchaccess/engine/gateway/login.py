@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
-from searchaccess.api.credentials import Auth
+from searchaccess.api.stores.credentials import Auth
 from searchaccess.core.answers.changes import Action, Change
 from searchaccess.core.credentials.credential import NOWHERE, Key, Seen
 from searchaccess.core.credentials.rotation import Decision, decide

@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable
 from typing import Final
 
-from searchaccess.core.model.workload import Account
+from searchaccess.core.model.identities.workload import Account
 from searchaccess.engine.identities.calls import Calls, Lane
 from searchaccess.ports.clock import Clock
 from searchaccess.ports.errors import ExternalError, NotFound, PermissionDenied

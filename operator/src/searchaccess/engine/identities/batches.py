@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field
 
-from searchaccess.core.model.workload import Place, Workload
+from searchaccess.core.model.identities.workload import Place, Workload
 from searchaccess.engine.identities.accounts import project_of
 from searchaccess.engine.identities.calls import Lane
 from searchaccess.engine.inventory.indexes.subjects import SubjectRecord

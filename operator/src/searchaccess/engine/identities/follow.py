@@ -12,7 +12,7 @@ import structlog
 
 from searchaccess.api.searchcluster import CloudRunSettings
 from searchaccess.api.times.durations import seconds
-from searchaccess.core.model.identity import (
+from searchaccess.core.model.identities.identity import (
     Identity,
     State,
     grace_left,
@@ -23,7 +23,7 @@ from searchaccess.core.model.identity import (
     unknown,
     with_known_ids,
 )
-from searchaccess.core.model.workload import Account, Found, Workload
+from searchaccess.core.model.identities.workload import Account, Found, Workload
 from searchaccess.engine.identities.batches import Batch, share_out
 from searchaccess.engine.identities.calls import PLACE, Lane
 from searchaccess.engine.identities.lookup import Lookup, Read

@@ -5,8 +5,8 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from typing import Final
 
-from searchaccess.core.model.identity import is_settled
-from searchaccess.core.model.workload import Account, Found, Place, Workload, WorkloadKind
+from searchaccess.core.model.identities.identity import is_settled
+from searchaccess.core.model.identities.workload import Account, Found, Place, Workload, WorkloadKind
 from searchaccess.engine.identities.accounts import Accounts
 from searchaccess.engine.identities.calls import Calls, Lane
 from searchaccess.engine.identities.usage import AccountUsage

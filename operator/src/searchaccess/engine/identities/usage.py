@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
-from searchaccess.core.model.workload import Found, Place, Workload
+from searchaccess.core.model.identities.workload import Found, Place, Workload
 from searchaccess.engine.concurrency.chunks import in_chunks
 
 

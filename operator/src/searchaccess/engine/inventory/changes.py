@@ -11,7 +11,7 @@ from searchaccess.api.constants import (
 )
 from searchaccess.core.clusters.cluster import Cluster
 from searchaccess.core.model.access import Access
-from searchaccess.core.model.identity import State
+from searchaccess.core.model.identities.identity import State
 from searchaccess.core.model.intake.metadata import NAME_LIMIT, Metadata, version_of
 from searchaccess.core.model.labels import is_agent
 

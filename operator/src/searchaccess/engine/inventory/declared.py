@@ -7,10 +7,10 @@ from dataclasses import replace
 from searchaccess.api.searchcluster import PrincipalClaim
 from searchaccess.core.gateway.limits import takes_part
 from searchaccess.core.model.access import Access
-from searchaccess.engine.inventory.allowed import AllowedNamespaces
 from searchaccess.engine.inventory.indexes.callers import ChangedCallers
 from searchaccess.engine.inventory.indexes.principals import Index
-from searchaccess.engine.inventory.policies import Policies
+from searchaccess.engine.inventory.policy.allowed import AllowedNamespaces
+from searchaccess.engine.inventory.policy.policies import Policies
 from searchaccess.engine.inventory.records import AccessRecord, ClusterRecord
 
 

@@ -12,7 +12,7 @@ import structlog
 
 from searchaccess.core.clusters.cluster import Cluster
 from searchaccess.core.model.access import Access, Subject, identified
-from searchaccess.core.model.identity import Identity
+from searchaccess.core.model.identities.identity import Identity
 from searchaccess.core.model.intake.metadata import Metadata, metadata_of, version_of
 from searchaccess.core.model.watched import EVERYWHERE, Watched
 from searchaccess.engine.barrier import caught

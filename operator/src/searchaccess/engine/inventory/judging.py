@@ -25,14 +25,14 @@ from searchaccess.core.work import Work
 from searchaccess.engine.barrier import caught
 from searchaccess.engine.concurrency.chunks import Pace, in_chunks
 from searchaccess.engine.concurrency.fairness import in_turn
-from searchaccess.engine.inventory.allowed import Labels, selects_by_labels
 from searchaccess.engine.inventory.consent.approvals import Approvals
 from searchaccess.engine.inventory.declared import Declared
 from searchaccess.engine.inventory.former import FormerRights
 from searchaccess.engine.inventory.intake import PLACE
-from searchaccess.engine.inventory.judgments.judgments import MEANWHILE
 from searchaccess.engine.inventory.marks import Marks
-from searchaccess.engine.inventory.policies import Policies
+from searchaccess.engine.inventory.policy.allowed import Labels, selects_by_labels
+from searchaccess.engine.inventory.policy.judgments.judgments import MEANWHILE
+from searchaccess.engine.inventory.policy.policies import Policies
 from searchaccess.engine.inventory.records import AccessRecord
 from searchaccess.engine.inventory.timeboxes import TimeBoxes
 from searchaccess.ports.clock import Clock

@@ -3,8 +3,8 @@
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
+from searchaccess.api.accesses.usagestatus import UsageStatus
 from searchaccess.api.status import SearchAccessStatus, SearchClusterStatus
-from searchaccess.api.usagestatus import UsageStatus
 from searchaccess.core.clusters.cluster import Cluster
 from searchaccess.core.model.access import Access
 from searchaccess.core.model.admission import Admission

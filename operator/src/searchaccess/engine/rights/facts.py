@@ -9,7 +9,7 @@ from searchaccess.core.clusters.realm import WantedRealm
 from searchaccess.core.gateway.limits import default_limits
 from searchaccess.core.gateway.sharing import UNLIMITED, Sharing
 from searchaccess.core.model.access import Access, Share
-from searchaccess.core.model.identity import State
+from searchaccess.core.model.identities.identity import State
 from searchaccess.core.policy.bypass import depends_on_others
 from searchaccess.core.policy.decision import Do
 from searchaccess.core.rights.compose import Member, in_order

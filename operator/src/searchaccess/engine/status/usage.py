@@ -1,6 +1,6 @@
 """Writes the last use into the statuses of SearchAccesses. Nothing else of a status changes."""
 
-from searchaccess.api.usagestatus import UsageStatus
+from searchaccess.api.accesses.usagestatus import UsageStatus
 from searchaccess.core.model.canonical import stable_json
 from searchaccess.engine.inventory.records import AccessRecord
 from searchaccess.engine.state import Context

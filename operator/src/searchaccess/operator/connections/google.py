@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Collection
 from typing import TYPE_CHECKING
 
-from searchaccess.core.model.workload import Account, Found, Place, Template, Workload
+from searchaccess.core.model.identities.workload import Account, Found, Place, Template, Workload
 from searchaccess.ports.google import Accounts, Executions, Workloads
 
 if TYPE_CHECKING:

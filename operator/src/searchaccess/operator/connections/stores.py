@@ -10,8 +10,8 @@ from searchaccess.adapters.kubernetes.client import KubernetesClient
 from searchaccess.adapters.kubernetes.secrets import KubernetesSecrets
 from searchaccess.adapters.vault.secrets import VaultSecrets
 from searchaccess.adapters.vault.session import VaultSession
-from searchaccess.api.credentials import GoogleSecretManagerStore, KubernetesStore, SecretForm, SecretStoreSpec
-from searchaccess.api.vault import VaultStore
+from searchaccess.api.stores.credentials import GoogleSecretManagerStore, KubernetesStore, SecretForm, SecretStoreSpec
+from searchaccess.api.stores.vault import VaultStore
 from searchaccess.core.clusters.sources import Incomplete
 from searchaccess.core.clusters.vault import VaultAccess, build_access, sources_of
 from searchaccess.core.rights.ownership import Operator

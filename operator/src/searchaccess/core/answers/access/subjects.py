@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
+from searchaccess.core.model.identities.workload import Place, Workload, WorkloadKind, is_service_account, is_unique_id
 from searchaccess.core.model.intake.reading import is_label, is_name
-from searchaccess.core.model.workload import Place, Workload, WorkloadKind, is_service_account, is_unique_id
 
 _KINDS: Final = {
     "run": WorkloadKind.SERVICE,

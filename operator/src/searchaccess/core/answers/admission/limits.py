@@ -7,7 +7,7 @@ from searchaccess.core.answers.admission import cel
 from searchaccess.core.answers.admission.rule import Rule
 from searchaccess.core.messages import some_of
 from searchaccess.core.model.limits import BURST
-from searchaccess.core.policy.guardrails.callerlimits import burst_of
+from searchaccess.core.policy.guardrails.rules.callerlimits import burst_of
 
 
 def limiting(require: RequiredLimits) -> Iterator[Rule]:

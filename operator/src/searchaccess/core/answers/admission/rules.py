@@ -20,7 +20,7 @@ from searchaccess.core.answers.admission.limits import limiting
 from searchaccess.core.answers.admission.rule import Rule
 from searchaccess.core.answers.admission.subjects import matchable
 from searchaccess.core.messages import some_of
-from searchaccess.core.policy.guardrails.grants import INCLUDES, Bounds, bounds_of, raw
+from searchaccess.core.policy.guardrails.rules.grants import INCLUDES, Bounds, bounds_of, raw
 
 _SLACK: Final = "2s"
 """Fractions of seconds are rounded, each to the stricter side."""

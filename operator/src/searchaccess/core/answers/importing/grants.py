@@ -8,11 +8,11 @@ from typing import Any, Final
 from searchaccess.api.vocabulary.actions import Action
 from searchaccess.core.answers.importing.fields import declared_fields
 from searchaccess.core.answers.importing.reasons import Why
-from searchaccess.core.model.actions import CONFINED_WRITE
 from searchaccess.core.model.canonical import KIBANA, Entry
+from searchaccess.core.model.grants.actions import CONFINED_WRITE
+from searchaccess.core.model.grants.kibana import is_kibana_entry
+from searchaccess.core.model.grants.remote import REMOTELY
 from searchaccess.core.model.intake.metadata import bounded_text
-from searchaccess.core.model.kibana import is_kibana_entry
-from searchaccess.core.model.remote import REMOTELY
 from searchaccess.core.patterns.wildcards import without_runs
 
 _REMOTE: Final = frozenset((*Action.READ.privileges, *REMOTELY))

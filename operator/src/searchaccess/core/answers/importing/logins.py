@@ -11,9 +11,9 @@ from searchaccess.core.answers.importing.reasons import Leftover, Why
 from searchaccess.core.answers.importing.subjects import SubjectMap, Target, account
 from searchaccess.core.messages import some_of
 from searchaccess.core.model.canonical import RoleBody
+from searchaccess.core.model.identities.workload import is_service_account, is_unique_id
 from searchaccess.core.model.intake.bounds import excess
 from searchaccess.core.model.intake.reading import DEPTH, mapping
-from searchaccess.core.model.workload import is_service_account, is_unique_id
 from searchaccess.core.rights.foreign.rules import (
     DN,
     EMAIL,

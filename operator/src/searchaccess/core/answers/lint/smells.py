@@ -12,9 +12,9 @@ from searchaccess.core.answers.lint.model import Path, Rule
 from searchaccess.core.messages import some_of
 from searchaccess.core.model.access import Access
 from searchaccess.core.model.claims import Claim
+from searchaccess.core.model.identities.workload import DEFAULT_COMPUTE_SUFFIX
 from searchaccess.core.model.labels import is_agent
 from searchaccess.core.model.timeboxes.timebox import Term, validity_at
-from searchaccess.core.model.workload import DEFAULT_COMPUTE_SUFFIX
 from searchaccess.core.patterns.containment import contained
 from searchaccess.core.patterns.meeting import expression_of, prefix_of
 from searchaccess.core.patterns.wildcards import is_name

@@ -15,8 +15,8 @@ from searchaccess.core.model.canonical import canonical_json
 from searchaccess.core.model.intake.metadata import bounded_text
 from searchaccess.core.model.intake.reading import mapping
 from searchaccess.core.patterns.containment import contained
-from searchaccess.core.policy.guardrails.grants import Bounds, bounds_of
 from searchaccess.core.policy.guardrails.policy import Policy
+from searchaccess.core.policy.guardrails.rules.grants import Bounds, bounds_of
 
 _SHOWN: Final = 120
 """Characters of a value."""

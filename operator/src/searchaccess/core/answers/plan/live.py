@@ -13,7 +13,7 @@ from searchaccess.core.answers.plan.roles import Caller, Rights, change_of, comp
 from searchaccess.core.answers.plan.stated import Declared, Effect, Stated
 from searchaccess.core.answers.summary import Exit, Line, Summary
 from searchaccess.core.model.access import Share
-from searchaccess.core.model.workload import Workload
+from searchaccess.core.model.identities.workload import Workload
 from searchaccess.core.rights.attribution import split
 from searchaccess.core.rights.ownership import Role, metadata_from_json
 

@@ -8,7 +8,7 @@ from typing import Any, Final
 from searchaccess.core.answers.plan.cover import Gain
 from searchaccess.core.answers.summary import Exit
 from searchaccess.core.messages import some_of
-from searchaccess.core.model.actions import CONFINED_WRITE, in_short
+from searchaccess.core.model.grants.actions import CONFINED_WRITE, in_short
 from searchaccess.core.model.verdict import Outcome, PolicyOutcome
 
 FORMAT: Final = "searchaccess.dev/plan/v1"

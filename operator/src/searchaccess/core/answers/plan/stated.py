@@ -10,9 +10,9 @@ from searchaccess.api.conditions.reasons import Reason
 from searchaccess.core.answers.plan.roles import Caller
 from searchaccess.core.model.access import Access, Share
 from searchaccess.core.model.consent import NOT_NEEDED
+from searchaccess.core.model.identities.workload import Workload
 from searchaccess.core.model.intake.validation import validated
 from searchaccess.core.model.timeboxes.timebox import ALWAYS, Term
-from searchaccess.core.model.workload import Workload
 from searchaccess.core.policy.decision import OPEN, AccessDecision, Do, Gate, decide
 from searchaccess.core.policy.guardrails.policy import Policy
 

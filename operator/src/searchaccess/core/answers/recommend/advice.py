@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import yaml
 
-from searchaccess.api.credentials import Auth
+from searchaccess.api.stores.credentials import Auth
 from searchaccess.core.answers.audit.known import Known, KnownAccess, known_access
 from searchaccess.core.answers.audit.tally import Tally
 from searchaccess.core.answers.recommend.narrow import Narrowed, Removal, Used, narrow

@@ -11,9 +11,9 @@ from searchaccess.api.conditions.meaning import NOTHING
 from searchaccess.api.conditions.reasons import Reason
 from searchaccess.api.conditions.types import ConditionType
 from searchaccess.api.constants import ANNOTATION_ADOPT, ANNOTATION_RECONCILE, ANNOTATION_ROTATE
-from searchaccess.api.credentials import Auth
 from searchaccess.api.searchaccess import Mode
 from searchaccess.api.status import Condition, SearchAccessStatus, condition_of
+from searchaccess.api.stores.credentials import Auth
 from searchaccess.core.model.intake.metadata import metadata_of, part
 
 _DOCS: Final = {str(reason): doc for reason, doc in REASON_DOCS.items()}

@@ -5,8 +5,8 @@ from ipaddress import ip_address
 from typing import Final
 from urllib.parse import urlsplit
 
-from searchaccess.core.gateway.render.authentication import IAP_JWKS, JWKS
 from searchaccess.core.gateway.render.documents import Json, extension, socket_address, typed
+from searchaccess.core.gateway.render.filters.authentication import IAP_JWKS, JWKS
 from searchaccess.core.gateway.render.paths import Paths
 from searchaccess.core.gateway.settings import GatewaySettings, Upstream
 

@@ -2,17 +2,17 @@
 
 from typing import Final
 
-from searchaccess.core.gateway.render.authentication import caller_filter, token_filter
 from searchaccess.core.gateway.render.certificate import certificate_reference
 from searchaccess.core.gateway.render.clusters import ELASTICSEARCH
 from searchaccess.core.gateway.render.conditions import RULES, claim, noted
 from searchaccess.core.gateway.render.documents import Json, extension, formatted, socket_address, typed
-from searchaccess.core.gateway.render.limits import limit_filters, routes
+from searchaccess.core.gateway.render.filters.authentication import caller_filter, token_filter
+from searchaccess.core.gateway.render.filters.limits import limit_filters, routes
+from searchaccess.core.gateway.render.filters.replies import local_replies
+from searchaccess.core.gateway.render.filters.rules import repeatable, security_rules
 from searchaccess.core.gateway.render.login import LOGIN
 from searchaccess.core.gateway.render.logs import access_logs
 from searchaccess.core.gateway.render.paths import Paths
-from searchaccess.core.gateway.render.replies import local_replies
-from searchaccess.core.gateway.render.rules import repeatable, security_rules
 from searchaccess.core.gateway.settings import GatewaySettings
 
 CONTROLS: Final = (

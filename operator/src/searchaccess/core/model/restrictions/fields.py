@@ -8,8 +8,8 @@ before a literal character, or one of Lucene's regular expressions between slash
 from collections.abc import Iterable
 from typing import Final
 
-from searchaccess.api.credentials import Auth
 from searchaccess.api.searchaccess import FieldRules, Grant, SearchAccessSpec
+from searchaccess.api.stores.credentials import Auth
 from searchaccess.api.vocabulary.actions import Action
 from searchaccess.core.patterns.lucene import PatternError, parse_expression
 from searchaccess.core.patterns.namesets import has_all_of

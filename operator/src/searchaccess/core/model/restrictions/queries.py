@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final, TypeAlias
 
-from searchaccess.api.credentials import Auth
+from searchaccess.api.stores.credentials import Auth
 
 TEMPLATE: Final = "template"
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, Final
 
-from searchaccess.api.credentials import Auth
+from searchaccess.api.stores.credentials import Auth
 from searchaccess.core.model.canonical import canonical_query
 from searchaccess.core.model.intake.bounds import NESTED, excess
 from searchaccess.core.model.restrictions.queries import query_problem

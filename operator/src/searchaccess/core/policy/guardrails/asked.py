@@ -6,8 +6,8 @@ The rules of policies get these parts and nothing else. So what they say can dep
 from collections.abc import Sequence
 from typing import Final, NamedTuple
 
-from searchaccess.api.credentials import Auth
 from searchaccess.api.searchaccess import DeletionPolicy, Mode
+from searchaccess.api.stores.credentials import Auth
 from searchaccess.core.model.access import Access
 from searchaccess.core.model.claims import Claim
 from searchaccess.core.model.limits import DeclaredLimits

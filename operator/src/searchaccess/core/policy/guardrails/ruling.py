@@ -10,12 +10,12 @@ from searchaccess.core.model.verdict import Outcome, PolicyOutcome
 from searchaccess.core.policy.guardrails.aliases import Aliases
 from searchaccess.core.policy.guardrails.asked import Asked
 from searchaccess.core.policy.guardrails.budget import Budget
-from searchaccess.core.policy.guardrails.demands import exceeded, unmet
 from searchaccess.core.policy.guardrails.ends import end_of
-from searchaccess.core.policy.guardrails.grants import Bounds, bounds_of, violations
 from searchaccess.core.policy.guardrails.joint.remembered import Remembered
 from searchaccess.core.policy.guardrails.policy import Policy
 from searchaccess.core.policy.guardrails.reasons import Reasons
+from searchaccess.core.policy.guardrails.rules.demands import exceeded, unmet
+from searchaccess.core.policy.guardrails.rules.grants import Bounds, bounds_of, violations
 from searchaccess.core.policy.guardrails.subjects import Who, matches_any
 from searchaccess.core.work import Work
 

@@ -5,7 +5,7 @@ from typing import Final, NamedTuple
 
 from searchaccess.api.policies.match import NAMESPACE, SubjectPattern
 from searchaccess.core.model.access import Access
-from searchaccess.core.model.workload import Workload
+from searchaccess.core.model.identities.workload import Workload
 from searchaccess.core.patterns.wildcards import matches
 
 USER_MANAGED: Final = ".iam.gserviceaccount.com"

@@ -13,8 +13,8 @@ from typing import Any, Final
 
 from searchaccess.core.messages import some_of
 from searchaccess.core.model.access import Share
-from searchaccess.core.model.actions import in_short
 from searchaccess.core.model.canonical import Entry, RoleBody
+from searchaccess.core.model.grants.actions import in_short
 from searchaccess.core.model.intake.metadata import bounded_text
 from searchaccess.core.model.intake.reading import mapping
 from searchaccess.core.model.restrictions.union import NAMED, allows_fields, fields_of, reads

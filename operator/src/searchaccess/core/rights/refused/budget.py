@@ -6,7 +6,7 @@ from typing import Final
 
 from searchaccess.api.conditions.reasons import Reason
 from searchaccess.core.model.access import Share
-from searchaccess.core.patterns.burden import is_too_much, what_is_complicated
+from searchaccess.core.patterns.cost.burden import is_too_much, what_is_complicated
 from searchaccess.core.policy.decision import AccessDecision, Do
 from searchaccess.core.rights.attribution import Shares
 from searchaccess.core.rights.compose import Member, in_order

@@ -3,10 +3,10 @@
 from collections.abc import Iterator
 from typing import Final
 
+from searchaccess.api.accesses.exclusivestatus import ExclusiveSource, ExclusiveStatus
 from searchaccess.api.conditions.events import EventReason
 from searchaccess.api.conditions.reasons import Reason
 from searchaccess.api.conditions.types import ConditionType
-from searchaccess.api.exclusivestatus import ExclusiveSource, ExclusiveStatus
 from searchaccess.api.status import SearchAccessStatus, Truth, condition_of
 from searchaccess.core.model.access import Access
 from searchaccess.core.rights.foreign.exclusive import Exclusivity

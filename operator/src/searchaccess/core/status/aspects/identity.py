@@ -17,9 +17,9 @@ from searchaccess.api.status import (
     condition_of,
 )
 from searchaccess.core.model.access import Access, Subject
-from searchaccess.core.model.identity import Identity as Known
-from searchaccess.core.model.identity import State, missing_message, unknown_message
-from searchaccess.core.model.workload import Account, Workload
+from searchaccess.core.model.identities.identity import Identity as Known
+from searchaccess.core.model.identities.identity import State, missing_message, unknown_message
+from searchaccess.core.model.identities.workload import Account, Workload
 from searchaccess.core.status.conditions import FALSE, TRUE, UNKNOWN, Conditions
 from searchaccess.core.status.events import Note, note
 

@@ -2,9 +2,9 @@
 
 from collections.abc import Sequence
 
+from searchaccess.api.accesses.limitsstatus import LIMITING_LIMIT, LimitsStatus
 from searchaccess.api.conditions.reasons import Reason
 from searchaccess.api.conditions.types import ConditionType
-from searchaccess.api.limitsstatus import LIMITING_LIMIT, LimitsStatus
 from searchaccess.api.vocabulary.apigroups import ApiGroup
 from searchaccess.core.gateway.settings import CallerLimits
 from searchaccess.core.gateway.sharing import InForce

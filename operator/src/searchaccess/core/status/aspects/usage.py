@@ -3,11 +3,11 @@
 from dataclasses import dataclass
 from typing import Final
 
+from searchaccess.api.accesses.usagestatus import AuditStatus, UsageStatus
 from searchaccess.api.conditions.reasons import Reason
 from searchaccess.api.conditions.types import ConditionType
 from searchaccess.api.status import Identity, SearchAccessStatus
 from searchaccess.api.times.moments import moment
-from searchaccess.api.usagestatus import AuditStatus, UsageStatus
 from searchaccess.core.model.timeboxes.timebox import shown_time
 from searchaccess.core.status.conditions import TRUE, Conditions, shorten_message
 

@@ -10,7 +10,7 @@ from searchaccess.core.model.intake.metadata import metadata_of, part, text_in
 from searchaccess.core.policy.consent.approval import Approval, approval_from_object
 from searchaccess.core.policy.consent.vouching import NOT_READ, Vouching
 from searchaccess.engine.barrier import caught
-from searchaccess.engine.inventory.newest import Newest
+from searchaccess.engine.inventory.policy.newest import Newest
 from searchaccess.ports.meter import Meter
 
 _PREMATURE: Final = '"prematureApprovals"'

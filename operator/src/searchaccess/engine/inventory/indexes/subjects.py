@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from searchaccess.api.searchcluster import PrincipalClaim
 from searchaccess.api.status import SearchAccessStatus
 from searchaccess.core.model.access import Access, Subject, identified, subject_to_resolve
-from searchaccess.core.model.identity import UNTRIED, Identity, State, recall
+from searchaccess.core.model.identities.identity import UNTRIED, Identity, State, recall
 from searchaccess.engine.pacing.backoff import Backoff
 
 

@@ -12,7 +12,7 @@ from typing import Final
 import structlog
 
 from searchaccess.api.clusters.audit import Audit
-from searchaccess.api.credentials import Auth
+from searchaccess.api.stores.credentials import Auth
 from searchaccess.api.times.durations import seconds
 from searchaccess.api.times.moments import moment
 from searchaccess.core.model.timeboxes.timebox import shown_time

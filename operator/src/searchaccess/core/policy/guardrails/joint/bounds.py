@@ -12,9 +12,9 @@ from searchaccess.core.patterns.meeting import STEPS_OF_A_PATTERN, plain_prefix_
 from searchaccess.core.policy.guardrails.aliases import Aliases
 from searchaccess.core.policy.guardrails.asked import WHOLE_NAME, literal_prefix
 from searchaccess.core.policy.guardrails.budget import JOINT_STEPS, are_enough
-from searchaccess.core.policy.guardrails.grants import Bounds
 from searchaccess.core.policy.guardrails.joint.indices import Actions, Asking, Indices, Pattern
 from searchaccess.core.policy.guardrails.joint.remembered import Remembered, RememberedWork
+from searchaccess.core.policy.guardrails.rules.grants import Bounds
 from searchaccess.core.work import Work
 
 _STEPS_OF_A_LOOK: Final = 5

@@ -10,7 +10,7 @@ from searchaccess.core.patterns.marks import is_mark
 from searchaccess.core.patterns.meeting import Prefixes, can_meet, expression_of, plain_prefix_of, prefix_of
 from searchaccess.core.patterns.wildcards import is_prefix, is_starred
 from searchaccess.core.policy.guardrails.aliases import Aliases
-from searchaccess.core.policy.guardrails.grants import INCLUDES, raw
+from searchaccess.core.policy.guardrails.rules.grants import INCLUDES, raw
 
 _STEPS: Final = 2_000
 """Of one pattern with all that is denied."""

@@ -17,14 +17,14 @@ from searchaccess.core.policy.guardrails.aliases import Aliases
 from searchaccess.core.policy.guardrails.applies import Looks, Situation, applies
 from searchaccess.core.policy.guardrails.asked import Asked, Extent, Size, Terms, size_of
 from searchaccess.core.policy.guardrails.budget import Budget
-from searchaccess.core.policy.guardrails.demands import exceeded_extent, fits, unmet_terms
 from searchaccess.core.policy.guardrails.ends import too_late
-from searchaccess.core.policy.guardrails.grants import Bounds, bounds_of
 from searchaccess.core.policy.guardrails.joint.bounds import JointBounds, Refusing
 from searchaccess.core.policy.guardrails.joint.remembered import Remembered, RememberedWork
 from searchaccess.core.policy.guardrails.joint.sets import each_of
 from searchaccess.core.policy.guardrails.policy import Policy
 from searchaccess.core.policy.guardrails.reasons import any_in
+from searchaccess.core.policy.guardrails.rules.demands import exceeded_extent, fits, unmet_terms
+from searchaccess.core.policy.guardrails.rules.grants import Bounds, bounds_of
 from searchaccess.core.policy.guardrails.ruling import Ruling, accepted_by
 from searchaccess.core.policy.guardrails.subjects import Who, matches_any
 from searchaccess.core.work import Work

@@ -1,0 +1,1 @@
+"""Stored credentials and secret stores, as the kinds declare them."""

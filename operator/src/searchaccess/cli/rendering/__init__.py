@@ -1,0 +1,1 @@
+"""Prints objects and settings that people apply elsewhere."""

@@ -1,0 +1,1 @@
+"""Asks the operator for something, and shows what becomes of it."""

@@ -1,0 +1,1 @@
+"""What a grant gives: actions, rights in Kibana, and rights on remote clusters."""

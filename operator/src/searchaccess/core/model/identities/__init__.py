@@ -1,0 +1,1 @@
+"""Subjects, and the service accounts behind them."""

@@ -1,0 +1,1 @@
+"""What index patterns cost Elasticsearch together."""

@@ -1,0 +1,1 @@
+"""Compares a SearchAccess with the rules of a SearchAccessPolicy."""

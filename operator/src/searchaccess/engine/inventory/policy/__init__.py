@@ -1,0 +1,1 @@
+"""What SearchAccessPolicies and SearchClusters allow, as last observed."""

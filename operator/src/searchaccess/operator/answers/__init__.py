@@ -1,0 +1,1 @@
+"""Plans, answers and requests for the command line, beside the loop."""

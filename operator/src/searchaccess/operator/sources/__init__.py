@@ -1,0 +1,1 @@
+"""Where declared objects come from: events of the API server, and files."""
