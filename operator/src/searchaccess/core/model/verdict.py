@@ -63,6 +63,11 @@ class PolicyVerdict:
         return self.unmatched or bool(self.denied_by)
 
     @property
+    def ends(self) -> bool:
+        """Whether it gets no rights, or none until it can be decided."""
+        return self.refused or self.revoked
+
+    @property
     def revokes(self) -> bool:
         """Whether rights that it has are revoked: if it is refused, unless all that refuse it let them stay."""
         return self.revoked or self.unmatched or not all(each.keeps for each in self.denied_by)

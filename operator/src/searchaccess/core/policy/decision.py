@@ -152,16 +152,14 @@ def deletion(inputs: Inputs) -> AccessDecision | None:
     if do is Do.RELEASE and (access.bounded_box.has_end or access.is_over or approves or limited):
         # Nobody would end or limit them. It need not be known yet whether there is an approval, and until when.
         return AccessDecision(Do.REMOVE)
-    ends = access.verdict.refused or access.verdict.revoked
-    if do is Do.RELEASE and access.verdict.unknown and not ends and not access.is_unreadable:
+    if do is Do.RELEASE and access.verdict.unknown and not access.verdict.ends and not access.is_unreadable:
         # Rights that stay are never judged again. Of a workload that is gone they need not stay.
         if not access.has_nobody:
             return AccessDecision(Do.HOLD, Reason.PENDING, access.verdict.unknown)
         return AccessDecision(Do.REMOVE)
     # Removing rights that were never written has no effect (docs/adr/0034). Nor may rights stay that no policy accepts:
     # otherwise an invalid spec would keep them for ever.
-    unjudged = access.is_unreadable and access.verdict.unknown
-    may_stay = inputs.gate.orphans and not ends and not unjudged
+    may_stay = inputs.gate.orphans and not access.verdict.ends and not (access.is_unreadable and access.verdict.unknown)
     return AccessDecision(Do.REMOVE if do is Do.RELEASE and not may_stay else do)
 
 
