@@ -14,7 +14,6 @@ from searchaccess.engine.inventory.policy.judgments import edits
 from searchaccess.engine.inventory.policy.judgments.judgments import (
     ACTED_ON,
     EDITED_TOO_OFTEN,
-    MEANWHILE,
     REFUSED_BEFORE,
     UNFINISHED,
 )
@@ -33,6 +32,8 @@ BOUND = 10.0 * SOON / edits.MOST + 2.0
 those within which any changed policy holds."""
 STEP = 2e-6
 """Seconds that a step takes."""
+ACCEPTED_SLOWLY = [{"indices": ["/q.*d/"]}]
+"""What is denied: nothing that ``slowly_accepted`` gives."""
 LABELED = {"match": {"namespaces": {"selector": {"matchLabels": {"tier": "one"}}}}}
 
 
@@ -78,6 +79,13 @@ def raw_of(version: int, *, uid: str = "hostile") -> dict[str, Any]:
     raw = hostile(version=version)
     raw["metadata"] |= {"uid": uid}
     raw["spec"]["grants"] = grants(version)
+    return raw
+
+
+def slowly_accepted(version: int) -> dict[str, Any]:
+    """Give what ``ACCEPTED_SLOWLY`` accepts after many turns."""
+    raw = raw_of(version)
+    raw["spec"]["grants"] = [grant(f"/q{version}x{number}-(a|b)*c/") for number in range(8)]
     return raw
 
 
@@ -208,12 +216,58 @@ def test_a_slow_one_that_rests_is_not_revoked_by_the_edits_of_others() -> None:
 @pytest.mark.usefixtures("soon")
 def test_edits_now_and_then_revoke_nothing() -> None:
     async def play() -> None:
-        inventory = knowing(*many(deny=[{"indices": ["other-*"]}, {"indices": ["/q.*(x|y)[0-9]{4}.*/"]}]))
+        inventory = knowing(*many(deny=ACCEPTED_SLOWLY))
         for version in range(2, 12):
-            inventory.see_access(raw_of(version))
+            inventory.see_access(slowly_accepted(version))
             assert not known(inventory).verdict.revokes
             await settled(inventory)
             await asyncio.sleep(ACTED_ON + 1)
+
+    run_virtually(play())
+
+
+@pytest.mark.usefixtures("soon")
+def test_a_policy_that_changes_after_many_edits_were_judged_revokes_nothing() -> None:
+    async def play() -> None:
+        inventory, version = knowing(*many(deny=ACCEPTED_SLOWLY)), 2
+        inventory.see_access(slowly_accepted(version))
+        while not known(inventory).verdict.revokes:
+            await settled(inventory)
+            version += 1
+            inventory.see_access(slowly_accepted(version))
+            assert version < 100
+        await settled(inventory)
+        assert not known(inventory).verdict.ends, "it is accepted, and rests"
+        for number in range(2):
+            changed = known_policy("limits-00", deny=[*ACCEPTED_SLOWLY, {"indices": [f"z{number}-*"]}])
+            numbers = {"generation": 2 + number, "resourceVersion": str(2 + number)}
+            inventory.policies.see(changed | {"metadata": changed["metadata"] | numbers})
+            await inventory.judge_all()
+            assert inventory.policies.judgments.is_open, "it takes long, also the second time"
+            assert not known(inventory).verdict.ends
+        inventory.see_access(slowly_accepted(version + 1))
+        assert known(inventory).verdict == EDITED_TOO_OFTEN, "this one is its own edit"
+
+    run_virtually(play())
+
+
+@pytest.mark.usefixtures("soon")
+def test_an_editor_that_names_other_clusters_each_time_is_forgotten_there_and_revoked() -> None:
+    async def play() -> None:
+        inventory = knowing(*many())
+        inventory.see_access(raw_of(2))
+        working = asyncio.create_task(inventory.finish_judgments())
+        for version in range(3, 200):
+            raw = raw_of(version)
+            raw["spec"]["cluster"] = f"missing-{version}"
+            inventory.see_access(raw)
+            await asyncio.sleep(0)
+            judgments = inventory.policies.judgments
+            assert len(judgments._open) + len(judgments._known) <= 1
+            if known(inventory).verdict.revokes:
+                break
+        working.cancel()
+        assert known(inventory).verdict == EDITED_TOO_OFTEN
 
     run_virtually(play())
 
@@ -308,16 +362,15 @@ def test_an_edit_just_after_each_answer_counts_too() -> None:
     """What is accepted for a moment never has an effect, and what was granted before would stay."""
 
     async def play() -> None:
-        inventory = knowing(*many(deny=[{"indices": ["other-*"]}, {"indices": ["/q.*(x|y)[0-9]{4}.*/"]}]))
+        inventory = knowing(*many(deny=ACCEPTED_SLOWLY))
         for version in range(2, 100):
-            raw = raw_of(version)
-            raw["spec"]["grants"] = hostile(first=f"q{version}x")["spec"]["grants"][:5]
-            inventory.see_access(raw)
+            inventory.see_access(slowly_accepted(version))
             if known(inventory).verdict.revokes:
                 break
-            assert known(inventory).verdict in MEANWHILE
+            assert known(inventory).verdict == UNFINISHED
             await settled(inventory)
-        assert known(inventory).verdict.revokes
+            assert not known(inventory).verdict.ends
+        assert known(inventory).verdict == EDITED_TOO_OFTEN
 
     run_virtually(play())
 

@@ -355,3 +355,11 @@ def test_what_refuses_without_reasons_keeps_and_reports_as_ever(mode: str, keeps
     assert found[True] == found[False]
     assert found[True].revokes is (mode == "Enforce" and keeps == "Revoke")
     assert found[True].refused is (mode == "Enforce")
+
+
+def test_what_only_reports_takes_no_explanation_from_what_refuses() -> None:
+    policies = [strict(number, mode="Audit" if number < 10 else "Enforce") for number in range(20)]
+    found = {plainly: Guardrails(policies).judge(orders(1), None, NOW, plainly=plainly) for plainly in (True, False)}
+    assert found[True] == found[False]
+    told = [each.policy for each in found[True].outcomes if each.reasons != (UNTOLD,)]
+    assert told == ["r-00", "r-01", "r-02", "r-10", "r-11", "r-12"]

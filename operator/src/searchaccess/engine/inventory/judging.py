@@ -223,7 +223,13 @@ class Judged(Declared):
         return self._with_verdict(timed, verdict)
 
     def note_verdict(self, before: Access | None, after: Access | None) -> None:
-        """Have SearchAccesses counted again if policies say another than before; None: there is none."""
+        """Have SearchAccesses counted again if policies say another than before; None: there is none.
+
+        What was said of it on a SearchCluster that does not exist is forgotten when it names another one: it may name
+        any number of them.
+        """
+        if before and after and before.cluster != after.cluster and before.cluster not in self.clusters:
+            self.policies.judgments.leave(before)
         if (before.verdict.outcomes if before else ()) != (after.verdict.outcomes if after else ()):
             self.policies.recount.set()
 

@@ -23,7 +23,6 @@ from searchaccess.core.policy.guardrails.ruling import TOLD, Ruling, Said, excep
 from searchaccess.core.policy.guardrails.subjects import Who, who_of
 from searchaccess.core.work import Work, completed
 
-_REFUSING: Final = frozenset({Outcome.DENIED, Outcome.WOULD_DENY})
 _PLACES_KEPT: Final = 10_000
 _INVALID: Final = "the spec is invalid: no policy can accept it"
 _UNMATCHED: Final = PolicyVerdict(unmatched=True)
@@ -40,6 +39,22 @@ class _Found(NamedTuple):
 
     outcomes: tuple[PolicyOutcome, ...]
     waiting: int = 0
+
+
+class _Refusals:
+    """How many policies refused: what only reports takes nothing from what decides."""
+
+    def __init__(self) -> None:
+        self._denied = self._audited = 0
+
+    def note(self, outcome: PolicyOutcome) -> None:
+        """Take in what a policy said."""
+        self._denied += outcome.outcome is Outcome.DENIED
+        self._audited += outcome.outcome is Outcome.WOULD_DENY
+
+    def are_told(self, policy: Policy) -> bool:
+        """Return whether so many policies of a kind refused that others of it do not say why."""
+        return (self._audited if policy.audits else self._denied) >= TOLD
 
 
 class Question(NamedTuple):
@@ -221,7 +236,7 @@ class Guardrails:
             return _Found(panel.accepted(applying))
         refusing, steps_of_each = yield from panel.refusing(asked, access.name)
         known = yield from self._memory.said_of(asked, aliases)
-        alone, untold, waiting, refused, budget = dict[int, PolicyOutcome](), 0, 0, 0, Budget(joint=True)
+        alone, untold, waiting, refusals, budget = dict[int, PolicyOutcome](), 0, 0, _Refusals(), Budget(joint=True)
         while left:
             at = (left & -left).bit_length() - 1
             left &= left - 1
@@ -229,16 +244,17 @@ class Guardrails:
             if exempt := ruling.exception(access, now):
                 said = exempted(ruling.policy, exempt)
             else:
-                told = refused < TOLD
+                told = not refusals.are_told(ruling.policy)
                 said = yield from self._memory.ask_once(ruling, asked, aliases, budget, known, told=told)
             alone[at] = said.outcome
             waiting |= _is_waiting(said, ruling.policy) << at
             steps += said.steps
-            refused += said.outcome.outcome in _REFUSING
-            if refused == TOLD and not untold:
-                untold = left & refusing
-                left &= ~untold
-                steps += untold.bit_count() * steps_of_each
+            refusals.note(said.outcome)
+            if refusals.are_told(ruling.policy):
+                alike = panel.auditing if ruling.policy.audits else ~panel.auditing
+                more = left & refusing & alike
+                untold, left = untold | more, left & ~more
+                steps += more.bit_count() * steps_of_each
             if budget.is_over or not are_enough(0, steps):
                 # Together they may take more steps than there are: then it matters which comes first.
                 return (yield from self._plainly(panel, applying, access, asked, now, aliases))
@@ -251,7 +267,7 @@ class Guardrails:
         self, panel: Panel, applying: int, access: Access, asked: Asked, now: datetime, aliases: Aliases | None
     ) -> Work[_Found]:
         """Ask one policy after the other: all comparisons together have a number of steps."""
-        outcomes, waiting, refused = list[PolicyOutcome](), 0, 0
+        outcomes, waiting, refusals = list[PolicyOutcome](), 0, _Refusals()
         # What only reports takes nothing from what decides.
         enforced, audited = Budget(), Budget()
         for at in each_of(applying):
@@ -261,10 +277,11 @@ class Guardrails:
                 outcomes.append(exempted(policy, exempt).outcome)
                 continue
             budget = audited if policy.audits else enforced
-            said = yield from self._memory.ask(ruling, asked, aliases, budget, told=refused < TOLD)
+            told = not refusals.are_told(policy)
+            said = yield from self._memory.ask(ruling, asked, aliases, budget, told=told)
             waiting |= _is_waiting(said, policy) << at
             outcomes.append(said.outcome)
-            refused += said.outcome.outcome in _REFUSING
+            refusals.note(said.outcome)
         return _Found(tuple(outcomes), waiting)
 
     def _panel_in(self, place: tuple[str, str]) -> Work[Panel]:

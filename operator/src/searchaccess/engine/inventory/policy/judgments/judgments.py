@@ -64,6 +64,8 @@ class _Open(NamedTuple):
     question: Question
     work: Work[PolicyVerdict]
     tally: Tally
+    excused: bool
+    """Whether it was answered as it is: only what others changed is why it is judged again."""
 
 
 class _Known(NamedTuple):
@@ -125,19 +127,18 @@ class Judgments:
                 raise known.verdict
             return known.verdict
         if asked and begun and begun.question.all == asked.all:
-            return self._meanwhile(key, may_revoke)
-        self._discard(key, asked)
-        tally = Tally()
+            return self._meanwhile(key, may_revoke, excused=begun.excused)
+        excused, tally = self._discard(key, asked), Tally()
         work = begin(tally)
         if self._must_wait(key):
-            self._put(key, _Open(question(), work, tally))
-            return self._meanwhile(key, may_revoke)
+            self._put(key, _Open(question(), work, tally, excused))
+            return self._meanwhile(key, may_revoke, excused=excused)
         before = self.allowance.taken
         try:
             verdict = self.allowance.advance(work)
         except Unfinished:
-            self._put(key, _Open(question(), work, tally))
-            return self._meanwhile(key, may_revoke)
+            self._put(key, _Open(question(), work, tally, excused))
+            return self._meanwhile(key, may_revoke, excused=excused)
         if self.allowance.taken - before > LEAST:
             self._known[key] = _Known(question(), verdict, tally, _now())
         self._note(key, verdict)
@@ -148,10 +149,10 @@ class Judgments:
         is_late = self._open.of(key.namespace) >= CROWD or self._edits.are_too_many(key.named)
         return is_late and self.allowance.is_shared()
 
-    def _meanwhile(self, key: Key, may_revoke: Callable[[], bool]) -> PolicyVerdict:
+    def _meanwhile(self, key: Key, may_revoke: Callable[[], bool], *, excused: bool) -> PolicyVerdict:
         """Return what is said while it is judged."""
         was_refused = self._edits.was_refused(key.named, key.cluster)
-        if self._edits.are_too_many(key.named) and (was_refused or may_revoke()):
+        if not excused and self._edits.are_too_many(key.named) and (was_refused or may_revoke()):
             return EDITED_TOO_OFTEN
         return REFUSED_BEFORE if was_refused else UNFINISHED
 
@@ -163,19 +164,31 @@ class Judgments:
         if not verdict.unknown:
             self._edits.note(key.named, key.cluster, revokes=verdict.revokes)
 
-    def _discard(self, key: Key, asked: Question | None) -> None:
+    def _discard(self, key: Key, asked: Question | None) -> bool:
         """Discard what is known or begun about a SearchAccess on a SearchCluster; count that if it was its own edit.
 
         Args:
             key: what was judged.
             asked: what is to be judged now; None: nothing, as it is gone.
+
+        Returns:
+            Whether it was answered since its own last edit.
         """
         begun, known = self._open.pop(key), self._known.pop(key, None)
-        if known and _now() - known.at > ACTED_ON:
-            known = None
-        for former in (begun, known):
-            if former and (asked is None or former.question.own != asked.own):
-                self._edits.discard(key.named, former.tally.steps)
+        former = begun or known
+        if former is None:
+            return False
+        if asked is not None and former.question.own == asked.own:
+            return begun.excused if begun else known is not None and not isinstance(known.verdict, Exception)
+        if begun or (known and _now() - known.at <= ACTED_ON):
+            self._edits.discard(key.named, former.tally.steps)
+        return False
+
+    def leave(self, access: Access) -> None:
+        """Discard what is known or begun about a SearchAccess on a SearchCluster that it does not name any more."""
+        key = Key(access.uid, access.cluster, access.namespace, access.name)
+        self._discard(key, None)
+        self._edits.note(key.named, key.cluster, revokes=False)
 
     def forget_all(self, access: Access) -> None:
         """Discard what is known or begun about a SearchAccess that is gone."""
