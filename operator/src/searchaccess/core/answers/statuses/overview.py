@@ -70,7 +70,7 @@ def is_unused(report: Report, since: float, now: float) -> bool:
     """
     usage = report["usage"] or {}
     known, until = moment(usage.get("since") or ""), moment(usage.get("knownUntil") or "")
-    if known is None or until is None or known > since or until < now - _FRESH:
+    if known is None or until is None or known > since or until < max(now - _FRESH, since):
         return False
     last = moment(usage.get("lastUsed") or "")
     # Within the hour of the last use, the status is not written again.
