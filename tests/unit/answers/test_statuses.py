@@ -248,5 +248,10 @@ def test_nothing_is_unused_in_a_time_of_which_nothing_is_known() -> None:
 
 def test_a_tree_says_when_it_was_last_used() -> None:
     assert "  last used: 2026-02-01T00:00:00Z" in shown(used(FEBRUARY, JANUARY, MARCH))
-    assert "    uses are known since 2026-01-01T00:00:00Z" in shown(used(FEBRUARY, JANUARY, MARCH))
+    known = "    uses are known since 2026-01-01T00:00:00Z, until 2026-03-01T00:00:00Z, to a day"
+    assert known in shown(used(FEBRUARY, JANUARY, MARCH))
     assert "  not used since 2026-01-01T00:00:00Z" in shown(used(None, JANUARY, MARCH))
+    assert known in shown(used(None, JANUARY, MARCH))
+    assert known.replace("until 2026-03-01T00:00:00Z, to a day", "and it is not known until when") in shown(
+        used(None, JANUARY, None)
+    )
