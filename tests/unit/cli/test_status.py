@@ -192,7 +192,8 @@ reports = [
     a_report("orders-reader", ready(access="r orders-*, audit-* +3", drift={{"open": 2}}), validUntil=LATER),
     a_report("other", ready("False", "PermissionDenied", message="no right " * 30)),
 ]
-emit(Format.TABLE, {{}}, lambda: [*_overview(reports, "2 SearchAccesses", 0.0, several=True), _tree(tree_of(reports[1]))])
+shown = _overview(reports, "2 SearchAccesses", 0.0, several=True)
+emit(Format.TABLE, {{}}, lambda: [*shown, _tree(tree_of(reports[1]))])
 """
 
 

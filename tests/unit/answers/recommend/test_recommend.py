@@ -238,7 +238,7 @@ class TestAdvice:
         assert (advice.decided, advice.removals, advice.diff) == (False, (), "")
         assert "too many combinations" in advice.notes[0]
         [advice] = advise([keyed], counted(tmp_path, line(user__name="owner", apikey__id="k"), *noise))
-        assert (advice.decided, bool(advice.removals)) == (True, True), "its use is known, and those of others have no key"
+        assert (advice.decided, bool(advice.removals)) == (True, True), "its use is known"
 
     def test_one_that_is_invalid_gets_no_advice(self, tmp_path: Path) -> None:
         broken = {"metadata": {"namespace": "shop", "name": "broken"}, "spec": {"grants": 5}}

@@ -19,7 +19,7 @@ _SERVER: Mapping[str, Any] = {"uid": "uid", "generation": 1}
 
 
 _NO_EVENTS: Final = "the logs have no events of this time, of anybody: nothing is recommended"
-_NAMELESS: Final = "the logs have too many combinations to tell callers apart: nothing is recommended, read less at once"
+_NAMELESS: Final = "there are too many combinations to tell callers apart: nothing is recommended, read a shorter time"
 _NO_CALLER: Final = "who its callers are is only in its status: nothing is recommended from files, read the API server"
 
 
