@@ -207,6 +207,17 @@ async def test_an_index_without_new_events_is_reported_and_counts_as_unknown(sta
 
 
 @on_stage
+async def test_an_event_of_the_future_hides_not_that_no_more_arrive(stage: Stage) -> None:
+    use(stage, "operator")
+    await begin(stage, access("orders", grant("orders-*")), audit=AUDIT)
+    use(stage, "operator", ago=-300 * DAY)
+    known = stage.cluster()["status"]["audit"]["observedUntil"]
+    await stage.sleep(3 * DAY)
+    assert "has no event since 2026-01-01" in hint(stage)
+    assert stage.cluster()["status"]["audit"]["observedUntil"] == known, "nothing is known since then"
+
+
+@on_stage
 async def test_what_was_deleted_from_the_index_is_unknown_not_unused(stage: Stage) -> None:
     use(stage, "operator")
     await begin(stage, access("orders", grant("orders-*")), audit=AUDIT)

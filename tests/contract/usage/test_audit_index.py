@@ -104,6 +104,8 @@ async def test_the_double_answers_the_same(port: ElasticsearchClient) -> None:
         wanted(),
         replace(wanted(), from_the_first=True),
         replace(wanted(), since=NOW - 4 * HOUR, until=NOW - 2.5 * HOUR),
+        replace(wanted(), until=NOW - 4.5 * HOUR, from_the_first=True),
+        replace(wanted(), until=NOW - 20 * HOUR),
         replace(wanted(), users=()),
         replace(wanted(), prefix=""),
     ):

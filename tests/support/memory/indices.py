@@ -87,7 +87,7 @@ class MemoryIndices:
                 ours = wanted.prefix and (use.user.startswith(wanted.prefix) or use.key_name.startswith(wanted.prefix))
                 if (use.user in wanted.users or ours) and wanted.since <= use.at < wanted.until:
                     found[who] = max(use.at, found.get(who, use.at))
-            times = [use.at for use in self.allowed]
+            times = [use.at for use in self.allowed if use.at < wanted.until]
             first = min(times, default=None) if wanted.from_the_first else None
             uses = tuple(Use(*who, at) for who, at in sorted(found.items()))
             return Uses(uses, first, max(times, default=None), keys=self.names_keys)

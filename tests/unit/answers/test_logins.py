@@ -126,9 +126,9 @@ def test_both_are_printed_from_manifests(tmp_path: Path) -> None:
     several = [a_search_cluster(), a_search_access(), a_search_access("all", grants=[a_grant("*")])]
     file = tmp_path / "all.yaml"
     file.write_text(yaml.safe_dump_all(several))
-    code, printed, _ = run("mapping", "-f", str(file), "--instance", "other")
+    code, printed, reported = run("mapping", "-f", str(file), "--instance", "other")
     request, _, body = printed.partition("\n")
-    assert (code, request) == (0, "PUT _security/role_mapping/searchaccess.other")
+    assert (code, request, reported) == (0, "PUT _security/role_mapping/searchaccess.other", "")
     assert json.loads(body)["role_templates"][0]["template"]["source"] == "searchaccess.other.{{username}}"
 
     code, printed, reported = run("login", "-f", str(file), "--cluster", "prod")

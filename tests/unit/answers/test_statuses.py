@@ -239,7 +239,19 @@ def test_only_what_was_certainly_not_used_is_unused(report: Report, unused: bool
     assert (chosen([report], Wanted(unused_since=since), now) == [report]) is unused
 
 
+def test_nothing_is_unused_in_a_time_of_which_nothing_is_known() -> None:
+    now, day = epoch(MARCH), 86400.0
+    report = used(None, JANUARY, "2026-02-27T00:00:00Z")
+    assert chosen([report], Wanted(unused_since=now - 30 * day), now) == [report]
+    assert chosen([report], Wanted(unused_since=now - day), now) == []
+
+
 def test_a_tree_says_when_it_was_last_used() -> None:
     assert "  last used: 2026-02-01T00:00:00Z" in shown(used(FEBRUARY, JANUARY, MARCH))
-    assert "    uses are known since 2026-01-01T00:00:00Z" in shown(used(FEBRUARY, JANUARY, MARCH))
+    known = "    uses are known since 2026-01-01T00:00:00Z, until 2026-03-01T00:00:00Z, to a day"
+    assert known in shown(used(FEBRUARY, JANUARY, MARCH))
     assert "  not used since 2026-01-01T00:00:00Z" in shown(used(None, JANUARY, MARCH))
+    assert known in shown(used(None, JANUARY, MARCH))
+    assert known.replace("until 2026-03-01T00:00:00Z, to a day", "and it is not known until when") in shown(
+        used(None, JANUARY, None)
+    )

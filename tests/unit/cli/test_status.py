@@ -62,12 +62,17 @@ def test_an_overview_says_when_each_was_last_used_where_that_is_known(tmp_path: 
     used = {"lastUsed": "2026-01-31T09:59:12Z", "observedAt": "2026-01-31T10:00:00Z", "since": "2026-01-01T00:00:00Z"}
     idle = {"observedAt": "2026-01-31T10:00:00Z", "since": "2026-01-01T00:00:00Z"}
     until = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-    some = served(
+    items = (
         a_search_access("orders", status=ready(access="r orders-*", usage=used)),
         a_search_access("idle", status=ready(access="r idle-*", usage=idle)),
         a_search_access("new", status=ready(access="r new-*")),
-        searchclusters=listed(a_search_cluster() | {"status": {"audit": {"index": "audit", "observedUntil": until}}}),
     )
+
+    def known(until: str) -> Answers:
+        status = {"audit": {"index": "audit", "observedUntil": until}}
+        return served(*items, searchclusters=listed(a_search_cluster() | {"status": status}))
+
+    some = known(until)
     code, text, _ = run(tmp_path, some, "status", "-n", "shop")
     assert code == 0
     assert text.splitlines()[:4] == [
@@ -80,6 +85,9 @@ def test_an_overview_says_when_each_was_last_used_where_that_is_known(tmp_path: 
     names = {line.split()[0] for line in text.splitlines() if line}
     # Neither is "used" anywhere near now; of the new one, nothing is known.
     assert names == {"NAME", "idle", "orders", "3"}
+    _, text, _ = run(tmp_path, known("2026-02-01T00:00:00Z"), "status", "-n", "shop")
+    assert "not since 2026-01-01?" in text
+    assert "2026-01-31T09h?" in text
     code, _, said = run(tmp_path, some, "status", "shop/idle", "--unused", "1d")
     assert code != 0
     assert "--unused" in said
@@ -184,7 +192,8 @@ reports = [
     a_report("orders-reader", ready(access="r orders-*, audit-* +3", drift={{"open": 2}}), validUntil=LATER),
     a_report("other", ready("False", "PermissionDenied", message="no right " * 30)),
 ]
-emit(Format.TABLE, {{}}, lambda: [*_overview(reports, "2 SearchAccesses", several=True), _tree(tree_of(reports[1]))])
+shown = _overview(reports, "2 SearchAccesses", 0.0, several=True)
+emit(Format.TABLE, {{}}, lambda: [*shown, _tree(tree_of(reports[1]))])
 """
 
 

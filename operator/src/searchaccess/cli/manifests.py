@@ -56,7 +56,7 @@ def read(files: list[Path], namespace: str) -> list[dict[str, Any]]:
 
 
 def read_kind(files: list[Path], kind: str, namespace: str = "") -> list[dict[str, Any]]:
-    """Read the objects of one kind in files, and log how many there are; see ``read``.
+    """Read the objects of one kind in files; see ``read``.
 
     Raises:
         typer.Exit: a file is invalid; the error was printed.
@@ -65,7 +65,7 @@ def read_kind(files: list[Path], kind: str, namespace: str = "") -> list[dict[st
 
 
 def read_all(files: list[Path], namespace: str = "") -> list[dict[str, Any]]:
-    """Read the objects in files, and log how many there are; see ``read``.
+    """Read the objects in files, and set up the log; see ``read``.
 
     Raises:
         typer.Exit: a file is invalid; the error was printed.

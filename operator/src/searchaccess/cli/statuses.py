@@ -11,7 +11,7 @@ from rich.tree import Tree
 from searchaccess.cli.manifests import failure
 from searchaccess.cli.options.connecting import Kubernetes
 from searchaccess.cli.printing import Format, emit, plain, progress, table, warn, width
-from searchaccess.core.answers.statuses.overview import Wanted, chosen, counted, open_differences
+from searchaccess.core.answers.statuses.overview import Wanted, chosen, counted, is_watched, open_differences
 from searchaccess.core.answers.statuses.report import Report, report_of, used_until
 from searchaccess.core.answers.statuses.tree import Mark, Node, tree_of
 
@@ -48,12 +48,13 @@ async def show_statuses(kubernetes: Kubernetes, access: str, wanted: Wanted, out
     if access:
         _show_one([report for report in reports if report["name"] == name], reports, name, output)
         return
-    shown = chosen(reports, wanted, time.time())
+    now = time.time()
+    shown = chosen(reports, wanted, now)
     summary = counted(reports, len(shown))
     emit(
         output,
         {"items": shown, "summary": summary},
-        lambda: _overview(shown, summary, several=not (namespace or live.scope)),
+        lambda: _overview(shown, summary, now, several=not (namespace or live.scope)),
     )
 
 
@@ -77,7 +78,7 @@ def _add(tree: Tree, nodes: Sequence[Node]) -> None:
         _add(tree.add(Text(" ".join(plain(node.text).split()), style=_STYLES[node.mark])), node.below)
 
 
-def _overview(reports: Sequence[Report], summary: str, *, several: bool) -> list[RenderableType]:
+def _overview(reports: Sequence[Report], summary: str, now: float, *, several: bool) -> list[RenderableType]:
     if not reports:
         return [f"{summary}."]
     heads = ["NAME", "CLUSTER", "ACCESS", "READY", "REASON", "DRIFT", "ENDS", "LAST USED"]
@@ -88,7 +89,7 @@ def _overview(reports: Sequence[Report], summary: str, *, several: bool) -> list
         ready = report["ready"] if report["current"] else f"{report['ready']}?"
         # To the minute.
         ends = f"{report['ends'][:16]}Z" if report["ends"] else ""
-        last = _last_use(report)
+        last = _last_use(report, now)
         rows.append([name, report["cluster"], report["access"], ready, report["reason"], drift or "", ends, last])
         styles.append("red" if report["ready"] == "False" or drift else None)
     # A column that says nothing takes width from others.
@@ -102,12 +103,13 @@ def _overview(reports: Sequence[Report], summary: str, *, several: bool) -> list
     return [table(columns, cells, styles, whole), "", f"{summary}."]
 
 
-def _last_use(report: Report) -> str:
+def _last_use(report: Report, now: float) -> str:
     """Return when something was last used, to the hour as its status has it; empty: its SearchCluster does not tell."""
     usage = report["usage"]
     if usage is None:
         return ""
-    return f"{usage['lastUsed'][:13]}h" if "lastUsed" in usage else f"not since {usage['since'][:10]}"
+    text = f"{usage['lastUsed'][:13]}h" if "lastUsed" in usage else f"not since {usage['since'][:10]}"
+    return text if is_watched(report, now) else f"{text}?"
 
 
 def _is_needed(head: str, values: Collection[object], *, narrow: bool) -> bool:

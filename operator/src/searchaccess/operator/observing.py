@@ -62,7 +62,7 @@ def manifests_in(texts: Iterable[tuple[str, str]], namespace: str = "", *, told:
     Args:
         texts: names of files, and what they contain.
         namespace: for SearchAccesses without one; empty: these stay unchanged.
-        told: whether it is logged how many were found.
+        told: whether it is logged, with --verbose, how many were found.
 
     Raises:
         BadManifest: a file is invalid, or has a SearchAccess of another namespace; the message names it.
@@ -76,7 +76,7 @@ def manifests_in(texts: Iterable[tuple[str, str]], namespace: str = "", *, told:
                 continue
             found.append(_checked(name, _named(raw, len(found)), namespace))
     if told:
-        log.info("read manifests", ours=len(found), others=others)
+        log.debug("read manifests", ours=len(found), others=others)
     return placed(found, namespace) if namespace else found
 
 

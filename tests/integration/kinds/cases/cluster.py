@@ -180,7 +180,7 @@ def _reject_orphans(cases: Cases) -> None:
 
 def _reject_audit(cases: Cases) -> None:
     cases.cluster("audit events nowhere", {"audit": {}}, "spec.audit.index: Required value")
-    for index in ("*", "-audit", "a,b", "eu:audit", "<audit-{now}>", "Audit", "a b", "audit/_doc"):
+    for index in ("*", "-audit", "a,b", "eu:audit", "<audit-{now}>", "Audit", "a b", "audit/_doc", ".", ".."):
         cases.cluster(f"audit events in {index!r}", {"audit": {"index": index}}, _AUDIT_INDEX)
     cases.cluster("audit events in no index", {"audit": {"index": ""}}, "should be at least 1 chars long")
     cases.cluster("an index of 256 characters", {"audit": {"index": "a" * 256}}, "may not be more than 255")

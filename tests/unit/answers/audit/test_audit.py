@@ -244,6 +244,9 @@ class TestFindings:
             ({"opaque_id": "web/web-00009-old"}, (Oddity.NOT_SERVING,)),
             ({"opaque_id": "", "indices": []}, ()),
             ({"user__name": "", "event__action": "authentication_failed"}, (Oddity.NO_IDENTITY,)),
+            # Names that were only given, by anybody.
+            ({"user__name": "ada", "event__action": "authentication_failed"}, (Oddity.NO_IDENTITY,)),
+            ({"event__action": "realm_authentication_failed"}, (Oddity.NO_IDENTITY,)),
         ],
     )
     def test_what_no_declaration_explains_is_named(

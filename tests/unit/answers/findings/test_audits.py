@@ -69,6 +69,16 @@ def test_a_caller_whom_nobody_declared_is_one_finding_whatever_it_did(tmp_path: 
     assert "2 requests allowed, 0 refused" in by_name["user",].title
 
 
+def test_a_name_with_which_somebody_was_not_let_in_is_no_caller(tmp_path: Path) -> None:
+    refused = [line(user__name=f"guess-{each}", event__action="authentication_failed") for each in range(3)]
+    assert said(logged(tmp_path, [web(a_grant("orders-*"))], line(), *refused)) == set()
+
+
+def test_a_time_that_cannot_be_written_in_utc_is_the_last_that_can(tmp_path: Path) -> None:
+    [found] = logged(tmp_path, [], line(user__name="ada", timestamp="9999-12-31T23:59:59-12:00")).findings
+    assert found.first_seen == "9999-12-31T23:59:59Z"
+
+
 def test_an_index_that_no_grant_names_is_one_of_the_search_access(tmp_path: Path) -> None:
     found = logged(tmp_path, [web(a_grant("orders-*"))], line(), line(indices=["customers"]))
     about = "SearchAccess shop/web"

@@ -1,5 +1,6 @@
 """Findings for a SIEM and for Kubernetes, by the schemas of these."""
 
+import json
 from datetime import timedelta
 from typing import Annotated, Literal
 
@@ -10,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
 from searchaccess.core.answers.findings.audits import Logged
-from searchaccess.core.answers.findings.examined import examined
+from searchaccess.core.answers.findings.examined import Examined, examined
 from searchaccess.core.answers.findings.formats import reports as reporting
 from searchaccess.core.answers.findings.formats.ocsf import events
 from searchaccess.core.answers.findings.formats.reports import OPENREPORTS, POLICYREPORTS, reports
@@ -174,6 +175,18 @@ def test_many_findings_are_several_reports(monkeypatch: pytest.MonkeyPatch) -> N
     assert [(item["metadata"]["name"], len(item["results"])) for item in made] == [
         ("searchaccess", 2), ("searchaccess-2", 1)
     ]  # fmt: skip
+
+
+def test_no_report_is_larger_than_the_api_server_takes() -> None:
+    hostile = "\x01" * 5000
+    found = [Finding(Kind.UNEXPLAINED, About("Caller", "", f"{each}{hostile}"), ("key", hostile), hostile)
+             for each in range(reporting.MOST + 1)]  # fmt: skip
+    decided = [{"id": each.id, "reason": "r", "by": "\U0001f600" * 1024, "until": "2026-02-01"} for each in found]
+    result = follow(found, Examined(), now=AT, suppressions=read_suppressions(decided, AT))
+    first, second = reports(result, OPENREPORTS)["items"]
+    size = len(json.dumps(first, ensure_ascii=False).encode())
+    assert size < 1_500_000
+    assert len(second["results"]) == 1
 
 
 def test_each_kind_has_words_for_people() -> None:

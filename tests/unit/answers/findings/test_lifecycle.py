@@ -119,6 +119,9 @@ class TestAComparison:
         assert set(changes(None).values()) == {"NotExamined"}
         assert changes(Logged((), frozenset())) == {"unused": "NotExamined", "unexplained": "Fixed"}
         assert changes(Logged((), frozenset({"shop/orders"}))) == {"unused": "Fixed", "unexplained": "Fixed"}
+        # Too many combinations to tell callers apart, as one of them may cause.
+        merged = Logged((), frozenset({"shop/orders"}), merged=True)
+        assert changes(merged) == {"unused": "Fixed", "unexplained": "NotExamined"}
 
     @given(st.lists(st.tuples(st.sets(st.sampled_from("abcde")), st.booleans()), max_size=6))
     @settings(max_examples=examples(50))

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from searchaccess.core.answers.audit import tally as tallies
 from searchaccess.core.answers.audit.tally import ALWAYS, ELASTICSEARCH, GATEWAY, Tally
 from searchaccess.core.answers.recommend.advice import advise, window_of
 from searchaccess.core.answers.recommend.narrow import Used, narrow
@@ -226,6 +227,18 @@ class TestAdvice:
     def test_refused_requests_are_no_use(self, tmp_path: Path) -> None:
         [advice] = advise([RAW], counted(tmp_path, line(event__action="access_denied")))
         assert (advice.after, advice.requests, advice.diff) == (None, 0, "")
+
+    def test_nothing_is_unused_where_logs_do_not_tell_callers_apart(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(tallies, "MOST_ENTRIES", 10)
+        keyed = RAW | {"spec": spec(ORDERS) | KEY | {"auth": "ApiKey"}, "status": {"credential": {"keyId": "k"}}}
+        noise = [line(user__name="x", indices=[f"i-{number}"], opaque_id=f"a/a-{number}") for number in range(30)]
+        [advice] = advise([keyed], counted(tmp_path, *noise, line(user__name="owner", apikey__id="k")))
+        assert (advice.decided, advice.removals, advice.diff) == (False, (), "")
+        assert "too many combinations" in advice.notes[0]
+        [advice] = advise([keyed], counted(tmp_path, line(user__name="owner", apikey__id="k"), *noise))
+        assert (advice.decided, bool(advice.removals)) == (True, True), "its use is known"
 
     def test_one_that_is_invalid_gets_no_advice(self, tmp_path: Path) -> None:
         broken = {"metadata": {"namespace": "shop", "name": "broken"}, "spec": {"grants": 5}}

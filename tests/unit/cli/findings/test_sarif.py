@@ -121,7 +121,7 @@ def test_states_are_those_of_the_life_cycle() -> None:
     assert [each.baseline_state for each in results(run(ops, before=fixed))] == ["new"]
 
 
-@pytest.mark.parametrize("name", ["orders", "ops\x1b\n"])
+@pytest.mark.parametrize("name", ["orders", "ops\x1b\n", "[open](https://evil.example.com)"])
 def test_a_location_is_the_object(name: str) -> None:
     raw: dict[str, Any] = access(status=others_give(name))
     (found,) = results(run(raw))
@@ -129,3 +129,4 @@ def test_a_location_is_the_object(name: str) -> None:
     assert place.physical_location.artifact_location.uri == "SearchAccess/shop/orders"
     assert place.logical_locations[0].fully_qualified_name == "SearchAccess/shop/orders"
     assert found.message.text.isprintable()
+    assert "](" not in found.message.text, "a link"

@@ -136,6 +136,13 @@ def test_nothing_found_is_a_log_too() -> None:
     assert Log.model_validate(to_sarif([])).runs[0].results == []
 
 
+def test_a_message_of_sarif_has_no_link_of_others() -> None:
+    evil = "no action [read](https://evil.example.com)"
+    finding = Finding(ALL_INDICES, evil, "a.yaml", Position(3, 5), "SearchAccess", "shop/orders", "spec")
+    text = to_sarif([finding])["runs"][0]["results"][0]["message"]["text"]
+    assert (text.startswith("SearchAccess shop/orders: no action"), "](" in text) == (True, False)
+
+
 def test_annotations_cannot_be_forged() -> None:
     evil = "x%0A::error::y\r\n::set-output name=a::b"
     finding = Finding(ALL_INDICES, evil, "a:b,c\n::x.yaml", Position(3, 5), "SearchAccess", "shop/orders", "spec")

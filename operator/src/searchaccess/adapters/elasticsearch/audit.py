@@ -41,8 +41,8 @@ class AuditClient(ClientPart):
         with mapped():
             api = await self._api()
             fields = await _fields(api, wanted.index)
-            newest = await _edge(api, wanted.index, fields, "desc")
-            first = await _edge(api, wanted.index, fields, "asc") if wanted.from_the_first and newest else None
+            newest = await _edge(api, wanted, fields, "desc")
+            first = await _edge(api, wanted, fields, "asc") if wanted.from_the_first and newest else None
             uses = [use async for use in _uses(api, wanted, fields)] if newest else []
         return Uses(tuple(uses), first, newest, keys=bool(fields.key_ids and fields.key_names))
 
@@ -133,11 +133,14 @@ def granted(fields: AuditFields) -> dict[str, Any]:
     return {"term": {fields.kind: GRANTED}}
 
 
-async def _edge(api: AsyncElasticsearch, index: str, fields: AuditFields, order: str) -> float | None:
-    """Return when the first (``asc``) or the newest (``desc``) allowed request was; None: there is none."""
+async def _edge(api: AsyncElasticsearch, wanted: UsesWanted, fields: AuditFields, order: str) -> float | None:
+    """Return when the first (``asc``) or the newest (``desc``) allowed request was; None: there is none.
+
+    One with a time that is still to come, of a node whose clock is wrong, would hide that no more events arrive.
+    """
     answer = await api.search(
-        index=index,
-        query=granted(fields),
+        index=wanted.index,
+        query={"bool": {"filter": [granted(fields), _between(fields, None, wanted.until)]}},
         size=1,
         sort=[{fields.time: {"order": order, "format": "epoch_millis", "numeric_type": "date"}}],
         source=False,

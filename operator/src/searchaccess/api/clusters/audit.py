@@ -7,8 +7,9 @@ from pydantic import Field
 from searchaccess.api.base import ApiModel, cel, matches, rules
 from searchaccess.api.times.durations import Duration, between
 
-INDEX_PATTERN: Final = r"^[a-z0-9.][a-z0-9._*-]*$"
-"""A name or a pattern of an index or data stream: of this cluster, not hidden behind a list or a date."""
+INDEX_PATTERN: Final = r"^([a-z0-9]|\.[a-z0-9_*-])[a-z0-9._*-]*$"
+"""A name or a pattern of an index or data stream: of this cluster, not hidden behind a list or a date. ``..`` is a step
+in a path, which leads to all indices."""
 
 
 class Audit(ApiModel):

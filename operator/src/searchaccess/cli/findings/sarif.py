@@ -3,7 +3,7 @@
 from typing import Any, Final
 
 from searchaccess import __version__
-from searchaccess.cli.plans.escaping import printable
+from searchaccess.cli.plans.escaping import printable, unlinked
 from searchaccess.cli.plans.findings import SARIF, SCHEMA
 from searchaccess.core.answers.findings.kinds import KINDS, Kind, Severity
 from searchaccess.core.answers.findings.lifecycle import Followed, Result
@@ -66,7 +66,7 @@ def _result(each: Followed, number: int) -> dict[str, Any]:
         "ruleId": str(finding.kind),
         "ruleIndex": number,
         "level": _LEVELS[finding.severity],
-        "message": {"text": printable(f"{finding.about}: {finding.title} {finding.next_step}")},
+        "message": {"text": unlinked(f"{finding.about}: {finding.title} {finding.next_step}")},
         "locations": [_location(finding.about)],
         "partialFingerprints": {"searchaccess/v1": finding.id},
     }
@@ -74,7 +74,7 @@ def _result(each: Followed, number: int) -> dict[str, Any]:
         made["baselineState"] = _STATES[each.change]
     if each.state is State.SUPPRESSED and each.suppressed:
         decided = each.suppressed.suppression
-        why = printable(f"{decided.reason} ({decided.by}, until {decided.until})")
+        why = unlinked(f"{decided.reason} ({decided.by}, until {decided.until})")
         made["suppressions"] = [{"kind": "external", "status": "accepted", "justification": why}]
     return made
 

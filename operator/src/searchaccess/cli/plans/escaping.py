@@ -11,6 +11,14 @@ def printable(text: str) -> str:
     return "".join(sign if sign.isprintable() else f"\\u{ord(sign):04x}" for sign in text)
 
 
+def unlinked(text: str) -> str:
+    """Return a text as a message of SARIF: in one line, and nothing in it is a link.
+
+    Section 3.11.6 of https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/sarif-v2.1.0-errata01-os-complete.html
+    """
+    return printable(text).replace("](", "] (")
+
+
 def as_code(text: str) -> str:
     """Return a text as code in a line of Markdown: nothing in it is markup, a mention or a link."""
     return f"<code>{_referenced(text)}</code>"

@@ -6,7 +6,7 @@ from typing import Any, Final
 from urllib.parse import quote
 
 from searchaccess import __version__
-from searchaccess.cli.plans.escaping import printable
+from searchaccess.cli.plans.escaping import printable, unlinked
 from searchaccess.cli.plans.text import DIM, HEAD, OPENS, Styled
 from searchaccess.core.answers.lint.model import FORMAT, Finding, Rule, Severity
 from searchaccess.core.answers.lint.rules import RULES
@@ -117,7 +117,7 @@ def _sarif_result(finding: Finding, number: int) -> dict[str, Any]:
         "ruleId": finding.rule.id,
         "ruleIndex": number,
         "level": str(finding.rule.severity),
-        "message": {"text": printable(about + finding.message)},
+        "message": {"text": unlinked(about + finding.message)},
         "locations": [_sarif_location(finding)],
         "partialFingerprints": {"searchaccess/v1": finding.fingerprint},
     }

@@ -48,7 +48,7 @@ class Uses:
     Attributes:
         uses: one for each caller and key.
         first: when the first event was that the index still has; None: not asked for, or there is none.
-        newest: when the newest was; None: there is none.
+        newest: when the newest was, before the end that was asked for; None: there is none.
         keys: whether events name API keys.
     """
 

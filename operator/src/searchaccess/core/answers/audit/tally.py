@@ -84,6 +84,8 @@ class Tally:
     """Lines that are no events, or have no time."""
     merged: bool = False
     """There were too many combinations: some are not told apart."""
+    nameless: bool = False
+    """Of some of these, not even users and keys are told apart: nobody is certainly not among them."""
     hours: dict[tuple[str, bool], int] = field(default_factory=dict)
     """How many were allowed and refused, by hour of the log's own time."""
     _entries: dict[_Key, Count] = field(default_factory=dict)
@@ -100,9 +102,10 @@ class Tally:
             kind = self._kinds[event.action] = kind_of(event.action) if event.action else "unknown"
         if not kind:
             return
+        # Whoever is refused may have given any name: it would look like that caller, or like one that nobody declared.
+        who = ("", "", "") if event.kind in NO_IDENTITY else (event.user, event.key_id, event.key_name)
         self._count(
-            event.written, event.user, event.key_id, event.key_name, kind, event.indices, event.opaque, event.trace,
-            allowed, ELASTICSEARCH,
+            event.written, *who, kind, event.indices, event.opaque, event.trace, allowed, ELASTICSEARCH,
         )  # fmt: skip
 
     def add_request(self, event: GatewayEvent) -> None:
@@ -145,9 +148,11 @@ class Tally:
             self.merged = True
             key = (user, key_id, key_name, kind, indices, "", ELSEWHERE, False, allowed, through)
             if key not in self._entries and len(self._entries) >= 2 * MOST_ENTRIES:
+                self.nameless = self.nameless or bool(key_id)
                 key = (user, "", "", kind, (ELSEWHERE,), "", ELSEWHERE, False, allowed, through)
             entry = self._entries.get(key)
             if entry is None and len(self._entries) >= 3 * MOST_ENTRIES:
+                self.nameless = True
                 key = (ELSEWHERE, "", "", kind, (ELSEWHERE,), "", ELSEWHERE, False, allowed, through)
                 entry = self._entries.get(key)
         if entry is None:

@@ -2,13 +2,15 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Final
 
+from searchaccess.api.times.moments import LAST
 from searchaccess.core.answers.audit.report import Oddity, Report, Row
 from searchaccess.core.answers.findings.kinds import Kind
 from searchaccess.core.answers.findings.model import About, Finding
 from searchaccess.core.answers.recommend.advice import Advice
+from searchaccess.core.model.timeboxes.timebox import shown_time
 
 CALLER: Final = "Caller"
 
@@ -20,10 +22,12 @@ class Logged:
     Attributes:
         findings: of all kinds.
         decided: SearchAccesses (``namespace/name``) of which the logs tell what was used.
+        merged: some callers or indices are not told apart, so that one that is missing may be among these.
     """
 
     findings: tuple[Finding, ...]
     decided: frozenset[str]
+    merged: bool = False
 
 
 def in_logs(report: Report, advice: Iterable[Advice]) -> Logged:
@@ -35,7 +39,8 @@ def in_logs(report: Report, advice: Iterable[Advice]) -> Logged:
     """
     given = list(advice)
     unused = [finding for each in given for finding in _unused(each)]
-    return Logged((*_callers(report.rows), *unused), frozenset(each.path for each in given if each.decided))
+    decided = frozenset(each.path for each in given if each.decided)
+    return Logged((*_callers(report.rows), *unused), decided, report.merged)
 
 
 def _callers(rows: Sequence[Row]) -> Iterator[Finding]:
@@ -80,4 +85,5 @@ def _unused(advice: Advice) -> Iterator[Finding]:
 
 
 def _written(at: datetime) -> str:
-    return at.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+    # A log may have any time; in UTC, it may be one that cannot be written.
+    return shown_time(int(min(max(at.timestamp(), 0.0), float(LAST))))

@@ -54,7 +54,7 @@ class Examined:
         return (about, finding.kind) not in self.open
 
     def _covers_logged(self, finding: Finding) -> bool:
-        if self.logged is None:
+        if self.logged is None or (self.logged.merged and finding.kind is not Kind.UNUSED):
             return False
         if finding.about.kind == CALLER:
             return True

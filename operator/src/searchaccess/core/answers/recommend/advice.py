@@ -19,6 +19,7 @@ _SERVER: Mapping[str, Any] = {"uid": "uid", "generation": 1}
 
 
 _NO_EVENTS: Final = "the logs have no events of this time, of anybody: nothing is recommended"
+_NAMELESS: Final = "there are too many combinations to tell callers apart: nothing is recommended, read a shorter time"
 _NO_CALLER: Final = "who its callers are is only in its status: nothing is recommended from files, read the API server"
 
 
@@ -112,7 +113,13 @@ def advise(accesses: Sequence[Mapping[str, Any]], tally: Tally) -> list[Advice]:
                 used.setdefault(access.path, []).append(found)
     is_empty = not any(True for _ in tally.uses())
     made = [
-        _advice(raw, access.path, used.get(access.path, []), _NO_EVENTS if is_empty else _blind(raw, access))
+        _advice(
+            raw,
+            access.path,
+            used.get(access.path, []),
+            _NO_EVENTS if is_empty else _NAMELESS if tally.nameless else _blind(raw, access),
+            whole=not tally.nameless,
+        )
         for raw, access in read
         if not _problem(raw)
     ]
@@ -130,10 +137,11 @@ def _blind(raw: Mapping[str, Any], known: KnownAccess) -> str:
     return "" if known.principals else _NO_CALLER
 
 
-def _advice(raw: Mapping[str, Any], path: str, used: Iterable[Used], blind: str) -> Advice:
+def _advice(raw: Mapping[str, Any], path: str, used: Iterable[Used], blind: str, *, whole: bool) -> Advice:
     uses = list(used)
     spec = raw["spec"]
-    decided = not blind or bool(uses)
+    # What was seen tells what is needed, if nothing else may have been used.
+    decided = not blind or (whole and bool(uses))
     if decided:
         found = _valid(raw, narrow(spec, uses)) or _valid(raw, narrow(spec, uses, splitting=False))
     else:

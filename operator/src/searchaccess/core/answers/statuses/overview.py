@@ -70,11 +70,22 @@ def is_unused(report: Report, since: float, now: float) -> bool:
     """
     usage = report["usage"] or {}
     known, until = moment(usage.get("since") or ""), moment(usage.get("knownUntil") or "")
-    if known is None or until is None or known > since or until < now - _FRESH:
+    if known is None or until is None or known > since or until < since or not is_watched(report, now):
         return False
     last = moment(usage.get("lastUsed") or "")
     # Within the hour of the last use, the status is not written again.
     return last is None or last + _HOUR <= since
+
+
+def is_watched(report: Report, now: float) -> bool:
+    """Return whether uses were read lately.
+
+    Args:
+        report: of a SearchAccess.
+        now: seconds since the epoch.
+    """
+    until = moment((report["usage"] or {}).get("knownUntil") or "")
+    return until is not None and until >= now - _FRESH
 
 
 def _is_ending(report: Report, before: float, now: float) -> bool:

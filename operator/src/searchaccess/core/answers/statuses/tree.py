@@ -158,7 +158,8 @@ def _usage(report: Report) -> Iterator[Node]:
     if usage is None:
         return
     used = f"last used: {usage['lastUsed']}" if "lastUsed" in usage else f"not used since {usage['since']}"
-    yield Node(used, below=_leaves(f"uses are known since {usage['since']}" if "lastUsed" in usage else ""))
+    until = f"until {usage['knownUntil']}, to a day" if usage["knownUntil"] else "and it is not known until when"
+    yield Node(used, below=_leaves(f"uses are known since {usage['since']}, {until}"))
 
 
 def _times(report: Report) -> Iterator[Node]:

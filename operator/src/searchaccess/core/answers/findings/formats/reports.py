@@ -16,8 +16,8 @@ from searchaccess.core.answers.findings.model import Change, State
 
 LABELS: Final = {"app.kubernetes.io/managed-by": "searchaccess-findings"}
 """By which former reports are found and deleted."""
-MOST: Final = 300
-"""Results in one object: etcd takes 1.5 MB."""
+MOST: Final = 64
+"""Results in one object: etcd takes 1.5 MB, and names in logs may have characters of six bytes each in JSON."""
 _SOURCE: Final = "searchaccess"
 _NOT_SCORED: Final = frozenset({Severity.LOW})
 _LONGEST: Final = 1000
