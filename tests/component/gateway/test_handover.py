@@ -1,15 +1,16 @@
 """A SearchCluster is renamed: the new one takes the gateway over, and its pods notice nothing."""
 
+import asyncio
 from collections.abc import Mapping
 from typing import Any
 
 import pytest
 
 from searchaccess.core.gateway.objects import CLUSTER, CLUSTER_UID, LISTENERS
-from searchaccess.ports.errors import PermissionDenied
+from searchaccess.ports.errors import NamespaceEnds, PermissionDenied
 from tests.component.common import ORDERS, ROLE
 from tests.component.gateway.common import NAMES, PLACE, begin, gateway, secret_user, users
-from tests.support.failures.faults import Fault
+from tests.support.failures.faults import Call, Fault
 from tests.support.loop.stage import CLUSTER_KEY, Stage, on_stage, search_cluster
 from tests.support.memory.gateways import SIDE
 from tests.support.worlds.world import access, condition_in, grant
@@ -136,3 +137,72 @@ async def test_a_gateway_at_another_place_is_not_handed_over(stage: Stage) -> No
     await stage.sleep(600)
     assert stage.cluster() == {}
     assert {target.namespace for target in stage.gateways.objects} == {"elsewhere"}
+
+
+@on_stage
+async def test_a_namespace_that_ends_holds_up_no_rename(stage: Stage) -> None:
+    await renamed(stage)
+    stage.gateways.objects.clear()
+    stage.faults.fail(SIDE, NamespaceEnds("the namespace gateways is being deleted"), "read")
+    stage.kubernetes.delete(CLUSTER_KEY)
+    await stage.sleep(120)
+    assert stage.cluster() == {}
+    assert stage.elasticsearch.users_now[ROLE]
+
+
+@on_stage
+async def test_a_login_that_somebody_disabled_is_replaced_and_works_no_more(stage: Stage) -> None:
+    await renamed(stage)
+    login = secret_user(stage)
+    password = stage.elasticsearch.passwords[login]
+    stage.faults.fail(SIDE, PermissionDenied("secrets is forbidden"), "mark")
+    stage.kubernetes.delete(CLUSTER_KEY)
+    await stage.sleep(30)
+    stage.elasticsearch.users_now[login]["enabled"] = False
+    worked: list[str] = []
+
+    def look(_call: Call) -> None:
+        known = stage.elasticsearch.users_now.get(login)
+        if known and known["enabled"] and stage.elasticsearch.passwords.get(login) == password:
+            worked.append(login)
+
+    stage.faults.on_call = look
+    stage.faults.heal(SIDE)
+    await stage.sleep(600)
+    assert worked == []
+    assert stage.cluster() == {}
+    assert secret_user(stage)
+    assert stage.cluster_ready(YOUNGER) == ("True", "InSync")
+
+
+@on_stage
+async def test_a_heir_whose_spec_cannot_be_read_is_waited_for(stage: Stage) -> None:
+    await renamed(stage)
+    login = secret_user(stage)
+    heir = (*CLUSTER_KEY[:-1], YOUNGER)
+    stage.kubernetes.change(heir, lambda raw: raw["spec"].update(adoption="?"))
+    await stage.quiet()
+    assert stage.cluster_ready(YOUNGER) == ("False", "InvalidSpec")
+    stage.kubernetes.delete(CLUSTER_KEY)
+    await stage.sleep(60)
+    assert secret_user(stage) == login
+    assert stage.cluster_ready() == ("False", "InUse")
+    stage.kubernetes.change(heir, lambda raw: raw["spec"].pop("adoption"))
+    await stage.sleep(600)
+    assert stage.cluster() == {}
+    assert secret_user(stage) == login
+    assert stage.cluster_ready(YOUNGER) == ("True", "InSync")
+
+
+@on_stage
+async def test_one_that_waits_for_its_users_does_so_quietly(stage: Stage) -> None:
+    await begin(stage, "pod-a")
+    stage.apply(access("orders", grant("orders-*")))
+    await stage.quiet()
+    stage.kubernetes.delete(CLUSTER_KEY)
+    await stage.sleep(120)
+    assert stage.cluster_ready() == ("False", "InUse")
+    before = len(stage.faults.calls)
+    await asyncio.sleep(60)
+    assert len(stage.faults.calls) - before < 100
+    assert secret_user(stage)

@@ -1,5 +1,7 @@
 """Whose limits have reached all pods."""
 
+from dataclasses import replace
+
 from searchaccess.core.gateway.facts import GRACE, PodAnswer, Pods
 from searchaccess.core.gateway.loading import Loading
 from searchaccess.core.gateway.settings import CallerLimits, Rate
@@ -50,8 +52,49 @@ def test_other_limits_of_the_same_caller_are_waited_for_again() -> None:
     found = loading({"a": STRICT}, {"a": STRICT, "b": LOOSE}, {"a": CallerLimits(50), "b": LOOSE}, {"b": LOOSE})
     number = found.declare({"a": STRICT}, DEFAULT)
     found.wrote("again", number, 0)
-    assert found.waiting(pods("v1"), 1) == {"a"}, "it had others meanwhile"
+    assert found.waiting(pods("v1"), 1) == {"a", "b"}, "it had others meanwhile"
     assert found.waiting(pods("again"), 1) == frozenset()
+
+
+MIDDLE = CallerLimits(150)
+
+
+def test_limits_looser_than_the_default_are_waited_for_where_pods_may_have_still_looser_ones() -> None:
+    narrowed = loading({}, {"a": LOOSE}, {"a": MIDDLE})
+    assert narrowed.waiting(pods("v2"), 1) == {"a"}
+    assert narrowed.waiting(pods("v3"), 1) == frozenset()
+    removed = loading({}, {"a": LOOSE}, {})
+    assert removed.waiting(pods("v2"), 1) == {"a"}
+    assert removed.waiting(pods("v3"), 1) == frozenset()
+
+
+def test_limits_that_become_looser_are_not_waited_for() -> None:
+    found = loading({}, {"a": CallerLimits(50)}, {"a": MIDDLE})
+    assert found.waiting(pods("v2"), 1) == frozenset()
+    assert found.waiting(pods("v1"), 1) == {"a"}, "of the time before it had any"
+
+
+def test_new_limits_looser_than_a_default_that_was_narrowed_wait_until_pods_have_that() -> None:
+    found = Loading()
+    for number, (limits, default) in enumerate([({}, LOOSE), ({}, DEFAULT), ({"a": MIDDLE}, DEFAULT)], 1):
+        found.wrote(f"v{number}", found.declare(limits, default), 0)
+    assert found.waiting(pods("v1"), 1) == {"a"}, "the pod has the former default, which allows more"
+    assert found.waiting(pods("v2"), 1) == frozenset()
+
+
+def test_a_wider_default_leaves_limits_to_be_waited_for() -> None:
+    found, limits = Loading(), {"a": MIDDLE}
+    found.wrote("v1", found.declare({}, DEFAULT), 0)
+    found.wrote("v2", found.declare(limits, DEFAULT), 0)
+    found.wrote("v3", found.declare(limits, LOOSE), 0)
+    found.wrote("v4", found.declare({**limits, "b": MIDDLE}, LOOSE), 0)
+    assert found.waiting(pods("v3"), 1) == {"b"}
+
+
+def test_what_pods_had_before_this_process_is_not_known() -> None:
+    found = loading({"a": LOOSE})
+    assert found.waiting(pods("other"), 10 * GRACE) == {"a"}
+    assert found.waiting(pods("v1"), 1) == frozenset()
 
 
 def test_the_same_object_is_no_change() -> None:
@@ -61,22 +104,42 @@ def test_the_same_object_is_no_change() -> None:
 
 def test_pods_that_cannot_be_asked_have_what_was_written_long_ago() -> None:
     found = loading({}, {"a": STRICT}, at=100)
-    for unknown in (None, Pods(), Pods(trouble="forbidden"), pods("!"), pods("v2", "!")):
+    for unknown in (Pods(), Pods(trouble="forbidden"), pods("!"), pods("v2", "!")):
         assert found.waiting(unknown, 100 + GRACE - 1) == {"a"}
         assert found.waiting(unknown, 100 + GRACE) == frozenset()
     assert found.waiting(pods("v1", "!"), 100 + GRACE) == {"a"}, "it says that it has not"
 
 
+def test_pods_that_were_not_asked_yet_may_say_that_they_have_another_version() -> None:
+    found = loading({}, {"a": STRICT}, at=100)
+    assert found.waiting(None, 100 + 10 * GRACE) == {"a"}
+
+
+def test_pods_of_a_former_gateway_limit_nobody_anew() -> None:
+    found = loading({}, {"a": STRICT})
+    assert found.waiting(replace(pods("v2"), former=True), 10 * GRACE) == {"a"}
+
+
 def test_later_versions_do_not_start_the_time_again() -> None:
     found = loading({}, {"a": STRICT}, at=100)
     found.wrote("v9", found.declare({"a": STRICT, "b": STRICT}, DEFAULT), 100 + GRACE)
-    assert found.waiting(None, 101 + GRACE) == {"b"}
+    assert found.waiting(Pods(), 101 + GRACE) == {"b"}
 
 
-def test_a_version_that_is_written_again_has_the_newest_limits() -> None:
-    found = loading({}, {"a": STRICT}, {})
-    found.wrote("v2", found.declare({"a": STRICT}, DEFAULT), 0)
-    assert found.waiting(pods("v2"), 1) == frozenset()
+def test_a_version_that_is_written_again_may_still_be_replaced_by_those_in_between() -> None:
+    found = loading({}, {"a": STRICT}, {}, at=100)
+    found.wrote("v2", found.declare({"a": STRICT}, DEFAULT), 110)
+    assert found.waiting(pods("v2"), 111) == {"a"}, "the kubelet may have v3 on its way"
+    found.wrote("v2", found.declare({"a": STRICT}, DEFAULT), 110)
+    assert found.waiting(pods("v2"), 109 + GRACE) == {"a"}
+    assert found.waiting(pods("v2"), 110 + GRACE) == frozenset()
+
+
+def test_the_same_version_may_have_newer_limits() -> None:
+    found = loading({}, {"a": STRICT})
+    found.wrote("v2", found.declare({"a": STRICT}, DEFAULT), 1)
+    found.wrote("v2", found.declare({"a": STRICT, "b": STRICT}, DEFAULT), 2)
+    assert found.waiting(pods("v2"), 3) == frozenset()
 
 
 def test_other_pods_have_nothing_yet() -> None:
@@ -85,7 +148,10 @@ def test_other_pods_have_nothing_yet() -> None:
     assert found.waiting(pods("v2"), 10 * GRACE) == {"a"}
 
 
-def test_old_versions_are_forgotten() -> None:
-    found = loading({}, {"a": STRICT}, *({"a": STRICT, "b": CallerLimits(number)} for number in range(1, 102)))
-    assert found.waiting(pods("v2"), 1) >= {"a"}
-    assert len(found._written) == 100
+def test_old_versions_and_callers_are_forgotten() -> None:
+    found = loading(
+        {"gone": LOOSE}, {"a": STRICT}, *({"b": CallerLimits(number)} for number in range(3_000, 1_999, -1))
+    )
+    assert len(found._written) == 1_000
+    assert "b" in found.waiting(pods("v2"), 1)
+    assert found._since.keys() == {"b"}

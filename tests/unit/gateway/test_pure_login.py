@@ -105,6 +105,12 @@ def test_metadata_of_others_is_not_ours() -> None:
         assert not is_own(other, OPERATOR, HOLDER)
 
 
+@pytest.mark.parametrize("odd", [["main"], {"main": 1}, 7, None])
+def test_odd_metadata_of_others_is_nobodys(odd: object) -> None:
+    ours = owner_metadata(OPERATOR, HOLDER, "edge")
+    assert not is_own(ours | {"gateway": {"cluster": odd, "heir": odd}}, OPERATOR, HOLDER)
+
+
 def test_a_user_reads_back_as_it_was_written() -> None:
     key = key_of(NAMES.users[0], {"roles": [NAMES.role], "enabled": True}, OPERATOR, HOLDER)
     key = replace(key, sequence=7, created=1_700_000_000.5, slot=Slot("uid-s", 7), requested="now")

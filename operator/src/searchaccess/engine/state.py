@@ -3,7 +3,7 @@
 It belongs to one SearchCluster object, by uid: a recreated one starts with nothing.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field, replace
 from typing import Final, TypeAlias
@@ -222,6 +222,8 @@ class ClusterState:
     """Callers of a realm keep their role mapping until the gateway's pods serve them."""
     unlimited: frozenset[str] = frozenset()
     """Principals whose limits have not reached all pods of the gateway yet: they get no new rights."""
+    limits_differ: Callable[[str], bool] = field(default=lambda _principal: False)
+    """Whether a principal's limits were changed since that was found out, so that it gets no new rights either."""
     awaits_limits: set[str] = field(default_factory=set)
     """Those of them that would have got some."""
 

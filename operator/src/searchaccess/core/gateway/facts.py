@@ -51,6 +51,8 @@ class Pods:
     """Why the pods could not be listed."""
     waiting: tuple[str, ...] = ()
     """Those that do not run, each with the reason."""
+    former: bool = False
+    """Pods of a former gateway run as well, with the limits of the time when it moved."""
 
     def have_all(self, version: str) -> bool:
         """Return whether pods run, and all of these have loaded a configuration."""

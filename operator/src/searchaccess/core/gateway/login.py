@@ -93,7 +93,8 @@ def is_own(metadata: Any, operator: Operator, holder: Holder) -> bool:
     What was handed over to it belongs to it, too.
     """
     owner = mapping(mapping(metadata).get(GATEWAY))
-    return operator.owns(metadata) and holder.cluster in {owner.get("cluster"), owner.get(HEIR)}
+    # No set: what others write there may not be hashable.
+    return operator.owns(metadata) and holder.cluster in (owner.get("cluster"), owner.get(HEIR))
 
 
 def is_inherited(metadata: Any, holder: Holder) -> bool:

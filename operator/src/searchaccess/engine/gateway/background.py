@@ -34,10 +34,11 @@ from searchaccess.core.gateway.proof import (
 from searchaccess.core.status.credential import epoch
 from searchaccess.engine.barrier import caught
 from searchaccess.engine.gateway.reconcile import GatewayReconciler
+from searchaccess.engine.gateway.removal import places_of
 from searchaccess.engine.pacing.agenda import NEVER, Agenda
 from searchaccess.engine.state import ClusterState, Context, Healthy, Session
 from searchaccess.ports.elasticsearch import Connector
-from searchaccess.ports.errors import ExternalError
+from searchaccess.ports.errors import ExternalError, TransientError
 from searchaccess.ports.gateway import Gateways
 from searchaccess.ports.tasks import first_error_alone
 
@@ -74,6 +75,7 @@ class GatewayWatcher:
         reconciler: writes the gateway's objects.
         connector: opens connections with the gateway's own login.
         session: returns the open session; None: there is none.
+        begun: returns whether the first reconcile is over, so that a status can be complete.
         publish: publishes the SearchCluster's status.
     """
 
@@ -85,6 +87,7 @@ class GatewayWatcher:
         reconciler: GatewayReconciler,
         connector: Connector,
         session: Callable[[], Session | None],
+        begun: Callable[[], bool],
         publish: Callable[[], None],
     ) -> None:
         self._context = context
@@ -93,6 +96,7 @@ class GatewayWatcher:
         self._reconciler = reconciler
         self._connector = connector
         self._session = session
+        self._begun = begun
         self._publish = publish
         self._agenda = Agenda(context.clock, PROVE_AGAIN, PROVE_AGAIN)
         self._news = asyncio.Event()
@@ -106,6 +110,14 @@ class GatewayWatcher:
         self._short_since: float | None = None
         """Since when fewer pods run than are declared; None: there are enough."""
 
+    @property
+    def is_busy(self) -> bool:
+        """Whether pods are to be asked for the first time, and rights wait for that."""
+        known, applied = self._state.gateway, self._reconciler.config.applied
+        if not self._state.awaits_limits or known is None or applied is None or self._context.dry_run is not None:
+            return False
+        return known.pods is None and known.places[:1] == (str(applied.place),)
+
     def wake(self) -> None:
         """Look for something to do after a reconcile, if there is a gateway. Without one there is no timer."""
         if self._state.gateway is not None:
@@ -113,8 +125,13 @@ class GatewayWatcher:
 
     def reconciled(self) -> None:
         """Publish what was written while other things are still being done, such as a new place, and observe it."""
-        self._publish()
+        self._publish_found()
         self.wake()
+
+    def _publish_found(self) -> None:
+        """Publish what was found; while the operator starts, only a new place: the rest is not known as a whole yet."""
+        if self._begun() or self._reconciler.awaits_record:
+            self._publish()
 
     async def run(self) -> None:
         """Observe until cancelled."""
@@ -143,7 +160,7 @@ class GatewayWatcher:
         except Exception as error:  # noqa: BLE001 - the barrier between the gateway and everything else
             caught(self._context.meter, self._name, "gateway", error)
         if self._state.gateway != before:
-            self._publish()
+            self._publish_found()
         if self._state.awaits_gateway and self._state.gateway is not None and self._state.gateway.is_loaded:
             # Nobody needs the realm's role mapping any longer: do not wait for the next sweep.
             self._state.awaits_gateway = False
@@ -208,7 +225,15 @@ class GatewayWatcher:
                 return PodAnswer(pod.name, version, seconds=_age(pod, now))
 
             answers = await _together([ask(pod) for pod in listed if not pod.waits])
-            pods = Pods(tuple(answers), waiting=tuple(f"{pod.name} ({pod.waits})" for pod in listed if pod.waits))
+            pods = Pods(
+                tuple(answers),
+                waiting=tuple(f"{pod.name} ({pod.waits})" for pod in listed if pod.waits),
+                former=await self._former_runs(gateways),
+            )
+        now_applied = self._reconciler.config.applied
+        if now_applied is None or now_applied.place != applied.place:
+            # It moved meanwhile: these pods say nothing about the new one.
+            return
         since = max(0.0, epoch(self._context.clock.now()) - applied.since)
         replicas, short = gateway.replicas, self._short_for(pods, gateway.replicas)
         judgement = judge_pods(pods, applied.version, since, str(applied.place), replicas=replicas, short=short)
@@ -221,6 +246,19 @@ class GatewayWatcher:
             # Former gateways can go.
             self._reconciler.hurry()
             self._context.inventory.marks.dirty(self._name).event.set()
+
+    async def _former_runs(self, gateways: Gateways) -> bool:
+        """Return whether pods of a former gateway run, as far as they can be listed."""
+        known = self._state.gateway
+        for place in places_of(known.places[1:]) if known else ():
+            try:
+                if any(not pod.waits for pod in await gateways.objects.pods(place.namespace, place.name)):
+                    return True
+            except TransientError:
+                return True
+            except ExternalError:
+                continue
+        return False
 
     def _short_for(self, pods: Pods, replicas: int) -> float:
         """Return for how many seconds fewer pods have run than are declared, as far as this process knows."""

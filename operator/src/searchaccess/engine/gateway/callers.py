@@ -4,9 +4,11 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from searchaccess.api.clusters.gateway import Gateway
-from searchaccess.core.gateway.limits import callers_limits, default_limits, with_callers
+from searchaccess.core.gateway.limits import callers_limits, default_limits, limits_of, with_callers
 from searchaccess.core.gateway.settings import CallerLimits
 from searchaccess.core.model.access import Access
+from searchaccess.core.rights.ownership import Operator
+from searchaccess.engine.concurrency.chunks import in_chunks
 from searchaccess.engine.inventory.former import KEYS
 from searchaccess.engine.inventory.inventory import Inventory
 
@@ -47,6 +49,36 @@ class Callers:
             self._limits = with_callers(self._limits, {each: self._members(each) for each in changed if each}, default)
         self._default = default
         return self._limits
+
+    async def are_known(self, uuid: str, operator: Operator) -> bool:
+        """Return whether it is known who limits callers.
+
+        Who moved away, and still has rights, is only known after a full read. Until then, statuses say whether anybody
+        may have.
+
+        Args:
+            uuid: of the Elasticsearch cluster.
+            operator: names roles.
+        """
+        inventory = self._inventory
+        if inventory.former.is_read(self._cluster):
+            return True
+        async for record in in_chunks(list(inventory.accesses.values())):
+            placed, access = record.status_summary.placed, record.access
+            if placed is None or not placed.role or placed.cluster_uuid != uuid or record.confirmed:
+                continue
+            here = access.principals if access.cluster == self._cluster else ()
+            if placed.role not in map(operator.role_name, here):
+                return False
+        return True
+
+    def differ(self, principal: str) -> bool:
+        """Return whether a caller's limits changed since ``now`` was called."""
+        default = self._default
+        if default is None or not self._inventory.callers.has_changed(self._cluster, principal):
+            return False
+        was = self._limits.get(principal, default)
+        return limits_of(self._members(principal), default, was) != was
 
     def _members(self, principal: str) -> list[Access]:
         """Return who limits a caller: those that moved away as well, as long as their rights are still here."""

@@ -14,6 +14,7 @@ from searchaccess.core.model.intake.reading import mapping
 from searchaccess.core.rights.ownership import Role
 from searchaccess.engine.gateway.job import Job, holder_of
 from searchaccess.engine.state import Context, Session
+from searchaccess.ports.errors import NamespaceEnds
 from searchaccess.ports.gateway import Gateways
 
 
@@ -32,13 +33,22 @@ async def hand_over_gateway(context: Context, gateways: Gateways, session: Sessi
     """
     holder, port, operations = holder_of(context, session), session.port, 0
     for target in (place.login, place.config):
-        observed = await gateways.objects.read(target)
-        if observed is not None and observed.belongs_to(holder) and observed.annotations.get(HEIR) != heir:
-            await gateways.objects.mark(target, observed, {HEIR: heir})
+        try:
+            observed = await gateways.objects.read(target)
+            if observed is not None and observed.belongs_to(holder) and observed.annotations.get(HEIR) != heir:
+                await gateways.objects.mark(target, observed, {HEIR: heir})
+        except NamespaceEnds:
+            continue
     names, next_holder = LoginNames(context.operator.instance, place.name), Holder(holder.instance, heir, "")
     for name, raw in (await port.users_named(names.users)).items():
         metadata = mapping(raw.get("metadata"))
-        if is_own(metadata, context.operator, holder) and not is_own(metadata, context.operator, next_holder):
+        if not is_own(metadata, context.operator, holder):
+            continue
+        if raw.get("enabled") is not True:
+            # Its password may be known to others. The heir makes another login.
+            await port.delete_users([name])
+            operations += 1
+        elif not is_own(metadata, context.operator, next_holder):
             # Without a password it keeps its own.
             await port.put_gateway_user(name, names.role, handed_over(metadata, heir), None)
             operations += 1
@@ -69,7 +79,8 @@ async def take_over(job: Job, secret: Observed | None, users: Mapping[str, dict[
         changed = True
     for name, raw in users.items():
         metadata = mapping(raw.get("metadata"))
-        if is_inherited(metadata, job.holder):
+        # One that was disabled is replaced: to write it would let it work again.
+        if is_inherited(metadata, job.holder) and raw.get("enabled") is True:
             own = owner_metadata(job.context.operator, job.holder, job.gateway.name)
             await job.session.port.put_gateway_user(name, job.login_names.role, {**metadata, **own}, None)
             job.operations += 1

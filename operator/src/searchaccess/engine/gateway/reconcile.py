@@ -3,6 +3,7 @@
 Requests while nothing changes, in a minute: one for the ConfigMap, one for the Secret, two to Elasticsearch.
 """
 
+from asyncio import CancelledError
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Final
@@ -69,6 +70,7 @@ class GatewayReconciler:
         self._agenda = Agenda(context.clock, FIRST, CAP)
         self._agenda.plan(_OBJECTS, 0.0)
         self._callers = Callers(context.inventory, name)
+        state.limits_differ = self._limits_differ
         self._loading = Loading()
         self._of: object = None
         """What the last reconcile was about."""
@@ -89,6 +91,17 @@ class GatewayReconciler:
         """Let everything be due now."""
         self._agenda.plan(_OBJECTS, 0.0)
 
+    @property
+    def awaits_record(self) -> bool:
+        """Whether nothing is written before a status with a new place is stored."""
+        return self._unrecorded > 0
+
+    async def knows_callers(self, session: Session) -> bool:
+        """Return whether limits may be written before roles were read: nobody's are lifted by mistake."""
+        if session.cluster.gateway is None or self._context.gateways is None:
+            return True
+        return await self._callers.are_known(session.state.uuid, self._context.operator)
+
     def begin(self, session: Session) -> None:
         """Note the limits of callers before rights are planned: new rights wait for them."""
         self._now(session.cluster.gateway)
@@ -103,6 +116,11 @@ class GatewayReconciler:
             self._loading = Loading()
             return callers, 0
         return callers, self._loading.declare(callers, default_limits(gateway.limits))
+
+    def _limits_differ(self, principal: str) -> bool:
+        """Return whether a caller's limits were changed since ``begin``, so that no pod can have them."""
+        runs = self._context.gateways is not None and self._context.dry_run is None
+        return runs and self._callers.differ(principal)
 
     def note_loaded(self) -> None:
         """Find out whose limits have reached all pods: rights that waited for that are reconciled now."""
@@ -132,14 +150,20 @@ class GatewayReconciler:
             self._state.gateway = None
             return
         if session.cluster.deleted_at:
+            # Nothing is due any more: the loop would not rest until it is gone.
+            self._agenda.forget(_OBJECTS)
             return
         callers, number = self._now(gateway)
+        # Rights are being written meanwhile.
+        self.note_loaded()
         if not self._is_due(session, gateway, callers, scope):
             return
         facts = self._state.gateway or GatewayFacts(tuple(recorded))
         try:
             problem = await self._try(gateways, session, gateway, (callers, number), recorded, facts)
-        except NotHolder:
+        except (NotHolder, CancelledError):
+            # What is due was not done.
+            self._of = None
             raise
         except ExternalError as error:
             problem = Problem(error.reason, f"gateway: {error.message}")

@@ -72,6 +72,10 @@ class FormerRights:
         for uid in self._unread.pop(cluster, ()):
             self._changed(uid)
 
+    def is_read(self, cluster: str) -> bool:
+        """Return whether this process reconciles a cluster and has read it in full."""
+        return cluster in self._read
+
     def end(self, cluster: str) -> None:
         """Record that this process stops reconciling a cluster."""
         self.read_completely(cluster)

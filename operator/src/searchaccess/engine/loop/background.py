@@ -22,6 +22,7 @@ class Background:
         connector: opens connections.
         current: returns the open session; None: there is none.
         usable: returns the session if requests may be sent now; None: they may not.
+        begun: returns whether the first reconcile is over.
         publish: publishes the SearchCluster's status.
     """
 
@@ -34,16 +35,17 @@ class Background:
         connector: Connector,
         current: Callable[[], Session | None],
         usable: Callable[[], Session | None],
+        begun: Callable[[], bool],
         publish: Callable[[], None],
     ) -> None:
         self.queries = QueryProver(context, name, state, usable)
-        self.watcher = GatewayWatcher(context, name, state, gateway, connector, current, publish)
+        self.watcher = GatewayWatcher(context, name, state, gateway, connector, current, begun, publish)
         self._usage = UsageReader(context, name, state, usable, publish)
 
     @property
     def is_busy(self) -> bool:
         """Whether something is being read or tried that a process that ends by itself waits for."""
-        return self.queries.is_busy or self._usage.is_busy
+        return self.queries.is_busy or self.watcher.is_busy or self._usage.is_busy
 
     async def run(self) -> None:
         """Run until cancelled."""

@@ -67,6 +67,10 @@ class Deletion:
             ExternalError: something of the gateway could not be handed over or deleted; it is tried again.
         """
         record = self.context.inventory.clusters[successor]
+        if record.cluster.spec is None:
+            # Nobody can tell whether it has a gateway at the same place.
+            text = f"SearchCluster {successor}, which takes everything over, cannot be read: correct it, or delete it"
+            return Failure(Reason.IN_USE, text)
         if not record.cluster.has_finalizer:
             self.context.inventory.marks.mark_cluster(successor)
             return Failure(Reason.IN_USE, f"it is being handed over to SearchCluster {successor}")

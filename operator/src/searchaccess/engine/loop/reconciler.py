@@ -69,8 +69,11 @@ class Reconciler:
         self._rights = RightsReconciler(context, cluster.name)
         self._credentials = CredentialReconciler(context, cluster.name, self.state)
         self._gateway = GatewayReconciler(context, cluster.name, self.state)
-        sessions = (connector, lambda: self._link.current, self._open_session, self._publish_cluster)
-        self._background = Background(context, cluster.name, self.state, self._gateway, *sessions)
+        self.reconciled = asyncio.Event()
+        """Set after the first reconcile, whatever its result."""
+        sessions = (connector, lambda: self._link.current, self._open_session)
+        beside = (self._gateway, *sessions, self.reconciled.is_set, self._publish_cluster)
+        self._background = Background(context, cluster.name, self.state, *beside)
         self._failures = FailureReporter(context, cluster.name, self.state)
         self._deletion = Deletion(context)
         self._waiting = Waiting(context, cluster.name, self.state, self._schedule, self._failures)
@@ -81,8 +84,6 @@ class Reconciler:
         """When the running reconcile began, by the monotonic clock; None: none is running."""
         self.began_at = context.clock.monotonic()
         """When the last reconcile began."""
-        self.reconciled = asyncio.Event()
-        """Set after the first reconcile, whatever its result."""
 
     @property
     def is_failing(self) -> bool:
@@ -217,13 +218,15 @@ class Reconciler:
     async def _reconcile_wings(self, session: Session, scope: Scope) -> None:
         """Reconcile roles and the gateway, then credentials: a failure in one wing does not block the others."""
         self._gateway.begin(session)
+        beside, known = session.cluster.gateway is not None, await self._gateway.knows_callers(session)
         rights = self._try_rights(session, scope)
-        if session.cluster.gateway is not None:
+        if beside and known:
             rights = reconcile_meanwhile(self._gateway, session, scope, self._background.watcher.reconciled, rights)
         trouble = await rights
         record_credentials(self.state, await self._credentials.reconcile(session, scope))
-        # Limits of those whose rights just ended; without a gateway, the objects of a former one.
-        await self._gateway.reconcile(session, scope if session.cluster.gateway is None else Scope())
+        if known or trouble is None:
+            # Limits of those whose rights just ended; without a gateway, the objects of a former one.
+            await self._gateway.reconcile(session, Scope() if beside and known else scope)
         if trouble is not None:
             raise trouble
         if scope.full:

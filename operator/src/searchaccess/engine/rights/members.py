@@ -1,7 +1,6 @@
 """The members of principals' roles, and the decision about each, in one reconcile."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field, replace
 from enum import IntEnum
 from typing import Any, Final
@@ -22,7 +21,7 @@ from searchaccess.engine.concurrency.chunks import Pace
 from searchaccess.engine.inventory.records import AccessRecord
 from searchaccess.engine.rights.rejections import Rejections
 from searchaccess.engine.rights.work import Work, finding_of, keeps_rights_anywhere, names_only, owners_of
-from searchaccess.engine.state import Context
+from searchaccess.engine.state import ClusterState, Context
 
 HELD: Final = AccessDecision(Do.HOLD)
 
@@ -62,10 +61,9 @@ class Members:
     rejections: Rejections
     uuid: str = ""
     """Uuid of the Elasticsearch cluster."""
-    unlimited: AbstractSet[str] = frozenset()
-    """Principals that get no new rights, because a gateway does not limit them yet as they declare."""
-    awaits_limits: set[str] = field(default_factory=set)
-    """Receives those of them that would have got some."""
+    state: ClusterState = field(default_factory=ClusterState)
+    """Says which principals get no new rights, because a gateway does not limit them yet as they declare: that changes
+    while roles are written. Receives those of them that would have got some."""
     held: dict[str, AccessDecision] = field(default_factory=dict)
     """By uid: those held this time because our finalizer could not be added."""
     keeps_old_names: bool = False
@@ -111,7 +109,8 @@ class Members:
 
     def of(self, principal: str, observed: Role | None) -> list[Member]:
         """Return the SearchAccesses of a principal, and others that have rights in its role."""
-        records, waits = self.records(principal), principal in self.unlimited
+        records = self.records(principal)
+        waits = principal in self.state.unlimited or self.state.limits_differ(principal)
         owners = set[str]()
         declared = {record.declared.uid for record in records}
         if self.context.inventory.subjects or waits or not names_only(observed, declared):
@@ -125,7 +124,7 @@ class Members:
                     member = replace(member, decision=NOT_CONFIRMED)
                 elif waits:
                     # The pods would let it send more than it declares.
-                    self.awaits_limits.add(principal)
+                    self.state.awaits_limits.add(principal)
                     member = replace(member, decision=NOT_LIMITED)
             members.append(member)
         present = {member.access.uid for member in members}

@@ -185,8 +185,7 @@ class RightsReconciler:
             self._gate(session),
             self._progress.rejections,
             self._uuid,
-            unlimited=session.state.unlimited,
-            awaits_limits=session.state.awaits_limits,
+            state=session.state,
         )
         principals = members.with_shared_accesses(changed)
         if len(changed) <= TOGETHER:

@@ -35,6 +35,10 @@ class ChangedCallers:
         if (changed := self._changed.get(cluster)) is not None:
             changed.add(principal)
 
+    def has_changed(self, cluster: str, principal: str) -> bool:
+        """Return whether a principal was noted since ``take`` was called last."""
+        return principal in self._changed.get(cluster, ())
+
     def take(self, cluster: str) -> set[str] | None:
         """Return the principals that were noted since this was called last; None: it was not, all may have changed."""
         changed = self._changed.get(cluster)
