@@ -136,6 +136,33 @@ class TestCaution:
         assert narrowed.spec is not None
         assert grants[-1] in narrowed.spec["grants"]
 
+    @pytest.mark.parametrize("kind", ["read", "bulk", "write", "other"])
+    def test_a_request_through_the_gateway_may_use_an_index_that_only_its_body_or_a_pipeline_names(
+        self, kind: str
+    ) -> None:
+        declared = spec(*({"indices": [name], "can": ["read", "write"]} for name in ("orders-*", "lists", "archive")))
+        kept = narrow(declared, [used(kind, "orders-1", GATEWAY)])
+        assert kept.spec is not None
+        assert [grant["indices"] for grant in kept.spec["grants"]] == [["orders-*"], ["lists"], ["archive"]]
+        assert "gateway's log does not show" in kept.notes[0]
+        logged = narrow(declared, [used("read", "orders-1")])
+        assert logged.spec == spec({"indices": ["orders-*"], "can": ["read"]})
+
+    def test_a_request_through_the_gateway_whose_path_says_all_keeps_no_other_grant(self) -> None:
+        grants = [{"indices": [name], "can": ["delete", "monitor"]} for name in ("orders-*", "lists")]
+        narrowed = narrow(spec(*grants), [used("delete", "orders-1", GATEWAY), used("monitor", "orders-1", GATEWAY)])
+        assert (narrowed.spec, narrowed.notes) == (spec(grants[0]), ())
+
+    @pytest.mark.parametrize("uses", [used("read", "", GATEWAY), used("read", "log", GATEWAY), used("bulk", "", GATEWAY)])
+    def test_a_query_through_the_gateway_may_need_cluster_rights_of_its_own(self, uses: Used) -> None:
+        can = ["read_ilm", "monitor", "monitor_enrich", "monitor_esql", "monitor_inference"]
+        declared = spec({"indices": ["log"], "can": ["read"]}, clusterCan=can)
+        narrowed = narrow(declared, [uses])
+        assert narrowed.spec == declared | {"clusterCan": can[1:]}
+        assert [item.what for item in narrowed.removals] == ["read_ilm"]
+        logged = narrow(declared, [used("read", "log")])
+        assert logged.spec == spec({"indices": ["log"], "can": ["read"]})
+
     def test_cluster_rights_stay_after_a_request_whose_action_is_not_known(self) -> None:
         declared = spec({"indices": ["log"], "can": ["read"]}, clusterCan=["manage_ingest_pipelines"])
         assert narrow(declared, [used("read", "log"), used("other", "", GATEWAY)]).spec == declared

@@ -38,6 +38,15 @@ _IN_BULK: Final = (WRITE, APPEND, DELETE)
 _WRITING: Final = frozenset({BULK, WRITE, APPEND})
 _BY_BULK_PATH: Final = (*_IN_BULK, READ)
 """The gateway's log does not tell a bulk request from one that changes what a query finds."""
+_WITH_OTHER_INDICES: Final = frozenset({READ, BULK, WRITE, APPEND, OTHER})
+"""Requests that may use other indices than their path names: a body or an ingest pipeline may name them."""
+_BEYOND_THE_PATH: Final = (
+    "the gateway's log does not show which indices a body or an ingest pipeline names: an action that a request needed "
+    "stays in all grants"
+)
+_NEEDED_BY_QUERIES: Final = frozenset({"monitor", "monitor_enrich", "monitor_esql", "monitor_inference"})
+"""Cluster privileges that a query may need: for ENRICH, for inference, and to see running ES|QL queries. Elasticsearch's
+log has an event of them, the gateway's has only the query's path."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +119,8 @@ def narrow(spec: Mapping[str, Any], used: Iterable[Used], *, splitting: bool = T
     kept: list[dict[str, Any]] = []
     removals: list[Removal] = []
     notes: list[str] = []
+    if any(_may_use_others(use) for use in uses):
+        notes.append(_BEYOND_THE_PATH)
     for number, grant in enumerate(grants):
         kept += _narrowed_grant(grant, f"spec.grants[{number}]", uses, everywhere, removals, notes, splitting=splitting)
     made = dict(spec)
@@ -117,19 +128,30 @@ def narrow(spec: Mapping[str, Any], used: Iterable[Used], *, splitting: bool = T
         made["grants"] = kept
     else:
         made.pop("grants", None)
-    if spec.get("clusterCan") and not any(_may_be_for_the_cluster(use) for use in uses):
+    if unneeded := [value for value in spec.get("clusterCan") or () if not _may_be_needed(str(value), uses)]:
         why = "no request for the cluster was seen"
-        removals += [
-            Removal("spec.clusterCan", str(value), why, ("cluster", str(value))) for value in spec["clusterCan"]
-        ]
-        del made["clusterCan"]
+        removals += [Removal("spec.clusterCan", str(value), why, ("cluster", str(value))) for value in unneeded]
+        made["clusterCan"] = [value for value in spec["clusterCan"] if value not in unneeded]
+        if not made["clusterCan"]:
+            del made["clusterCan"]
     if not made.get("grants") and not made.get("clusterCan") and not made.get("kibana") and not made.get("remote"):
         return Narrowed(None, tuple(removals), (*notes, "no grant was used: suspend it, and delete it later"))
     return Narrowed(made, tuple(removals), tuple(dict.fromkeys(notes)))
 
 
-def _may_be_for_the_cluster(use: Used) -> bool:
-    return use.kind == CLUSTER or (use.kind == OTHER and not use.index)
+def _may_be_needed(privilege: str, uses: Iterable[Used]) -> bool:
+    """Return whether any use may need a cluster privilege."""
+    is_for_queries = privilege in _NEEDED_BY_QUERIES
+    return any(
+        use.kind == CLUSTER
+        or (use.kind == OTHER and not use.index)
+        or (is_for_queries and use.through == GATEWAY and use.kind in {READ, OTHER})
+        for use in uses
+    )
+
+
+def _may_use_others(use: Used) -> bool:
+    return use.through == GATEWAY and use.kind in _WITH_OTHER_INDICES
 
 
 def _understood(uses: Sequence[Used], grants: Sequence[Mapping[str, Any]]) -> Iterator[Used]:
@@ -148,9 +170,11 @@ def _understood(uses: Sequence[Used], grants: Sequence[Mapping[str, Any]]) -> It
         made = [replace(use, kind=kind) for kind in kinds]
         explained = [item for item in made if _is_explained(item, grants)]
         yield from explained
-        if not [item for item in explained if item.kind != CREATE or use.kind == CREATE]:
+        is_allowed = any(item.kind != CREATE or use.kind == CREATE for item in explained)
+        if not is_allowed:
             yield replace(use, kind=OTHER)
-            # A grant that does not name the index may allow it by an alias.
+        if not is_allowed or _may_use_others(use):
+            # A grant that does not name the index may allow it by an alias, or another index that the request uses.
             yield from (replace(item, index="") for item in made if _is_explained(replace(item, index=""), grants))
 
 
