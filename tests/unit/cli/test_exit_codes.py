@@ -43,6 +43,26 @@ def test_each_mistake_in_it_has_the_same_code(arguments: tuple[str, ...], says: 
     assert says in refused(*arguments, code=Exit.USAGE)
 
 
+def test_a_file_of_certificates_in_another_form_is_a_mistake_in_it(tmp_path: Path) -> None:
+    der, token = tmp_path / "ca.der", tmp_path / "token"
+    der.write_bytes(b"\x30\x82\xff\xfe")
+    token.write_text("a.b.c")
+    at = ("--url", "https://127.0.0.1:9", "--ca-file", str(der), "--token-file", str(token))
+    assert "write it in PEM form" in refused("can-i", "read", "orders", *at, code=Exit.USAGE)
+
+
+@pytest.mark.parametrize(
+    ("since", "code"),
+    [("30d", 0), ("1d12h", 0), ("24h", 0), ("999999h" * 30, 0), ("30 days", Exit.USAGE), ("2026-13-01T00:00:00Z", 64)],
+)
+def test_a_period_of_logs_may_be_in_days(tmp_path: Path, since: str, code: int) -> None:
+    log, manifest = tmp_path / "audit.json", tmp_path / "none.yaml"
+    log.write_text("")
+    manifest.write_text("{}")
+    text = refused("recommend", "--since", since, "-f", str(manifest), str(log), code=code)
+    assert ("no events of this time" in text) is (code == 0), text
+
+
 def test_all_are_documented() -> None:
     page = (ROOT / "docs" / "jobs.md").read_text()
     text = refused("reconcile", "--help", code=0)

@@ -10,7 +10,7 @@ import pytest
 from jsonschema import Draft202012Validator
 from ocsf_json_schema import OcsfJsonSchemaEmbedded, get_ocsf_schema
 
-from searchaccess.adapters.auditlogs.files import find, read_audit, read_requests
+from searchaccess.adapters.auditlogs.files import find, read_audit, read_gateway, read_requests
 from searchaccess.cli.auditing.page import page
 from searchaccess.core.answers.audit import tally as tallies
 from searchaccess.core.answers.audit.known import Known, KnownAccess, known_access, logins_of
@@ -159,6 +159,28 @@ class TestReading:
             line(indices="orders-1"), line(),
         )  # fmt: skip
         assert (tally.events, tally.unread) == (2, 6)
+
+    @pytest.mark.parametrize("levels", [100, 900, 5000])
+    def test_a_line_that_is_nested_too_deeply_is_counted_and_others_read(self, tmp_path: Path, levels: int) -> None:
+        deep = '{"a":' * levels + "1" + "}" * levels
+        tally = counted(tmp_path, deep, line())
+        assert (tally.events, tally.unread) == (1, 1)
+        requests = Tally(ALWAYS)
+        read_gateway([written(tmp_path, deep, request(), name="gateway.log")], requests, lambda _done, _total: None)
+        assert requests.events + requests.unread == 2
+
+    @pytest.mark.parametrize("time", ["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00"])
+    def test_a_time_that_other_zones_do_not_have_is_none(self, tmp_path: Path, time: str) -> None:
+        tally = counted(tmp_path, line(timestamp=time), line())
+        assert (tally.events, tally.unread) == (1, 1)
+
+    def test_a_folder_that_may_not_be_read_is_said(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        def refused(_: Path) -> None:
+            raise PermissionError(13, "Permission denied")
+
+        monkeypatch.setattr(Path, "iterdir", refused)
+        with pytest.raises(InvalidLog, match="cannot be read: Permission denied"):
+            find([tmp_path])
 
     def test_events_of_other_kinds_are_left_out(self, tmp_path: Path) -> None:
         put = {"type": "audit", "event.action": "put_role", "put": {"role": {"name": "r"}}, "timestamp": "x"}
