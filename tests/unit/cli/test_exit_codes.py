@@ -51,6 +51,12 @@ def test_a_file_of_certificates_in_another_form_is_a_mistake_in_it(tmp_path: Pat
     assert "write it in PEM form" in refused("can-i", "read", "orders", *at, code=Exit.USAGE)
 
 
+@pytest.mark.parametrize("index", ["logs::failures", "logs::data", "eu:logs"])
+def test_a_failure_store_is_asked_about_by_its_data_stream(index: str) -> None:
+    for arguments in (("who-can", "read"), ("explain", "user:ada")):
+        assert "read_failure_store" in refused(*arguments, index, code=Exit.USAGE)
+
+
 @pytest.mark.parametrize(
     ("since", "code"),
     [("30d", 0), ("1d12h", 0), ("24h", 0), ("999999h" * 30, 0), ("30 days", Exit.USAGE), ("2026-13-01T00:00:00Z", 64)],
