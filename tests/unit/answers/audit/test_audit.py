@@ -12,6 +12,7 @@ from ocsf_json_schema import OcsfJsonSchemaEmbedded, get_ocsf_schema
 
 from searchaccess.adapters.auditlogs.files import find, read_audit, read_gateway, read_requests
 from searchaccess.cli.auditing.page import page
+from searchaccess.cli.auditing.shown import summary
 from searchaccess.core.answers.audit import tally as tallies
 from searchaccess.core.answers.audit.known import Known, KnownAccess, known_access, logins_of
 from searchaccess.core.answers.audit.naming import access_of_key, kind_of, of_request, revision_of
@@ -296,6 +297,12 @@ class TestFindings:
         assert (old.accesses, old.claimed_access) == (("shop/web",), True)
         assert rows["mine"].oddities == (Oddity.UNEXPLAINED,)
 
+    def test_a_unique_id_that_files_do_not_explain_is_said_to_be_in_the_status(self, tmp_path: Path) -> None:
+        found = reported(tmp_path, line(user__name="103456789012345678901"))
+        assert [row.oddities for row in found.rows] == [(Oddity.UNEXPLAINED,)]
+        assert "only the status of a SearchAccess shows" in summary(found)
+        assert "only the status" not in summary(reported(tmp_path, line(user__name="somebody-else")))
+
     def test_the_operators_own_requests_are_left_out(self, tmp_path: Path) -> None:
         clusters: list[dict[str, Any]] = [
             {"status": {"login": {"user": "searchaccess-operator"}}},
@@ -335,9 +342,12 @@ class TestKnown:
             "status": {
                 "identity": {
                     "principal": WEB,
+                    "uniqueId": "103456789012345678901",
                     "latestReadyRevision": "web-2",
                     "revisions": [{"name": "web-1"}],
-                    "outgoing": [{"serviceAccount": "old@p.iam.gserviceaccount.com"}],
+                    "outgoing": [
+                        {"serviceAccount": "old@p.iam.gserviceaccount.com", "uniqueId": "103456789012345678902"}
+                    ],
                 },
                 "credential": {"keyId": "k1", "username": "u1"},
             },
@@ -346,7 +356,9 @@ class TestKnown:
             namespace="shop",
             name="web",
             cluster="prod",
-            principals=frozenset({WEB, "old@p.iam.gserviceaccount.com"}),
+            principals=frozenset(
+                {WEB, "103456789012345678901", "old@p.iam.gserviceaccount.com", "103456789012345678902"}
+            ),
             key_id="k1",
             user="u1",
             patterns=("orders-*", "log"),

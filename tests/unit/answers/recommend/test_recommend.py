@@ -9,12 +9,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from searchaccess.adapters.auditlogs.files import read_gateway
+from searchaccess.core.answers.audit import tally as tallies
 from searchaccess.core.answers.audit.tally import ALWAYS, ELASTICSEARCH, GATEWAY, Tally
 from searchaccess.core.answers.recommend.advice import advise, window_of
 from searchaccess.core.answers.recommend.narrow import Used, narrow
 from searchaccess.core.model.access import access_from_object
 from tests.support.runs.effort import examples
-from tests.unit.answers.audit.lines import WEB, counted, line
+from tests.unit.answers.audit.lines import WEB, counted, line, request, written
 
 AT = datetime(2026, 11, 29, 12, tzinfo=UTC)
 SUBJECT = {"serviceAccount": WEB}
@@ -312,6 +314,47 @@ class TestAdvice:
         [advice] = advise([raw], counted(tmp_path, line()))
         assert (advice.after == raw["spec"], bool(advice.notes)) == (stays, True)
         assert advice.removals == ()
+
+    @pytest.mark.parametrize(
+        ("identity", "decided"),
+        [
+            ({}, False),
+            ({"principal": "103456789012345678902"}, True),
+            ({"principal": "x@acme-shop.iam.gserviceaccount.com"}, True),
+        ],
+    )
+    def test_callers_with_unique_ids_for_names_are_no_evidence_against_one_whose_id_is_not_known(
+        self, tmp_path: Path, identity: dict[str, str], decided: object
+    ) -> None:
+        raw = RAW | {"spec": spec(ORDERS) | OTHER, "status": {"identity": identity}}
+        [advice] = advise([raw], counted(tmp_path, line(user__name="103456789012345678901")))
+        assert (advice.decided, advice.after is None) == (decided, decided)
+        known = RAW | {"status": {"identity": {"principal": WEB, "uniqueId": "103456789012345678901"}}}
+        by_id = {item.path: item for item in advise([known], counted(tmp_path, line(user__name="103456789012345678901")))}
+        assert by_id["shop/web"].requests == 1
+
+    @pytest.mark.parametrize(("auth", "decided"), [("ApiKey", False), ("Password", False), ("IdentityToken", True)])
+    def test_the_gateways_log_is_no_evidence_against_a_credential(
+        self, tmp_path: Path, auth: str, decided: object
+    ) -> None:
+        own = OTHER if auth == "IdentityToken" else KEY | {"auth": auth}
+        raw = RAW | {"spec": spec(ORDERS) | own, "status": {"credential": {"username": "x"}}}
+        counts = Tally(ALWAYS)
+        read_gateway([written(tmp_path, request(), name="gateway.log")], counts, lambda _done, _total: None)
+        [advice] = advise([raw], counts)
+        assert (advice.decided, advice.after is None) == (decided, decided)
+        [logged] = advise([raw], counted(tmp_path, line(), tally=counts))
+        assert logged.decided
+
+    @pytest.mark.parametrize(("limit", "key", "token"), [(1, False, False), (2, False, True), (10, True, True)])
+    def test_logs_of_too_many_callers_are_no_evidence(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, limit: int, key: object, token: object
+    ) -> None:
+        monkeypatch.setattr(tallies, "MOST_ENTRIES", limit)
+        others = [line(user__name=f"user-{number}", indices=["a"]) for number in range(5)]
+        key_access = {"metadata": {"namespace": "shop", "name": "key"}, "spec": spec(ORDERS) | KEY | {"auth": "ApiKey"}}
+        by_path = {item.path: item.decided for item in advise([RAW, key_access], counted(tmp_path, line(), *others))}
+        assert by_path == {"shop/key": key, "shop/web": token}
 
     def test_logs_without_any_event_are_no_evidence(self, tmp_path: Path) -> None:
         [advice] = advise([RAW], counted(tmp_path))
