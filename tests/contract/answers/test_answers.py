@@ -167,46 +167,6 @@ def test_an_alias_leads_to_its_index(answered: Answered) -> None:
     assert target_of("excl-alias", answered.state.names).behind == ("excl-a1",)
 
 
-def test_rights_on_a_data_stream_an_alias_of_it_and_its_failure_store_are_found(
-    elasticsearch_server: ElasticsearchServer, admin: httpx.Client
-) -> None:
-    template = {
-        "index_patterns": ["ans-logs*"], "data_stream": {},
-        "template": {"data_stream_options": {"failure_store": {"enabled": True}}},
-    }  # fmt: skip
-    login = ("ans-ada", "long enough")
-    try:
-        admin.put("/_index_template/ans-logs", json=template).raise_for_status()
-        admin.put("/_data_stream/ans-logs").raise_for_status()
-        alias = {"add": {"index": "ans-logs", "alias": "ans-all-logs"}}
-        admin.post("/_aliases", json={"actions": [alias]}).raise_for_status()
-        broken = {"@timestamp": "no time"}
-        assert admin.post("/ans-logs/_doc", json=broken).json()["failure_store"] == "used"
-        for granted, privilege, asked in (
-            ("ans-all-logs", "read", "ans-all-logs"),
-            ("ans-logs", "read", "ans-logs"),
-            ("ans-logs", "read_failure_store", "ans-logs::failures"),
-        ):
-            role = {"indices": [{"names": [granted], "privileges": [privilege]}]}
-            admin.put("/_security/role/ans-logs", json=role).raise_for_status()
-            user = {"password": login[1], "roles": ["ans-logs"]}
-            admin.put(f"/_security/user/{login[0]}", json=user).raise_for_status()
-            admin.get(f"/{asked}/_search", auth=login).raise_for_status()
-            state = ask(elasticsearch_server, read_security)
-            assert state.names is not None
-            backing = {each for each in state.names.names if each.startswith((".ds-ans-logs", ".fs-ans-logs"))}
-            assert len(backing) == 2
-            for index in ("ans-logs", "ans-all-logs", *backing):
-                found = who_can(state, index, question_of("read"))
-                by_name = {each.holder.name: each for each in found.findings}
-                assert login[0] in by_name or (index.startswith(".fs-") and granted == "ans-all-logs"), (granted, index)
-    finally:
-        for path in ("_data_stream/ans-logs", "_index_template/ans-logs"):
-            admin.delete(f"/{path}")
-        for path in (f"user/{login[0]}", "role/ans-logs"):
-            admin.delete(f"/_security/{path}")
-
-
 ASKED: Final = tuple(name for name, what in INDEX_PRIVILEGES.items() if name != "none" and not what.since)
 """Also those that no grant may have: somebody else's role may."""
 NAMES: Final = (

@@ -1,5 +1,6 @@
 """The exit codes of the real program. Those of what it finds in Elasticsearch are tested on real servers."""
 
+import json
 import re
 from pathlib import Path
 
@@ -67,6 +68,17 @@ def test_a_period_of_logs_may_be_in_days(tmp_path: Path, since: str, code: int) 
     manifest.write_text("{}")
     text = refused("recommend", "--since", since, "-f", str(manifest), str(log), code=code)
     assert ("no events of this time" in text) is (code == 0), text
+
+
+@pytest.mark.parametrize("output", ["table", "json", "yaml", "ocsf", "html"])
+def test_halves_of_characters_in_a_log_are_printed_in_each_format(tmp_path: Path, output: str) -> None:
+    event = {"timestamp": "2026-11-29T23:05:57,525+0000", "event.action": "access_granted", "user.name": "a\ud800b"}
+    log, manifest = tmp_path / "audit.json", tmp_path / "none.yaml"
+    log.write_text(json.dumps({"jsonPayload": event | {"action": "indices:data/read/search", "indices": ["x\udfff"]}}))
+    manifest.write_text("{}")
+    text = refused("audit", "-o", output, "-f", str(manifest), str(log), code=0)
+    assert "nexplained" in text
+    assert text.isprintable() or "\ud800" not in text
 
 
 def test_all_are_documented() -> None:

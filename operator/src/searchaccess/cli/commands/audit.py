@@ -96,7 +96,7 @@ def command(
 
 def _show(report: "Report", output: AuditFormat, tally: "Tally") -> None:
     from searchaccess import __version__
-    from searchaccess.cli.printing import Format, emit
+    from searchaccess.cli.printing import Format, emit, plain
 
     match output:
         case AuditFormat.OCSF:
@@ -105,11 +105,11 @@ def _show(report: "Report", output: AuditFormat, tally: "Tally") -> None:
             from searchaccess.core.answers.audit.ocsf import events
 
             for event in events(report, __version__):
-                typer.echo(json.dumps(event, ensure_ascii=False))
+                typer.echo(json.dumps(event))
         case AuditFormat.HTML:
             from searchaccess.cli.auditing.page import page
 
-            typer.echo(page(report, _title(tally)), nl=False)
+            typer.echo(plain(page(report, _title(tally))), nl=False)
         case _:
             from searchaccess.cli.auditing.shown import tables
 

@@ -157,11 +157,11 @@ def _may_use_others(use: Used) -> bool:
 def _understood(uses: Sequence[Used], grants: Sequence[Mapping[str, Any]]) -> Iterator[Used]:
     """Give the uses as kinds that a grant allows; ``other``, which keeps everything, where that cannot be said."""
     # A filter may leave out which indices a bulk request writes to.
-    told = any(use.kind in _IN_BULK and use.through == ELASTICSEARCH for use in uses)
+    has_items = any(use.kind in _IN_BULK and use.through == ELASTICSEARCH for use in uses)
     for use in uses:
         kinds: tuple[str, ...] = (use.kind,)
         if use.kind == BULK:
-            if told and use.through == ELASTICSEARCH:
+            if has_items and use.through == ELASTICSEARCH:
                 continue
             kinds = _IN_BULK if use.through == ELASTICSEARCH else _BY_BULK_PATH
         if use.through == GATEWAY and use.kind in _WRITING:
