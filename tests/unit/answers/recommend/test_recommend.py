@@ -155,7 +155,9 @@ class TestCaution:
         narrowed = narrow(spec(*grants), [used("delete", "orders-1", GATEWAY), used("monitor", "orders-1", GATEWAY)])
         assert (narrowed.spec, narrowed.notes) == (spec(grants[0]), ())
 
-    @pytest.mark.parametrize("uses", [used("read", "", GATEWAY), used("read", "log", GATEWAY), used("bulk", "", GATEWAY)])
+    @pytest.mark.parametrize(
+        "uses", [used("read", "", GATEWAY), used("read", "log", GATEWAY), used("bulk", "", GATEWAY)]
+    )
     def test_a_query_through_the_gateway_may_need_cluster_rights_of_its_own(self, uses: Used) -> None:
         can = ["read_ilm", "monitor", "monitor_enrich", "monitor_esql", "monitor_inference"]
         declared = spec({"indices": ["log"], "can": ["read"]}, clusterCan=can)
@@ -330,7 +332,9 @@ class TestAdvice:
         [advice] = advise([raw], counted(tmp_path, line(user__name="103456789012345678901")))
         assert (advice.decided, advice.after is None) == (decided, decided)
         known = RAW | {"status": {"identity": {"principal": WEB, "uniqueId": "103456789012345678901"}}}
-        by_id = {item.path: item for item in advise([known], counted(tmp_path, line(user__name="103456789012345678901")))}
+        by_id = {
+            item.path: item for item in advise([known], counted(tmp_path, line(user__name="103456789012345678901")))
+        }
         assert by_id["shop/web"].requests == 1
 
     @pytest.mark.parametrize(("auth", "decided"), [("ApiKey", False), ("Password", False), ("IdentityToken", True)])
