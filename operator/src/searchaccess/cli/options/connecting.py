@@ -16,7 +16,6 @@ from searchaccess.cli.options.common import (
     Kubeconfig,
     KubeContext,
     WhichEndpoint,
-    check_instance,
     configure_logging,
     kubernetes_options,
     read_elasticsearch_logins,
@@ -179,7 +178,6 @@ class Reaching(_Scope):
             yield live
 
     def _check(self) -> None:
-        check_instance(self.instance)
         self.check()
         if self.ca_file and not self.elasticsearch:
             text = "requires --elasticsearch: a SearchCluster names its own authorities"
@@ -195,8 +193,12 @@ class Reaching(_Scope):
             )
 
 
-def certificates_in(file: Path | None) -> str:
-    """Return the text of ``--ca-file``; empty: none is given.
+def certificates_in(file: Path | None, option: str = "--ca-file") -> str:
+    """Return the text of a file of certificates; empty: none is given.
+
+    Args:
+        file: the file.
+        option: by which it was given.
 
     Raises:
         typer.BadParameter: it cannot be read.
@@ -204,7 +206,7 @@ def certificates_in(file: Path | None) -> str:
     try:
         return file.read_text(encoding="utf-8") if file else ""
     except (OSError, UnicodeDecodeError):
-        raise typer.BadParameter(f"{file} cannot be read: write it in PEM form", param_hint="--ca-file") from None
+        raise typer.BadParameter(f"{file} cannot be read: write it in PEM form", param_hint=option) from None
 
 
 def takes_reaching(command: Callable[..., None]) -> Callable[..., None]:
