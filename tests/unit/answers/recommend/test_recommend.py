@@ -360,6 +360,15 @@ class TestAdvice:
         by_path = {item.path: item.decided for item in advise([RAW, key_access], counted(tmp_path, line(), *others))}
         assert by_path == {"shop/key": key, "shop/web": token}
 
+    def test_the_logs_of_one_cluster_are_no_evidence_about_another(self, tmp_path: Path) -> None:
+        idle = {"metadata": {"namespace": "shop", "name": "idle"}, "spec": spec(ORDERS) | OTHER}
+        elsewhere = {"metadata": {"namespace": "shop", "name": "far"}, "spec": spec(ORDERS) | OTHER | {"cluster": "eu"}}
+        found = {item.path: item for item in advise([RAW, idle, elsewhere], counted(tmp_path, line()))}
+        assert {path: item.decided for path, item in found.items()} == {
+            "shop/far": False, "shop/idle": True, "shop/web": True,
+        }  # fmt: skip
+        assert "no request to SearchCluster eu is in the logs" in found["shop/far"].notes[0]
+
     def test_logs_without_any_event_are_no_evidence(self, tmp_path: Path) -> None:
         [advice] = advise([RAW], counted(tmp_path))
         assert (advice.after, advice.requests) == (RAW["spec"], 0)

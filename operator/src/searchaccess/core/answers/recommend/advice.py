@@ -1,7 +1,7 @@
 """What to change in a SearchAccess, with the evidence: valid, and never narrower than what was used."""
 
 import difflib
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -29,6 +29,10 @@ _BY_ID: Final = (
 _NO_CREDENTIALS: Final = (
     "the gateway's log does not show requests with API keys and passwords: nothing is recommended without "
     "Elasticsearch's audit log"
+)
+_OTHER_CLUSTER: Final = (
+    "no request to SearchCluster {} is in the logs: nothing is recommended, give its logs, or name another SearchCluster "
+    "with --cluster"
 )
 _TOO_MANY: Final = "there are too many callers and indices in the logs to tell its own: read a shorter time"
 
@@ -121,7 +125,9 @@ def advise(accesses: Sequence[Mapping[str, Any]], tally: Tally) -> list[Advice]:
             for access in known.explain(use.user, use.key_id, use.key_name).accesses:
                 found = Used(use.kind, use.index, count.number, count.last, use.through)
                 used.setdefault(access.path, []).append(found)
-    logged = _logged(tally, known)
+    covered = {access.cluster for _, access in read if access.path in used}
+    silent = {access.cluster for _, access in read} - covered if covered else set[str]()
+    logged = _logged(tally, known, silent)
     made = []
     for raw, access in read:
         if not _problem(raw):
@@ -140,6 +146,7 @@ class _Logged:
         unknown_ids: callers of whom only the unique id is known, and not whose it is.
         users: each user, as far as is known; False: some are not told apart.
         keys: the same for API keys.
+        silent: SearchClusters of which no caller is in the logs, where those of another one are.
     """
 
     anything: bool
@@ -147,9 +154,10 @@ class _Logged:
     unknown_ids: bool
     users: bool
     keys: bool
+    silent: Collection[str]
 
 
-def _logged(tally: Tally, known: Known) -> _Logged:
+def _logged(tally: Tally, known: Known, silent: Collection[str]) -> _Logged:
     uses = [use for use, _ in tally.uses()]
     names = {use.user for use in uses if not use.key_id}
     return _Logged(
@@ -158,6 +166,7 @@ def _logged(tally: Tally, known: Known) -> _Logged:
         unknown_ids=any(is_unique_id(name) and not known.explain(name, "", "").accesses for name in names),
         users=ELSEWHERE not in names,
         keys=all(use.index != ELSEWHERE for use in uses),
+        silent=silent,
     )
 
 
@@ -170,6 +179,8 @@ def _undecided(raw: Mapping[str, Any], known: KnownAccess, logged: _Logged, *, i
         return _TOO_MANY
     if is_used:
         return ""
+    if known.cluster in logged.silent:
+        return _OTHER_CLUSTER.format(known.cluster)
     if auth != Auth.IDENTITY_TOKEN and not logged.credentials:
         return _NO_CREDENTIALS
     if auth == Auth.API_KEY:
