@@ -31,8 +31,8 @@ _NO_CREDENTIALS: Final = (
     "Elasticsearch's audit log"
 )
 _OTHER_CLUSTER: Final = (
-    "no request to SearchCluster {} is in the logs: nothing is recommended, give its logs, or name another SearchCluster "
-    "with --cluster"
+    "no request to SearchCluster {} is in the logs: nothing is recommended, give its logs, or name another one with "
+    "--cluster"
 )
 _TOO_MANY: Final = "there are too many callers and indices in the logs to tell its own: read a shorter time"
 
