@@ -29,20 +29,10 @@ _INSTANCE: Final = re.compile(r"[a-z0-9-]*[a-z0-9][a-z0-9-]*")
 # https://cloud.google.com/kubernetes-engine/docs/reference/rest/v1/projects.locations.clusters/get
 _GKE_NAME: Final = re.compile(r"projects/[^/]+/(locations|zones)/[^/]+/clusters/[^/]+")
 
-
-def _instance(name: str) -> str:
-    if not _INSTANCE.fullmatch(name):
-        raise typer.BadParameter("use lower-case letters, digits and dashes")
-    return name
-
-
 Instance = Annotated[
     str,
     typer.Option(
-        envvar="SEARCHACCESS_INSTANCE",
-        callback=_instance,
-        metavar="NAME",
-        help="Name of this installation, part of every role's name.",
+        envvar="SEARCHACCESS_INSTANCE", metavar="NAME", help="Name of this installation, part of every role's name."
     ),
 ]
 Kubeconfig = Annotated[
@@ -176,6 +166,7 @@ class Common:
         from searchaccess.operator.app import Options  # it takes a second to import
         from searchaccess.operator.connections.stores import StoreOptions
 
+        check_instance(self.instance)
         watched, home = tuple(sorted(set(self.watch_namespace or ()))), self.home_namespace or self.lease_namespace
         if not all(map(is_label, watched)):
             raise typer.BadParameter("write the name of a namespace", param_hint="--watch-namespace")
@@ -205,6 +196,16 @@ class Common:
 def takes_common(command: Callable[..., None]) -> Callable[..., None]:
     """Add the common options to a command, which gets them as its argument ``common``."""
     return taking(Common, "common")(command)
+
+
+def check_instance(instance: str) -> None:
+    """Check the name of an installation.
+
+    Raises:
+        typer.BadParameter: it has characters that no name of a role has.
+    """
+    if not _INSTANCE.fullmatch(instance):
+        raise typer.BadParameter("use lower-case letters, digits and dashes", param_hint="--instance")
 
 
 def kubernetes_options(

@@ -16,6 +16,7 @@ from searchaccess.cli.options.common import (
     Kubeconfig,
     KubeContext,
     WhichEndpoint,
+    check_instance,
     configure_logging,
     kubernetes_options,
     read_elasticsearch_logins,
@@ -178,6 +179,7 @@ class Reaching(_Scope):
             yield live
 
     def _check(self) -> None:
+        check_instance(self.instance)
         self.check()
         if self.ca_file and not self.elasticsearch:
             text = "requires --elasticsearch: a SearchCluster names its own authorities"
