@@ -1,5 +1,6 @@
 """The exit codes of the real program. Those of what it finds in Elasticsearch are tested on real servers."""
 
+import json
 import re
 from pathlib import Path
 
@@ -41,6 +42,43 @@ def test_the_command_line_is_wrong(tmp_path: Path) -> None:
 )
 def test_each_mistake_in_it_has_the_same_code(arguments: tuple[str, ...], says: str) -> None:
     assert says in refused(*arguments, code=Exit.USAGE)
+
+
+def test_a_file_of_certificates_in_another_form_is_a_mistake_in_it(tmp_path: Path) -> None:
+    der, token = tmp_path / "ca.der", tmp_path / "token"
+    der.write_bytes(b"\x30\x82\xff\xfe")
+    token.write_text("a.b.c")
+    at = ("--url", "https://127.0.0.1:9", "--ca-file", str(der), "--token-file", str(token))
+    assert "write it in PEM form" in refused("can-i", "read", "orders", *at, code=Exit.USAGE)
+
+
+@pytest.mark.parametrize("index", ["logs::failures", "logs::data", "eu:logs"])
+def test_a_failure_store_is_asked_about_by_its_data_stream(index: str) -> None:
+    for arguments in (("who-can", "read"), ("explain", "user:ada")):
+        assert "read_failure_store" in refused(*arguments, index, code=Exit.USAGE)
+
+
+@pytest.mark.parametrize(
+    ("since", "code"),
+    [("30d", 0), ("1d12h", 0), ("24h", 0), ("999999h" * 30, 0), ("30 days", Exit.USAGE), ("2026-13-01T00:00:00Z", 64)],
+)
+def test_a_period_of_logs_may_be_in_days(tmp_path: Path, since: str, code: int) -> None:
+    log, manifest = tmp_path / "audit.json", tmp_path / "none.yaml"
+    log.write_text("")
+    manifest.write_text("{}")
+    text = refused("recommend", "--since", since, "-f", str(manifest), str(log), code=code)
+    assert ("no events of this time" in text) is (code == 0), text
+
+
+@pytest.mark.parametrize("output", ["table", "json", "yaml", "ocsf", "html"])
+def test_halves_of_characters_in_a_log_are_printed_in_each_format(tmp_path: Path, output: str) -> None:
+    event = {"timestamp": "2026-11-29T23:05:57,525+0000", "event.action": "access_granted", "user.name": "a\ud800b"}
+    log, manifest = tmp_path / "audit.json", tmp_path / "none.yaml"
+    log.write_text(json.dumps({"jsonPayload": event | {"action": "indices:data/read/search", "indices": ["x\udfff"]}}))
+    manifest.write_text("{}")
+    text = refused("audit", "-o", output, "-f", str(manifest), str(log), code=0)
+    assert "nexplained" in text
+    assert text.isprintable() or "\ud800" not in text
 
 
 def test_all_are_documented() -> None:

@@ -60,6 +60,24 @@ def test_what_cannot_be_rendered_is_said(tmp_path: Path, spec: dict[str, Any], s
     assert says in done.output
 
 
+def test_a_folder_that_cannot_be_written_and_certificates_in_another_form_are_said(tmp_path: Path) -> None:
+    file, der = manifest(tmp_path), tmp_path / "ca.der"
+    der.write_bytes(b"\x30\x82\xff\xfe")
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "bootstrap").write_text("a file")
+    done = CliRunner().invoke(app, ["gateway", "render", "-f", file, "--to", str(tmp_path / "out")])
+    assert (done.exit_code, "bootstrap.yaml cannot be written: File exists" in done.output) == (1, True), done.output
+    for option in ("--ca", "--jwks-ca"):
+        done = CliRunner().invoke(app, ["gateway", "render", "-f", file, option, str(der)])
+        assert (done.exit_code, "write it in PEM form" in done.output) == (64, True), done.output
+
+
+@pytest.mark.parametrize("arguments", [("gateway", "render"), ("mapping",), ("login", "--tier", "Roles")])
+def test_the_name_of_an_installation_is_checked_by_each_command(tmp_path: Path, arguments: tuple[str, ...]) -> None:
+    done = CliRunner().invoke(app, [*arguments, "-f", manifest(tmp_path), "--instance", "Prod.*"])
+    assert (done.exit_code, "use lower-case letters" in done.output) == (64, True), done.output
+
+
 def test_certificates_come_from_a_file(tmp_path: Path) -> None:
     ca, file = tmp_path / "ca.pem", manifest(tmp_path, ca={"secretRef": {"namespace": "a", "name": "b", "key": "c"}})
     ca.write_text(CERTIFICATE)

@@ -79,11 +79,29 @@ def test_what_an_api_key_sees_must_match_both() -> None:
         (["READ"], "indices:data/read/search", ""),
         (["all"], "read_failure_store", ""),
         (["read"], "read_failure_store", None),
+        (["read_failure_store"], "read", "only what a data stream could not ingest (::failures)"),
+        (["manage_failure_store"], "manage", "the failure store of a data stream only"),
     ],
 )
 def test_which_privileges_allow_what(privileges: list[str], action: str, how: str | None) -> None:
     found = allowed(entry("orders-*", can=privileges), action=action)
     assert (found.how if found else None) == how
+
+
+@pytest.mark.parametrize(
+    ("action", "reads"),
+    [
+        ("read", True),
+        ("all", True),
+        ("read_failure_store", True),
+        ("cross_cluster_replication", True),
+        ("manage", False),
+        ("view_index_metadata", False),
+        ("write", False),
+    ],
+)
+def test_restrictions_matter_where_documents_are_shown(action: str, reads: bool) -> None:  # noqa: FBT001 - a case
+    assert question_of(action).reads is reads
 
 
 def test_an_update_shows_nothing_where_documents_are_restricted() -> None:

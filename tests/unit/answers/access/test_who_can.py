@@ -156,6 +156,41 @@ def test_aliases_and_data_streams_are_other_names() -> None:
     assert [each.holder.name for each in found.findings] == ["ada"]
 
 
+def test_an_alias_of_a_data_stream_leads_to_it_and_a_stream_whose_name_begins_alike_does_not() -> None:
+    backing, hidden, other = (f".ds-{name}-2026.01.01-000001" for name in ("logs", ".logs", "logs-a"))
+    failed, restored = ".fs-logs-2026.01.01-000002", "restored-.ds-logs-2026.01.01-000001"
+    # Elasticsearch lists the backing indices behind an alias of a data stream.
+    names = IndexNames(
+        ("all-logs", backing, failed, hidden, other, restored, "logs", ".logs", "logs-a"), (("all-logs", (backing,)),)
+    )
+    assert target_of("logs", names).names == ("logs", "all-logs", backing, failed)
+    assert target_of("all-logs", names).names == ("all-logs", backing, "logs")
+    assert target_of(backing, names).names == (backing, "all-logs", "logs")
+    assert target_of(hidden, names).names == (hidden, ".logs")
+    assert target_of(other, names).names == (other, "logs-a")
+    for asked_, granted in (("logs", "all-logs"), ("all-logs", "logs")):
+        found = asked(state({"reads": role(entry(granted))}, users=[user("ada", "reads")], names=names), asked_)
+        assert [each.holder.name for each in found.findings] == ["ada"]
+
+
+def test_who_may_read_a_failure_store_is_listed_with_what_it_shows() -> None:
+    roles = {"fails": role(entry("logs", can=["read_failure_store"], query='{"term":{"region":"eu"}}'))}
+    names = IndexNames((".fs-logs-2026.01.01-000002", "logs"))
+    for index in ("logs", ".fs-logs-2026.01.01-000002"):
+        [ada] = asked(state(roles, users=[user("ada", "fails")], names=names), index).findings
+        assert ada.rights is not None
+        assert (ada.outcome, "::failures" in ada.rights.how) == (Outcome.YES, True)
+        assert ada.rights.documents == (frozenset({'{"term":{"region":"eu"}}'}),)
+
+
+def test_a_key_of_another_cluster_has_its_own_rights_alone() -> None:
+    keys = [key("k-1", {}, joined=READS) | {"type": "cross_cluster"}, key("k-2", None, joined=READS)]
+    first, second = asked(state({}, keys=[keys[0], keys[1] | {"type": "cross_cluster"}])).findings
+    for found in (first, second):
+        assert (found.outcome, found.doubts) == (Outcome.YES, ())
+        assert found.holder.about.endswith("of ada, for another cluster")
+
+
 @pytest.mark.parametrize("what", ["roles", "mappings", "users", "keys", "services", "anonymous", "names"])
 def test_what_could_not_be_read_is_named(what: str) -> None:
     more: dict[str, Any] = {what: None}

@@ -10,8 +10,9 @@ import pytest
 from jsonschema import Draft202012Validator
 from ocsf_json_schema import OcsfJsonSchemaEmbedded, get_ocsf_schema
 
-from searchaccess.adapters.auditlogs.files import find, read_audit, read_requests
+from searchaccess.adapters.auditlogs.files import find, read_audit, read_gateway, read_requests
 from searchaccess.cli.auditing.page import page
+from searchaccess.cli.auditing.shown import summary
 from searchaccess.core.answers.audit import tally as tallies
 from searchaccess.core.answers.audit.known import Known, KnownAccess, known_access, logins_of
 from searchaccess.core.answers.audit.naming import access_of_key, kind_of, of_request, revision_of
@@ -160,6 +161,28 @@ class TestReading:
         )  # fmt: skip
         assert (tally.events, tally.unread) == (2, 6)
 
+    @pytest.mark.parametrize("levels", [100, 900, 5000])
+    def test_a_line_that_is_nested_too_deeply_is_counted_and_others_read(self, tmp_path: Path, levels: int) -> None:
+        deep = '{"a":' * levels + "1" + "}" * levels
+        tally = counted(tmp_path, deep, line())
+        assert (tally.events, tally.unread) == (1, 1)
+        requests = Tally(ALWAYS)
+        read_gateway([written(tmp_path, deep, request(), name="gateway.log")], requests, lambda _done, _total: None)
+        assert requests.events + requests.unread == 2
+
+    @pytest.mark.parametrize("time", ["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00"])
+    def test_a_time_that_other_zones_do_not_have_is_none(self, tmp_path: Path, time: str) -> None:
+        tally = counted(tmp_path, line(timestamp=time), line())
+        assert (tally.events, tally.unread) == (1, 1)
+
+    def test_a_folder_that_may_not_be_read_is_said(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        def refused(_: Path) -> None:
+            raise PermissionError(13, "Permission denied")
+
+        monkeypatch.setattr(Path, "iterdir", refused)
+        with pytest.raises(InvalidLog, match="cannot be read: Permission denied"):
+            find([tmp_path])
+
     def test_events_of_other_kinds_are_left_out(self, tmp_path: Path) -> None:
         put = {"type": "audit", "event.action": "put_role", "put": {"role": {"name": "r"}}, "timestamp": "x"}
         tally = counted(tmp_path, put, line(event__action="run_as_granted"), line())
@@ -277,6 +300,12 @@ class TestFindings:
         assert (old.accesses, old.claimed_access) == (("shop/web",), True)
         assert rows["mine"].oddities == (Oddity.UNEXPLAINED,)
 
+    def test_a_unique_id_that_files_do_not_explain_is_said_to_be_in_the_status(self, tmp_path: Path) -> None:
+        found = reported(tmp_path, line(user__name="103456789012345678901"))
+        assert [row.oddities for row in found.rows] == [(Oddity.UNEXPLAINED,)]
+        assert "only the status of a SearchAccess shows" in summary(found)
+        assert "only the status" not in summary(reported(tmp_path, line(user__name="somebody-else")))
+
     def test_the_operators_own_requests_are_left_out(self, tmp_path: Path) -> None:
         clusters: list[dict[str, Any]] = [
             {"status": {"login": {"user": "searchaccess-operator"}}},
@@ -316,9 +345,12 @@ class TestKnown:
             "status": {
                 "identity": {
                     "principal": WEB,
+                    "uniqueId": "103456789012345678901",
                     "latestReadyRevision": "web-2",
                     "revisions": [{"name": "web-1"}],
-                    "outgoing": [{"serviceAccount": "old@p.iam.gserviceaccount.com"}],
+                    "outgoing": [
+                        {"serviceAccount": "old@p.iam.gserviceaccount.com", "uniqueId": "103456789012345678902"}
+                    ],
                 },
                 "credential": {"keyId": "k1", "username": "u1"},
             },
@@ -327,7 +359,9 @@ class TestKnown:
             namespace="shop",
             name="web",
             cluster="prod",
-            principals=frozenset({WEB, "old@p.iam.gserviceaccount.com"}),
+            principals=frozenset(
+                {WEB, "103456789012345678901", "old@p.iam.gserviceaccount.com", "103456789012345678902"}
+            ),
             key_id="k1",
             user="u1",
             patterns=("orders-*", "log"),

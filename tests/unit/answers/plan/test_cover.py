@@ -153,6 +153,13 @@ def test_privileges_on_the_cluster_are_compared_with_what_they_include() -> None
     assert implies_on_cluster("all", "read_ilm")
 
 
+def test_an_entry_without_a_limit_that_is_not_known_is_more() -> None:
+    limited = an_entry("orders-*", other=canonical_json({"surprise": True}))
+    assert gains(a_role(an_entry("orders-*")), a_role(limited))
+    assert gains(a_role(limited), a_role(an_entry("orders-*")))
+    assert gains(a_role(limited), a_role(limited)) == ()
+
+
 def test_what_is_not_declared_counts_as_new() -> None:
     found = gains(RoleBody(other=canonical_json({"run_as": ["kibana"]})), RoleBody())
     assert [each.certain for each in found] == [False]

@@ -9,13 +9,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from searchaccess.adapters.auditlogs.files import read_gateway
 from searchaccess.core.answers.audit import tally as tallies
 from searchaccess.core.answers.audit.tally import ALWAYS, ELASTICSEARCH, GATEWAY, Tally
 from searchaccess.core.answers.recommend.advice import advise, window_of
 from searchaccess.core.answers.recommend.narrow import Used, narrow
 from searchaccess.core.model.access import access_from_object
 from tests.support.runs.effort import examples
-from tests.unit.answers.audit.lines import WEB, counted, line
+from tests.unit.answers.audit.lines import WEB, counted, line, request, written
 
 AT = datetime(2026, 11, 29, 12, tzinfo=UTC)
 SUBJECT = {"serviceAccount": WEB}
@@ -136,6 +137,35 @@ class TestCaution:
         narrowed = narrow(spec(*grants), uses)
         assert narrowed.spec is not None
         assert grants[-1] in narrowed.spec["grants"]
+
+    @pytest.mark.parametrize("kind", ["read", "bulk", "write", "other"])
+    def test_a_request_through_the_gateway_may_use_an_index_that_only_its_body_or_a_pipeline_names(
+        self, kind: str
+    ) -> None:
+        declared = spec(*({"indices": [name], "can": ["read", "write"]} for name in ("orders-*", "lists", "archive")))
+        kept = narrow(declared, [used(kind, "orders-1", GATEWAY)])
+        assert kept.spec is not None
+        assert [grant["indices"] for grant in kept.spec["grants"]] == [["orders-*"], ["lists"], ["archive"]]
+        assert "gateway's log does not show" in kept.notes[0]
+        logged = narrow(declared, [used("read", "orders-1")])
+        assert logged.spec == spec({"indices": ["orders-*"], "can": ["read"]})
+
+    def test_a_request_through_the_gateway_whose_path_says_all_keeps_no_other_grant(self) -> None:
+        grants = [{"indices": [name], "can": ["delete", "monitor"]} for name in ("orders-*", "lists")]
+        narrowed = narrow(spec(*grants), [used("delete", "orders-1", GATEWAY), used("monitor", "orders-1", GATEWAY)])
+        assert (narrowed.spec, narrowed.notes) == (spec(grants[0]), ())
+
+    @pytest.mark.parametrize(
+        "uses", [used("read", "", GATEWAY), used("read", "log", GATEWAY), used("bulk", "", GATEWAY)]
+    )
+    def test_a_query_through_the_gateway_may_need_cluster_rights_of_its_own(self, uses: Used) -> None:
+        can = ["read_ilm", "monitor", "monitor_enrich", "monitor_esql", "monitor_inference"]
+        declared = spec({"indices": ["log"], "can": ["read"]}, clusterCan=can)
+        narrowed = narrow(declared, [uses])
+        assert narrowed.spec == declared | {"clusterCan": can[1:]}
+        assert [item.what for item in narrowed.removals] == ["read_ilm"]
+        logged = narrow(declared, [used("read", "log")])
+        assert logged.spec == spec({"indices": ["log"], "can": ["read"]})
 
     def test_cluster_rights_stay_after_a_request_whose_action_is_not_known(self) -> None:
         declared = spec({"indices": ["log"], "can": ["read"]}, clusterCan=["manage_ingest_pipelines"])
@@ -298,6 +328,58 @@ class TestAdvice:
         [advice] = advise([raw], counted(tmp_path, line()))
         assert (advice.after == raw["spec"], bool(advice.notes)) == (stays, True)
         assert advice.removals == ()
+
+    @pytest.mark.parametrize(
+        ("identity", "decided"),
+        [
+            ({}, False),
+            ({"principal": "103456789012345678902"}, True),
+            ({"principal": "x@acme-shop.iam.gserviceaccount.com"}, True),
+        ],
+    )
+    def test_callers_with_unique_ids_for_names_are_no_evidence_against_one_whose_id_is_not_known(
+        self, tmp_path: Path, identity: dict[str, str], decided: object
+    ) -> None:
+        raw = RAW | {"spec": spec(ORDERS) | OTHER, "status": {"identity": identity}}
+        [advice] = advise([raw], counted(tmp_path, line(user__name="103456789012345678901")))
+        assert (advice.decided, advice.after is None) == (decided, decided)
+        known = RAW | {"status": {"identity": {"principal": WEB, "uniqueId": "103456789012345678901"}}}
+        by_id = {
+            item.path: item for item in advise([known], counted(tmp_path, line(user__name="103456789012345678901")))
+        }
+        assert by_id["shop/web"].requests == 1
+
+    @pytest.mark.parametrize(("auth", "decided"), [("ApiKey", False), ("Password", False), ("IdentityToken", True)])
+    def test_the_gateways_log_is_no_evidence_against_a_credential(
+        self, tmp_path: Path, auth: str, decided: object
+    ) -> None:
+        own = OTHER if auth == "IdentityToken" else KEY | {"auth": auth}
+        raw = RAW | {"spec": spec(ORDERS) | own, "status": {"credential": {"username": "x"}}}
+        counts = Tally(ALWAYS)
+        read_gateway([written(tmp_path, request(), name="gateway.log")], counts, lambda _done, _total: None)
+        [advice] = advise([raw], counts)
+        assert (advice.decided, advice.after is None) == (decided, decided)
+        [logged] = advise([raw], counted(tmp_path, line(), tally=counts))
+        assert logged.decided
+
+    @pytest.mark.parametrize(("limit", "key", "token"), [(1, False, False), (2, True, True), (10, True, True)])
+    def test_logs_of_too_many_callers_are_no_evidence(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, limit: int, key: object, token: object
+    ) -> None:
+        monkeypatch.setattr(tallies, "MOST_ENTRIES", limit)
+        others = [line(user__name=f"user-{number}", indices=["a"]) for number in range(5)]
+        key_access = {"metadata": {"namespace": "shop", "name": "key"}, "spec": spec(ORDERS) | KEY | {"auth": "ApiKey"}}
+        by_path = {item.path: item.decided for item in advise([RAW, key_access], counted(tmp_path, line(), *others))}
+        assert by_path == {"shop/key": key, "shop/web": token}
+
+    def test_the_logs_of_one_cluster_are_no_evidence_about_another(self, tmp_path: Path) -> None:
+        idle = {"metadata": {"namespace": "shop", "name": "idle"}, "spec": spec(ORDERS) | OTHER}
+        elsewhere = {"metadata": {"namespace": "shop", "name": "far"}, "spec": spec(ORDERS) | OTHER | {"cluster": "eu"}}
+        found = {item.path: item for item in advise([RAW, idle, elsewhere], counted(tmp_path, line()))}
+        assert {path: item.decided for path, item in found.items()} == {
+            "shop/far": False, "shop/idle": True, "shop/web": True,
+        }  # fmt: skip
+        assert "no request to SearchCluster eu is in the logs" in found["shop/far"].notes[0]
 
     def test_logs_without_any_event_are_no_evidence(self, tmp_path: Path) -> None:
         [advice] = advise([RAW], counted(tmp_path))

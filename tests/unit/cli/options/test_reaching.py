@@ -123,6 +123,7 @@ def called(*arguments: str, **environment: str) -> tuple[int, str]:
         (("--ca-file", __file__), "requires --elasticsearch: a SearchCluster names its own authorities"),
         (("-n", "shop", "-A"), "excludes --all-namespaces"),
         (("--instance", "Other"), "use lower-case letters"),
+        (("--instance", "n\u00e9"), "use lower-case letters"),
         (("--gke", "x"), "write projects/P/locations/L/clusters/C"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",

@@ -45,6 +45,13 @@ def test_nothing_in_a_text_is_markup(text: str) -> None:
     assert "\n" not in shown
 
 
+def test_a_comment_on_an_unfinished_plan_does_not_say_that_nothing_is_newly_allowed() -> None:
+    assert "plan: nothing is newly allowed" in markdown_of(Plan("origin/main"))
+    assert "plan: it is not known whether anything is newly allowed" in markdown_of(Plan("live", unfinished="no time"))
+    widened = RoleChange("prod", "web", Kind.WIDENED)
+    assert "plan: something is newly allowed" in markdown_of(Plan("live", (widened,), unfinished="no time"))
+
+
 def without_diffs(text: str) -> str:
     return re.sub(r"^(`{3,})diff\n.*?\n\1$", "", text, flags=re.DOTALL | re.MULTILINE)
 

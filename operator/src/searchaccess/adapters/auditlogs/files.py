@@ -13,6 +13,7 @@ import msgspec
 
 from searchaccess.core.answers.audit.events import AuditEvent, GatewayEvent, from_document
 from searchaccess.core.answers.audit.tally import MOST_TRACES, Tally
+from searchaccess.core.model.intake.reading import within
 from searchaccess.ports.errors import InvalidLog
 
 Event = TypeVar("Event")
@@ -46,7 +47,7 @@ def find(given: Iterable[Path]) -> list[Path]:
         except OSError as error:
             raise InvalidLog(f"{str(path)[:_SHOWN]} cannot be read: {error.strerror}") from None
         if is_there and path.is_dir():
-            names = [file for file in sorted(path.iterdir()) if file.is_file() and _is_log(file.name)]
+            names = _logs_in(path)
             if not names:
                 raise InvalidLog(f"{path} has no log files: write a file, or a folder with *.json, *.log or *.json.gz")
             found += names
@@ -55,6 +56,13 @@ def find(given: Iterable[Path]) -> list[Path]:
         else:
             raise InvalidLog(f"{path} does not exist")
     return found
+
+
+def _logs_in(folder: Path) -> list[Path]:
+    try:
+        return [file for file in sorted(folder.iterdir()) if file.is_file() and _is_log(file.name)]
+    except OSError as error:
+        raise InvalidLog(f"{folder} cannot be read: {error.strerror}") from None
 
 
 def _is_log(name: str) -> bool:
@@ -77,7 +85,7 @@ def read_audit(files: Iterable[Path], tally: Tally, progress: Progress) -> None:
     for line in _lines(list(files), tally, progress):
         try:
             event = decode(line)
-        except msgspec.DecodeError:
+        except (msgspec.DecodeError, RecursionError):
             other = _document(line)
             if other is None:
                 tally.unread += 1
@@ -85,7 +93,11 @@ def read_audit(files: Iterable[Path], tally: Tally, progress: Progress) -> None:
             event = from_document(other)
         if not event.kind or not event.written:
             # A shipper nests or renames the fields, or puts the line into another document.
-            event = from_document(_document(line) or {})
+            other = _document(line)
+            if other is None:
+                tally.unread += 1
+                continue
+            event = from_document(other)
         add(event)
 
 
@@ -97,7 +109,7 @@ def _document(line: bytes) -> dict[str, Any] | None:
     if not isinstance(read, dict):
         return None
     inner = read.get("jsonPayload", read.get("_source", read))
-    return inner if isinstance(inner, dict) else None
+    return inner if isinstance(inner, dict) and within(inner) else None
 
 
 def read_gateway(files: Iterable[Path], tally: Tally, progress: Progress) -> None:
@@ -117,7 +129,7 @@ def read_gateway(files: Iterable[Path], tally: Tally, progress: Progress) -> Non
             continue
         try:
             tally.add_request(decoder.decode(line))
-        except (msgspec.DecodeError, ValueError):
+        except (msgspec.DecodeError, ValueError, RecursionError):
             tally.unread += 1
 
 

@@ -202,7 +202,7 @@ def who_shown(found: WhoCan, asking: Asking) -> "Sequence[RenderableType]":
     certain = sum(each.outcome is Outcome.YES for each in found.findings)
     perhaps = len(rows) - certain
     count = f"{certain} may {found.question.action} {found.target.name} in SearchCluster {asking.cluster}"
-    more = f"; of {perhaps} it depends on what cannot be seen (?)" if perhaps else ""
+    more = f"; {perhaps} more perhaps: it depends on what cannot be seen (?)" if perhaps else ""
     styles = ["yellow" if each.outcome is Outcome.UNKNOWN else None for each in found.findings]
     parts: list[RenderableType] = []
     if rows and (columns := width()) is not None and columns < _WIDE:

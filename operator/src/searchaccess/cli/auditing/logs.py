@@ -12,7 +12,7 @@ import typer
 
 from searchaccess.cli.manifests import read
 from searchaccess.cli.options.merging import taking
-from searchaccess.cli.options.reading import duration
+from searchaccess.cli.options.reading import span
 
 if TYPE_CHECKING:
     from searchaccess.core.answers.audit.tally import Tally
@@ -42,7 +42,7 @@ RequestLogs = Annotated[
     ),
 ]
 Since = Annotated[
-    str, typer.Option(metavar="DURATION|TIME", help="Only events since then, such as 24h or 2026-11-01T00:00:00Z.")
+    str, typer.Option(metavar="DURATION|TIME", help="Only events since then, such as 24h, 30d or 2026-11-01T00:00:00Z.")
 ]
 Until = Annotated[str, typer.Option(metavar="TIME", help="Only events before then.")]
 
@@ -198,7 +198,10 @@ def _since(text: str) -> datetime:
     if not text:
         return ALWAYS
     if text[:1].isdigit() and "-" not in text:
-        return datetime.now(UTC) - timedelta(seconds=duration(text, "--since"))
+        try:
+            return datetime.now(UTC) - timedelta(seconds=span(text, "--since"))
+        except OverflowError:
+            return ALWAYS
     return _time(text, "--since")
 
 
@@ -207,6 +210,6 @@ def _time(text: str, option: str) -> datetime:
 
     read_at = instant(text)
     if read_at is None:
-        what = "write a duration, such as 24h, or a time with its zone, such as 2026-11-01T00:00:00Z"
+        what = "write a duration, such as 24h or 30d, or a time with its zone, such as 2026-11-01T00:00:00Z"
         raise typer.BadParameter(what, param_hint=option)
     return read_at

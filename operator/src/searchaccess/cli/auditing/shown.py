@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Final
 
 from searchaccess.cli.printing import table
 from searchaccess.core.answers.audit.report import MEANINGS, Oddity, Report, Row
+from searchaccess.core.model.identities.workload import is_unique_id
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -35,6 +36,8 @@ def summary(report: Report) -> str:
         text += " There are too many combinations: some revisions and indices are merged (…)."
     if any(row.revision and not row.proven for row in report.rows):
         text += " ~ the caller claims this revision in X-Opaque-Id; --request-log proves it."
+    if any(Oddity.UNEXPLAINED in row.oddities and not row.key and is_unique_id(row.principal) for row in report.rows):
+        text += " Whose a caller's unique id is, only the status of a SearchAccess shows: files lack it."
     return text
 
 

@@ -55,6 +55,7 @@ def command(
     from searchaccess.cli.access.options import index_of, question_for
     from searchaccess.cli.access.own import NoTokenError, asked_with, token_of
     from searchaccess.cli.access.showing import exit_of
+    from searchaccess.cli.options.connecting import certificates_in
     from searchaccess.cli.printing import emit
     from searchaccess.core.answers.access.holders import Outcome
     from searchaccess.operator.answers.reading import BadAddress
@@ -62,10 +63,11 @@ def command(
     question, name = question_for(action), index_of(index)
     if not url:
         raise typer.BadParameter("write the address of Elasticsearch or of a gateway", param_hint="--url")
+    authorities = certificates_in(ca_file)
 
     async def work() -> int:
         token = await token_of(token_file, token_env, audience)
-        found = await asked_with(url, ca_file.read_text() if ca_file else "", token, name, question)
+        found = await asked_with(url, authorities, token, name, question)
         emit(output, found.to_json(), found.lines)
         return int(exit_of(Outcome.YES if found.allowed else Outcome.NO))
 

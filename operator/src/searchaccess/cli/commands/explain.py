@@ -75,13 +75,13 @@ def command(
 
     async def work() -> int:
         async with reaching.open() as live:
-            with progress("reading what is declared") as says:
+            with progress("reading what is declared") as show:
                 namespace = subject.partition("/")[0] if who.kind is SubjectKind.ACCESS else ""
                 declared = await declarations(live, namespace)
                 cluster = reaching.cluster or "elasticsearch"
                 if not reaching.elasticsearch:
                     cluster = cluster_for(who, declared, reaching.cluster)
-                says("reading roles, role mappings, users and API keys")
+                show("reading roles, role mappings, users and API keys")
                 asking = await ask(live, declared, cluster)
                 found = await why(asking, who, subject, name, question, field)
                 shown = await document_of(asking, found, document) if document else None

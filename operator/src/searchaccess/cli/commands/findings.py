@@ -105,7 +105,7 @@ def command(
     ] = FindingsFormat.TABLE,
     kubernetes: Kubernetes,
 ) -> None:
-    """Follow what somebody has to look at until it is fixed: drift, rights that others give, refused and ended access.
+    """Track what needs attention until it is fixed: drift, rights that others give, refused and ended access.
 
     Reads the statuses of SearchAccesses and SearchClusters and, with --events, audit logs. A finding has the same id in
     each run. It is open, suppressed until a time, or fixed. With -f, objects of the files are read, as kubectl get -o

@@ -7,7 +7,7 @@ import typer
 
 from searchaccess.cli.helptexts import PRINTING_EXITS, block, epilog
 from searchaccess.cli.manifests import Files
-from searchaccess.cli.options.common import Instance
+from searchaccess.cli.options.common import Instance, check_instance
 
 app = typer.Typer(
     name="gateway", help="Work with the gateway of a SearchCluster.", no_args_is_help=True, rich_markup_mode=None
@@ -51,4 +51,5 @@ def render_gateway(
     """
     from searchaccess.cli.rendering.gateways import write_gateway
 
+    check_instance(instance)
     write_gateway(filename, ca, jwks_ca, to, instance)

@@ -9,7 +9,7 @@ import typer
 from searchaccess.api.clusters.tiers import Tier
 from searchaccess.cli.helptexts import PRINTING_EXITS, block, epilog
 from searchaccess.cli.manifests import Filenames, Namespace, OnlyCluster, read_all
-from searchaccess.cli.options.common import Instance
+from searchaccess.cli.options.common import Instance, check_instance
 
 EPILOG: Final = epilog(
     PRINTING_EXITS,
@@ -54,6 +54,7 @@ def command(
     from searchaccess.core.model.access import access_from_object
     from searchaccess.core.rights.ownership import Operator
 
+    check_instance(instance)
     if not filename and tier in {Tier.ROLES, Tier.ROLES_AND_KEYS}:
         raise typer.BadParameter("requires manifests with -f", param_hint=f"--tier {tier}")
     raws = read_all(filename or [], namespace) if filename else []

@@ -7,7 +7,7 @@ import typer
 
 from searchaccess.cli.helptexts import PRINTING_EXITS, block, epilog
 from searchaccess.cli.manifests import Files, OnlyCluster, failure, read_kind
-from searchaccess.cli.options.common import Instance
+from searchaccess.cli.options.common import Instance, check_instance
 
 EPILOG: Final = epilog(
     PRINTING_EXITS,
@@ -28,6 +28,7 @@ def command(*, filename: Files, cluster: OnlyCluster = "", instance: Instance = 
     from searchaccess.core.clusters.cluster import cluster_from_object
     from searchaccess.core.rights.ownership import Operator
 
+    check_instance(instance)
     clusters = [cluster_from_object(raw) for raw in read_kind(filename, "SearchCluster")]
     found = [
         mapping_for(one, Operator(instance, "")) for one in clusters if cluster in {"", one.name} and not one.gateway

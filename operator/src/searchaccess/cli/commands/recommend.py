@@ -96,7 +96,7 @@ def _shown(found: "list[Advice]", window: "Window") -> "list[RenderableType]":
         parts.append(f"{item.path}: {used}")
         parts += [f"  {removal.path} {removal.what}: {removal.why}" for removal in item.removals]
         parts += [f"  {note}" for note in item.notes]
-        if item.requests and not item.removals and item.after is not None:
+        if item.requests and item.decided and not item.removals and item.after is not None:
             parts.append("  all of it was used")
         if item.diff:
             parts.append(item.diff.rstrip())

@@ -51,7 +51,7 @@ _ENTRIES: Final = (
     Entry("reconcile", "reconcile", "Reconcile once, or for a while, and report.", Section.OPERATE),
     Entry("audit", "audit", "Report who did what on which index, from which revision.", Section.INSPECT),
     Entry("recommend", "recommend", "Recommend narrower SearchAccesses, from what was used.", Section.INSPECT),
-    Entry("findings", "findings", "Follow what somebody has to look at until it is fixed.", Section.INSPECT),
+    Entry("findings", "findings", "Track what needs attention until it is fixed.", Section.INSPECT),
     Entry("crds", "crds", "Print or apply the CustomResourceDefinitions.", Section.OPERATE),
     Entry("mapping", "mapping", "Print the role mapping of a SearchCluster.", Section.GENERATE),
     Entry("realm", "realm", "Print the JWT realm that a SearchCluster needs.", Section.GENERATE),

@@ -42,7 +42,7 @@ def command(
     """List everybody who may do something on an index, with the documents and fields that each of them gets.
 
     It lists service accounts, users, API keys and role mappings, whether the operator manages them or somebody else.
-    What the login may not read, and what no API shows, is said. A ? marks of whom it depends on that.
+    It also names what the login may not read, and what no API shows. A ? marks those whose rights depend on that.
     """
     from searchaccess.cli.access.asking import ask, cluster_for, declarations, who
     from searchaccess.cli.access.options import index_of, question_for
@@ -53,12 +53,12 @@ def command(
 
     async def work() -> None:
         async with reaching.open() as live:
-            with progress("reading what is declared") as says:
+            with progress("reading what is declared") as show:
                 declared = await declarations(live, reaching.namespace)
                 cluster = reaching.cluster or "elasticsearch"
                 if not reaching.elasticsearch:
                     cluster = cluster_for(None, declared, reaching.cluster)
-                says("reading roles, role mappings, users and API keys")
+                show("reading roles, role mappings, users and API keys")
                 asking = await ask(live, declared, cluster)
             found = who(asking, name, question, field)
         emit(output, who_data(found, asking), lambda: who_shown(found, asking))

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+_INSTANCE: Final = re.compile(r"[a-z0-9-]*[a-z0-9][a-z0-9-]*")
 # https://cloud.google.com/kubernetes-engine/docs/reference/rest/v1/projects.locations.clusters/get
 _GKE_NAME: Final = re.compile(r"projects/[^/]+/(locations|zones)/[^/]+/clusters/[^/]+")
 
@@ -203,7 +204,7 @@ def check_instance(instance: str) -> None:
     Raises:
         typer.BadParameter: it has characters that no name of a role has.
     """
-    if not instance.replace("-", "").isalnum() or instance != instance.lower():
+    if not _INSTANCE.fullmatch(instance):
         raise typer.BadParameter("use lower-case letters, digits and dashes", param_hint="--instance")
 
 

@@ -166,7 +166,7 @@ class Reaching(_Scope):
         if self.elasticsearch:
             configure_logging(as_json=False, verbose=False)
             name = self.cluster or "elasticsearch"
-            ca = _text(self.ca_file) if self.ca_file else ""
+            ca = certificates_in(self.ca_file)
             try:
                 async with opened_without_kubernetes(self.elasticsearch, ca, logins, name, self.instance) as live:
                     yield live
@@ -195,11 +195,20 @@ class Reaching(_Scope):
             )
 
 
-def _text(file: Path) -> str:
+def certificates_in(file: Path | None, option: str = "--ca-file") -> str:
+    """Return the text of a file of certificates; empty: none is given.
+
+    Args:
+        file: the file.
+        option: by which it was given.
+
+    Raises:
+        typer.BadParameter: it cannot be read.
+    """
     try:
-        return file.read_text(encoding="utf-8")
+        return file.read_text(encoding="utf-8") if file else ""
     except (OSError, UnicodeDecodeError):
-        raise typer.BadParameter(f"{file} cannot be read", param_hint="--ca-file") from None
+        raise typer.BadParameter(f"{file} cannot be read: write it in PEM form", param_hint=option) from None
 
 
 def takes_reaching(command: Callable[..., None]) -> Callable[..., None]:

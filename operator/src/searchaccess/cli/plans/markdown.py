@@ -45,7 +45,9 @@ def markdown_of(plan: Plan) -> str:
 
 def _head(plan: Plan) -> Iterator[str]:
     yield MARKER
-    verdict = "something is newly allowed" if plan.widens else "nothing is newly allowed"
+    # What was not compared may open something.
+    known = "it is not known whether anything is newly allowed" if plan.unfinished else "nothing is newly allowed"
+    verdict = "something is newly allowed" if plan.widens else known
     yield f"### SearchAccess plan: {verdict}"
     yield ""
     yield f"Compared with {as_code(plan.against)}: {as_text(plan.count())}."

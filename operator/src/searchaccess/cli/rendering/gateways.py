@@ -8,6 +8,7 @@ from searchaccess.api.constants import ROLE_PREFIX
 from searchaccess.api.references import Certificates
 from searchaccess.cli.manifests import failure, read
 from searchaccess.cli.options.common import configure_logging
+from searchaccess.cli.options.connecting import certificates_in
 from searchaccess.core.clusters.cluster import Cluster, cluster_from_object
 from searchaccess.core.clusters.connection import Connection, addresses_of
 from searchaccess.core.clusters.sources import Incomplete, holds_certificates
@@ -32,14 +33,17 @@ def write_gateway(files: list[Path], ca: Path | None, jwks_ca: Path | None, to: 
     clusters = [cluster_from_object(raw) for raw in read(files, "") if raw["kind"] == "SearchCluster"]
     if len(clusters) != 1:
         raise failure(f"the files have {len(clusters)} SearchClusters, not one")
-    made = _files(clusters[0], instance, _text(ca), _text(jwks_ca))
+    made = _files(clusters[0], instance, certificates_in(ca, "--ca"), certificates_in(jwks_ca, "--jwks-ca"))
     for name, text in made.items():
         if to is None:
             typer.echo(f"---\n# {name}\n{text}", nl=False)
             continue
         path = to / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text)
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text, encoding="utf-8")
+        except OSError as error:
+            raise failure(f"{path} cannot be written: {error.strerror}") from None
 
 
 def _files(cluster: Cluster, instance: str, ca: str, jwks_ca: str) -> dict[str, str]:
@@ -81,7 +85,3 @@ def _authorities(declared: Certificates | None, given: str, field: str, option: 
     if found and not holds_certificates(found):
         raise Incomplete(f"{option}: contains no readable certificate: write it in PEM form")
     return found
-
-
-def _text(file: Path | None) -> str:
-    return file.read_text() if file else ""

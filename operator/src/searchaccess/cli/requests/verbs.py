@@ -188,15 +188,15 @@ async def _reject(changes: Changes, line: _Line) -> None:
 
 async def _follow(verb: Verb, changes: Changes, lines: Sequence[_Line], within: float) -> None:
     by_uid = {line.uid: line for line in lines}
-    with progress(f"{verb}: waiting for {len(lines)}") as tell:
+    with progress(f"{verb}: waiting for {len(lines)}") as show:
 
-        def told(uid: str, outcome: Outcome) -> None:
+        def note(uid: str, outcome: Outcome) -> None:
             by_uid[uid].outcome = outcome
             left = sum(line.outcome.state is State.PENDING for line in lines)
-            tell(f"{verb}: waiting for {left} of {len(lines)}: {outcome.text}")
+            show(f"{verb}: waiting for {left} of {len(lines)}: {outcome.text}")
 
         asked = {line.uid: line.asked for line in lines if line.asked}
-        outcomes = await changes.follow(asked, [line.raw for line in lines], within, told)
+        outcomes = await changes.follow(asked, [line.raw for line in lines], within, note)
     for uid, outcome in outcomes.items():
         by_uid[uid].outcome = outcome
 

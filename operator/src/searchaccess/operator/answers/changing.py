@@ -23,7 +23,7 @@ POLL_EVERY: Final = 2.0
 _MERGE: Final = "application/merge-patch+json"
 _ROOT: Final = f"/apis/{GROUP}/{VERSION}"
 _REVIEW: Final = "/apis/authentication.k8s.io/v1/selfsubjectreviews"
-Told = Callable[[str, Outcome], None]
+OnOutcome = Callable[[str, Outcome], None]
 
 
 class Changes:
@@ -115,7 +115,7 @@ class Changes:
         return str(info.get("username", "")), tuple(map(str, groups)) if isinstance(groups, list) else ()
 
     async def follow(
-        self, asked: Mapping[str, Asked], raws: list[dict[str, Any]], within: float, told: Told
+        self, asked: Mapping[str, Asked], raws: list[dict[str, Any]], within: float, on_outcome: OnOutcome
     ) -> dict[str, Outcome]:
         """Follow SearchAccesses until it is known what became of each request, or the time is over.
 
@@ -123,12 +123,12 @@ class Changes:
             asked: the requests by uid.
             raws: the SearchAccesses as they are after the requests.
             within: seconds.
-            told: called with the uid and each outcome that is new.
+            on_outcome: called with the uid and each outcome that is new.
 
         Returns:
             The last outcome of each by uid; it may be pending.
         """
-        followed = _Followed(asked, told)
+        followed = _Followed(asked, on_outcome)
         names: dict[str, dict[str, str]] = {}
         for raw in raws:
             meta = metadata_of(raw)
@@ -187,12 +187,12 @@ class _Followed:
 
     Args:
         asked: the requests by uid.
-        told: called with the uid and each outcome that is new.
+        on_outcome: called with the uid and each outcome that is new.
     """
 
-    def __init__(self, asked: Mapping[str, Asked], told: Told) -> None:
+    def __init__(self, asked: Mapping[str, Asked], on_outcome: OnOutcome) -> None:
         self._asked = asked
-        self._told = told
+        self._on_outcome = on_outcome
         nothing = Outcome(State.PENDING, "the operator has not seen it yet")
         self.outcomes = dict.fromkeys(asked, nothing)
 
@@ -210,7 +210,7 @@ class _Followed:
     def _note(self, uid: str, found: Outcome) -> None:
         if found != self.outcomes[uid]:
             self.outcomes[uid] = found
-            self._told(uid, found)
+            self._on_outcome(uid, found)
 
     def is_known(self, uids: Iterable[str]) -> bool:
         """Return whether it is known what became of all of these."""

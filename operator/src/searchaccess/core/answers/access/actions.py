@@ -105,6 +105,7 @@ _WAYS: Final[dict[Action, tuple[Way, ...]]] = {
         Way(("indices:data/read/get",), "by id, not by search"),
         Way((_READING,), "by some requests only", some=True),
         Way((_UPDATE,), "by updates, which return the document", only_open=True),
+        Way((f"{_PSEUDO}read_failure_store",), "only what a data stream could not ingest (::failures)"),
     ),
     Action.APPEND: (Way((*_INDEXING, f"{_INDEX}:op_type/create")),),
     Action.WRITE: (
@@ -125,6 +126,7 @@ _WAYS: Final[dict[Action, tuple[Way, ...]]] = {
         Way(("indices:admin/delete",), "deletes the index only"),
         Way(("indices:admin/settings/update",), "changes settings only"),
         Way(("indices:admin/aliases",), "changes aliases only"),
+        Way((f"{_PSEUDO}manage_failure_store",), "the failure store of a data stream only"),
     ),
 }
 _PROBES: Final[dict[Action, tuple[tuple[str, ...], ...]]] = {
@@ -176,7 +178,7 @@ def question_of(text: str) -> Question:
         return Question(name, (Way((name,)),), name.startswith(_READING[:-1]), ((name,),))
     if name in INDEX_PRIVILEGES and name != "none":
         needs = ACTIONS_OF.get(name) or (_PSEUDO + name,)
-        return Question(name, (Way(needs),), any(need.startswith(_READING[:-1]) for need in needs), ((name,),))
+        return Question(name, (Way(needs),), name == "read_failure_store" or shows_some(needs), ((name,),))
     known = ", ".join(Action)
     message = f"{text!r} is not an action: write one of {known}, or an index privilege such as create_index"
     raise NoSuchActionError(message)

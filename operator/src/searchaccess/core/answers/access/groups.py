@@ -6,7 +6,7 @@ the index and allow this action: the union of the documents, and separately the 
 0029). An API key gets what its own rights and those of its owner both allow.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final, TypeAlias
@@ -224,8 +224,3 @@ def shows_field(fields: Fields, name: str) -> bool:
     include, exclude = fields
     is_included = any(matches_index(pattern, name) for pattern in (*include, _METADATA))
     return is_included and not any(matches_index(pattern, name) for pattern in exclude)
-
-
-def documents_in_order(rights: Rights) -> Iterator[list[str]]:
-    """Yield the queries, of which a document must match any of each, in a stable order."""
-    yield from (sorted(some) for some in rights.documents)

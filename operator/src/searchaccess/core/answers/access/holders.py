@@ -243,15 +243,21 @@ class People:
     def read_key(self, raw: Mapping[str, Any]) -> Holder:
         """Read an API key as the API returns it."""
         descriptors, limits = mapping(raw.get("role_descriptors")), objects(raw.get("limited_by"))
+        # It has its own rights alone:
+        # https://www.elastic.co/docs/api/doc/elasticsearch/operation/operation-security-create-cross-cluster-api-key
+        for_clusters = raw.get("type") == "cross_cluster"
+        if for_clusters:
+            limits = []
         own = [_parts(descriptors)] if descriptors else []
         own += [_parts(one) for one in limits]
         owner = text(raw.get("username")) or "?"
-        doubts = [] if limits else [f"the rights of its owner {owner} cannot be seen"]
+        doubts = [] if limits or for_clusters else [f"the rights of its owner {owner} cannot be seen"]
         restricted = any(mapping(each).get("restriction") for each in descriptors.values())
         if restricted:
             doubts.append("it is restricted to workflows")
         runs = tuple(texts(mapping(each).get("run_as")) for each in (descriptors or (limits or [{}])[0]).values())
         created = raw.get("creation")
+        about = f"{text(raw.get('name')) or 'without a name'}, of {owner}"
         return Holder(
             Kind.KEY,
             text(raw.get("id")) or "?",
@@ -259,7 +265,7 @@ class People:
             doubts=tuple(doubts),
             runs_as=tuple(each for each in runs if each),
             since=str(created) if isinstance(created, int) else "",
-            about=f"{text(raw.get('name')) or 'without a name'}, of {owner}",
+            about=f"{about}, for another cluster" if for_clusters else about,
         )
 
     def services(self) -> Iterator[Holder]:

@@ -7,8 +7,9 @@ from typing import Any, Final
 from searchaccess.api.searchcluster import PrincipalClaim
 from searchaccess.core.answers.access.groups import Part, is_restricted, matches_index
 from searchaccess.core.model.intake.reading import UNREADABLE, mapping, objects, text, texts
+from searchaccess.core.patterns.meeting import BACKING
 from searchaccess.core.patterns.wildcards import matches as matches_wildcard
-from searchaccess.core.policy.guardrails.aliases import IndexNames, is_own
+from searchaccess.core.policy.guardrails.aliases import IndexNames, is_own, stream_of
 from searchaccess.core.rights.foreign.exclusive import given_by
 
 Raw = Mapping[str, Any]
@@ -122,17 +123,21 @@ def target_of(name: str, known: IndexNames | None) -> Target:
     if known is None:
         return Target(name)
     behind = dict(known.behind)
-    backing = tuple(each for each in known.names if each.startswith((".ds-", ".fs-")) and is_own(each, name))
-    streams = tuple(each for each in known.names if name.startswith((".ds-", ".fs-")) and _is_stream(each, name))
-    leading = {alias for alias, indices in behind.items() if name in indices} | set(streams)
-    # An alias of a data stream leads to it by the names of both.
+    exists = name in known.names
+    backing = tuple(each for each in known.names if exists and each.startswith(BACKING) and _backs(each, name))
+    streams = {each for each in known.names if name.startswith(BACKING) and _backs(name, each)}
+    # An alias of a data stream leads to the indices behind it.
+    leading = {alias for alias, indices in behind.items() if not {name, *backing}.isdisjoint(indices)} | streams
     leading |= {alias for alias, indices in behind.items() if not leading.isdisjoint(indices)}
-    mine = tuple(dict.fromkeys((*behind.get(name, ()), *(backing if name in known.names else ()))))
-    return Target(name, tuple(sorted(leading - {name})), mine, exists=name in known.names)
+    # Whoever has rights on a data stream has them on what is behind its alias.
+    mine = [each for index in behind.get(name, ()) for each in (index, stream_of(index)) if each and each != name]
+    return Target(name, tuple(sorted(leading - {name})), tuple(dict.fromkeys((*mine, *backing))), exists)
 
 
-def _is_stream(name: str, index: str) -> bool:
-    return not name.startswith(".") and is_own(index, name)
+def _backs(index: str, stream: str) -> bool:
+    """Return whether an index is behind a data stream, by its name; an unusual one may have been made of another."""
+    exact = stream_of(index)
+    return exact == stream if exact else is_own(index, stream)
 
 
 class IndexedRoles:

@@ -5,7 +5,7 @@ gateway's in ``docs/gateway-log.md``.
 """
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import MAXYEAR, MINYEAR, datetime
 from typing import Any, Final
 
 import msgspec
@@ -120,4 +120,5 @@ def instant(written: str) -> datetime | None:
         read = datetime.fromisoformat(written)
     except ValueError:
         return None
-    return read if read.tzinfo else None
+    # In the first and the last year, it may not exist in another zone.
+    return read if read.tzinfo and MINYEAR < read.year < MAXYEAR else None

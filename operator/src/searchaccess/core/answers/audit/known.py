@@ -51,8 +51,10 @@ def known_access(raw: Mapping[str, Any]) -> KnownAccess:
         _mapping(status.get("credential")),
         _mapping(spec.get("subject")),
     )
-    outgoing = [_mapping(item).get("serviceAccount") for item in _items(identity.get("outgoing"))]
-    names = [identity.get("principal"), identity.get("serviceAccount"), subject.get("serviceAccount"), *outgoing]
+    accounts = [identity, *map(_mapping, _items(identity.get("outgoing")))]
+    # A realm names its users by either.
+    named = [account.get(name) for account in accounts for name in ("serviceAccount", "uniqueId")]
+    names = [identity.get("principal"), subject.get("serviceAccount"), *named]
     workload = next((_mapping(subject.get(kind)) for kind in subject if kind.startswith("cloudRun")), {})
     revisions = [_mapping(item).get("name") for item in _items(identity.get("revisions"))]
     return KnownAccess(

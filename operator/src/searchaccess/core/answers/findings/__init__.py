@@ -1,1 +1,1 @@
-"""What somebody has to look at, with stable ids and a life cycle: open, suppressed until a time, fixed."""
+"""What needs attention, with stable ids and a life cycle: open, suppressed until a time, fixed."""

@@ -36,7 +36,7 @@ class About:
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """Something that somebody has to look at.
+    """Something that needs attention.
 
     Args:
         kind: what is wrong.

@@ -156,7 +156,8 @@ def _is_comparable(entry: Entry, other: Entry) -> bool:
         return False
     if not all(measured(cluster, other.clusters)[0].contained for cluster in entry.clusters):
         return False
-    return (other.restricted or not entry.restricted) and (not entry.other or entry.other == other.other)
+    # What is not known of an entry may limit what it allows.
+    return (other.restricted or not entry.restricted) and entry.other == other.other
 
 
 def _new(

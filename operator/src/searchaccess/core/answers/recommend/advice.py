@@ -1,7 +1,7 @@
 """What to change in a SearchAccess, with the evidence: valid, and never narrower than what was used."""
 
 import difflib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -10,17 +10,31 @@ import yaml
 
 from searchaccess.api.stores.credentials import Auth
 from searchaccess.core.answers.audit.known import Known, KnownAccess, known_access
-from searchaccess.core.answers.audit.tally import Tally
+from searchaccess.core.answers.audit.tally import ELASTICSEARCH, Tally
 from searchaccess.core.answers.recommend.narrow import Narrowed, Removal, Used, narrow
 from searchaccess.core.model.access import access_from_object
+from searchaccess.core.model.identities.workload import is_unique_id
+from searchaccess.core.model.intake.metadata import part
 
 _SERVER: Mapping[str, Any] = {"uid": "uid", "generation": 1}
 """What only the API server adds, and the model expects."""
 
 
 _NO_EVENTS: Final = "the logs have no events of this time, of anybody: nothing is recommended"
-_NAMELESS: Final = "there are too many combinations to tell callers apart: nothing is recommended, read a shorter time"
 _NO_CALLER: Final = "who its callers are is only in its status: nothing is recommended from files, read the API server"
+_BY_ID: Final = (
+    "callers in the logs have unique ids for names, and which of them is its caller is only in its status: nothing is "
+    "recommended from files, read the API server"
+)
+_NO_CREDENTIALS: Final = (
+    "the gateway's log does not show requests with API keys and passwords: nothing is recommended without "
+    "Elasticsearch's audit log"
+)
+_OTHER_CLUSTER: Final = (
+    "no request to SearchCluster {} is in the logs: nothing is recommended, give its logs, or name another one with "
+    "--cluster"
+)
+_NAMELESS: Final = "there are too many combinations to tell callers apart: nothing is recommended, read a shorter time"
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,41 +125,77 @@ def advise(accesses: Sequence[Mapping[str, Any]], tally: Tally) -> list[Advice]:
             for access in known.explain(use.user, use.key_id, use.key_name).accesses:
                 found = Used(use.kind, use.index, count.number, count.last, use.through)
                 used.setdefault(access.path, []).append(found)
-    is_empty = not any(True for _ in tally.uses())
-    made = [
-        _advice(
-            raw,
-            access.path,
-            used.get(access.path, []),
-            _NO_EVENTS if is_empty else _NAMELESS if tally.nameless else _blind(raw, access),
-            whole=not tally.nameless,
-        )
-        for raw, access in read
-        if not _problem(raw)
-    ]
+    covered = {access.cluster for _, access in read if access.path in used}
+    silent = {access.cluster for _, access in read} - covered if covered else set[str]()
+    logged = _logged(tally, known, silent)
+    made = []
+    for raw, access in read:
+        if not _problem(raw):
+            uses = used.get(access.path, [])
+            made.append(_advice(raw, access.path, uses, _undecided(raw, access, logged, is_used=bool(uses))))
     return sorted(made, key=lambda item: item.path)
 
 
-def _blind(raw: Mapping[str, Any], known: KnownAccess) -> str:
-    """Return why uses of a SearchAccess would not be seen; empty: they would."""
-    match raw["spec"].get("auth"):
-        case Auth.API_KEY:
-            # A key has the name of its SearchAccess.
-            return ""
-        case Auth.PASSWORD:
-            return "" if known.user else _NO_CALLER
-    return "" if known.principals else _NO_CALLER
+@dataclass(frozen=True, slots=True)
+class _Logged:
+    """What can be seen in the logs at all.
+
+    Args:
+        anything: there are events.
+        credentials: requests with API keys and passwords.
+        unknown_ids: callers of whom only the unique id is known, and not whose it is.
+        nameless: there are too many combinations: some callers are not told apart.
+        silent: SearchClusters of which no caller is in the logs, where those of another one are.
+    """
+
+    anything: bool
+    credentials: bool
+    unknown_ids: bool
+    nameless: bool
+    silent: Collection[str]
 
 
-def _advice(raw: Mapping[str, Any], path: str, used: Iterable[Used], blind: str, *, whole: bool) -> Advice:
-    uses = list(used)
+def _logged(tally: Tally, known: Known, silent: Collection[str]) -> _Logged:
+    uses = [use for use, _ in tally.uses()]
+    names = {use.user for use in uses if not use.key_id}
+    return _Logged(
+        anything=bool(uses),
+        credentials=any(use.through == ELASTICSEARCH for use in uses),
+        unknown_ids=any(is_unique_id(name) and not known.explain(name, "", "").accesses for name in names),
+        nameless=tally.nameless,
+        silent=silent,
+    )
+
+
+def _undecided(raw: Mapping[str, Any], known: KnownAccess, logged: _Logged, *, is_used: bool) -> str:  # noqa: PLR0911 - reads as a table
+    """Return why uses of a SearchAccess may not show in the logs; empty: they would all."""
+    if not logged.anything:
+        return _NO_EVENTS
+    auth = raw["spec"].get("auth", Auth.IDENTITY_TOKEN)
+    if logged.nameless:
+        return _NAMELESS
+    if is_used:
+        return ""
+    if known.cluster in logged.silent:
+        return _OTHER_CLUSTER.format(known.cluster)
+    if auth != Auth.IDENTITY_TOKEN and not logged.credentials:
+        return _NO_CREDENTIALS
+    if auth == Auth.API_KEY:
+        # A key has the name of its SearchAccess.
+        return ""
+    if not (known.user if auth == Auth.PASSWORD else known.principals):
+        return _NO_CALLER
+    is_recorded = bool(part(part(raw, "status"), "identity").get("principal"))
+    return _BY_ID if auth == Auth.IDENTITY_TOKEN and logged.unknown_ids and not is_recorded else ""
+
+
+def _advice(raw: Mapping[str, Any], path: str, uses: Sequence[Used], undecided: str) -> Advice:
     spec = raw["spec"]
-    # What was seen tells what is needed, if nothing else may have been used.
-    decided = not blind or (whole and bool(uses))
+    decided = not undecided
     if decided:
         found = _valid(raw, narrow(spec, uses)) or _valid(raw, narrow(spec, uses, splitting=False))
     else:
-        found = Narrowed(spec, notes=(blind,))
+        found = Narrowed(spec, notes=(undecided,))
     if found is None:
         decided = False
         found = Narrowed(spec, notes=("what would be enough cannot be declared: nothing is recommended",))

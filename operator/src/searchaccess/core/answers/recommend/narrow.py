@@ -1,7 +1,7 @@
 """Narrows grants to what was used: never below it, and never to something invalid."""
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Final
 
@@ -38,6 +38,16 @@ _IN_BULK: Final = (WRITE, APPEND, DELETE)
 _WRITING: Final = frozenset({BULK, WRITE, APPEND})
 _BY_BULK_PATH: Final = (*_IN_BULK, READ)
 """The gateway's log does not tell a bulk request from one that changes what a query finds."""
+_WITH_OTHER_INDICES: Final = frozenset({READ, BULK, WRITE, APPEND, OTHER})
+"""Requests that may use other indices than their path names: a body or an ingest pipeline may name them."""
+_BEYOND_THE_PATH: Final = (
+    "the gateway's log does not show which indices a body or an ingest pipeline names: an action that a request needed "
+    "stays in all grants"
+)
+_NEEDED_BY_QUERIES: Final = frozenset({"monitor", "monitor_enrich", "monitor_esql", "monitor_inference"})
+"""Cluster privileges that a query may need: for ENRICH, for inference, and to see running ES|QL queries.
+
+Elasticsearch's log has an event of such a use; the gateway's has only the query's path."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,40 +116,50 @@ def narrow(spec: Mapping[str, Any], used: Iterable[Used], *, splitting: bool = T
     uses = list(_understood(list(used), grants))
     if not uses:
         return Narrowed(None, notes=("nothing was used in this time: suspend it, and delete it later",))
-    everywhere = _everywhere(grants, uses)
-    kept: list[dict[str, Any]] = []
-    removals: list[Removal] = []
-    notes: list[str] = []
-    for number, grant in enumerate(grants):
-        kept += _narrowed_grant(grant, f"spec.grants[{number}]", uses, everywhere, removals, notes, splitting=splitting)
+    narrowing = _Narrowing(uses, _everywhere(grants, uses), splitting)
+    removals, notes = narrowing.removals, narrowing.notes
+    if any(_may_use_others(use) for use in uses):
+        notes.append(_BEYOND_THE_PATH)
+    kept = [new for number, grant in enumerate(grants) for new in narrowing.grants_for(grant, f"spec.grants[{number}]")]
     made = dict(spec)
     if kept:
         made["grants"] = kept
     else:
         made.pop("grants", None)
-    if spec.get("clusterCan") and not any(_may_be_for_the_cluster(use) for use in uses):
+    if unneeded := [value for value in spec.get("clusterCan") or () if not _may_be_needed(str(value), uses)]:
         why = "no request for the cluster was seen"
-        removals += [
-            Removal("spec.clusterCan", str(value), why, ("cluster", str(value))) for value in spec["clusterCan"]
-        ]
-        del made["clusterCan"]
+        removals += [Removal("spec.clusterCan", str(value), why, ("cluster", str(value))) for value in unneeded]
+        made["clusterCan"] = [value for value in spec["clusterCan"] if value not in unneeded]
+        if not made["clusterCan"]:
+            del made["clusterCan"]
     if not made.get("grants") and not made.get("clusterCan") and not made.get("kibana") and not made.get("remote"):
         return Narrowed(None, tuple(removals), (*notes, "no grant was used: suspend it, and delete it later"))
     return Narrowed(made, tuple(removals), tuple(dict.fromkeys(notes)))
 
 
-def _may_be_for_the_cluster(use: Used) -> bool:
-    return use.kind == CLUSTER or (use.kind == OTHER and not use.index)
+def _may_be_needed(privilege: str, uses: Iterable[Used]) -> bool:
+    """Return whether any use may need a cluster privilege."""
+    is_for_queries = privilege in _NEEDED_BY_QUERIES
+    return any(
+        use.kind == CLUSTER
+        or (use.kind == OTHER and not use.index)
+        or (is_for_queries and use.through == GATEWAY and use.kind in {READ, OTHER})
+        for use in uses
+    )
+
+
+def _may_use_others(use: Used) -> bool:
+    return use.through == GATEWAY and use.kind in _WITH_OTHER_INDICES
 
 
 def _understood(uses: Sequence[Used], grants: Sequence[Mapping[str, Any]]) -> Iterator[Used]:
     """Give the uses as kinds that a grant allows; ``other``, which keeps everything, where that cannot be said."""
     # A filter may leave out which indices a bulk request writes to.
-    told = any(use.kind in _IN_BULK and use.through == ELASTICSEARCH for use in uses)
+    has_items = any(use.kind in _IN_BULK and use.through == ELASTICSEARCH for use in uses)
     for use in uses:
         kinds: tuple[str, ...] = (use.kind,)
         if use.kind == BULK:
-            if told and use.through == ELASTICSEARCH:
+            if has_items and use.through == ELASTICSEARCH:
                 continue
             kinds = _IN_BULK if use.through == ELASTICSEARCH else _BY_BULK_PATH
         if use.through == GATEWAY and use.kind in _WRITING:
@@ -148,9 +168,11 @@ def _understood(uses: Sequence[Used], grants: Sequence[Mapping[str, Any]]) -> It
         made = [replace(use, kind=kind) for kind in kinds]
         explained = [item for item in made if _is_explained(item, grants)]
         yield from explained
-        if not [item for item in explained if item.kind != CREATE or use.kind == CREATE]:
+        is_allowed = any(item.kind != CREATE or use.kind == CREATE for item in explained)
+        if not is_allowed:
             yield replace(use, kind=OTHER)
-            # A grant that does not name the index may allow it by an alias.
+        if not is_allowed or _may_use_others(use):
+            # A grant that does not name the index may allow it by an alias, or another index that the request uses.
             yield from (replace(item, index="") for item in made if _is_explained(replace(item, index=""), grants))
 
 
@@ -198,44 +220,96 @@ def _matches(index: str, patterns: tuple[str, ...]) -> bool:
     return verdict.contained or verdict.undecided
 
 
-def _narrowed_grant(
-    grant: Mapping[str, Any],
-    path: str,
-    uses: Sequence[Used],
-    everywhere: frozenset[str],
-    removals: list[Removal],
-    notes: list[str],
-    *,
-    splitting: bool,
-) -> list[dict[str, Any]]:
-    if grant.get("remoteClusters"):
-        notes.append(f"{path} stays: what it allows is used on other clusters")
-        return [dict(grant)]
-    patterns = [str(pattern) for pattern in grant.get("indices") or ()]
-    actions = [action for action in Action if action in (grant.get("can") or ())]
-    raw = list(grant.get("privileges") or ())
-    by_pattern = {
-        pattern: everywhere | {use.kind for use in uses if use.index and _meets(use.index, pattern)}
-        for pattern in patterns
-    }
-    needed = {pattern: frozenset(_needed(actions, kinds)) for pattern, kinds in by_pattern.items()}
-    keeps_raw = {pattern: bool(raw and kinds) for pattern, kinds in by_pattern.items()}
-    if raw and any(keeps_raw.values()):
-        notes.append(f"{path}.privileges stay: the audit does not tell which raw privileges a request needs")
-    for number, pattern in enumerate(patterns):
-        if not needed[pattern] and not keeps_raw[pattern]:
-            why = "no index that it matches was used"
-            removals.append(Removal(f"{path}.indices[{number}]", pattern, why, ("index", pattern)))
-    for number, action in enumerate(grant.get("can") or ()):
-        if any(needed.values()) and not any(action in found for found in needed.values()):
-            key = ("action", str(action), *sorted(patterns))
-            removals.append(Removal(f"{path}.can[{number}]", action, "no request needed it", key))
-    if not splitting:
-        all_needed = frozenset[Action]().union(*needed.values())
-        used = {pattern for pattern in patterns if needed[pattern] or keeps_raw[pattern]}
-        needed = {pattern: all_needed if pattern in used else frozenset() for pattern in patterns}
-        keeps_raw = {pattern: bool(raw) and pattern in used for pattern in patterns}
-    return _grouped(grant, path, actions, patterns, needed, keeps_raw, removals)
+@dataclass(frozen=True, slots=True)
+class _Need:
+    """What of a grant one of its patterns needs."""
+
+    actions: frozenset[Action] = frozenset()
+    raw: bool = False
+    """Its raw privileges, too."""
+
+    def __bool__(self) -> bool:
+        """Return whether it needs any."""
+        return bool(self.actions) or self.raw
+
+
+@dataclass(frozen=True, slots=True)
+class _Narrowing:
+    """Narrows the grants of one SearchAccess.
+
+    Attributes:
+        uses: what was used.
+        everywhere: the kinds of uses that any grant may have allowed.
+        splitting: whether a grant may become several.
+        removals: gets what is not needed.
+        notes: gets what could not be judged.
+    """
+
+    uses: Sequence[Used]
+    everywhere: frozenset[str]
+    splitting: bool
+    removals: list[Removal] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+    def grants_for(self, grant: Mapping[str, Any], path: str) -> list[dict[str, Any]]:
+        """Return the grants that are enough in place of one."""
+        if grant.get("remoteClusters"):
+            self.notes.append(f"{path} stays: what it allows is used on other clusters")
+            return [dict(grant)]
+        needs = self._needs(grant)
+        if any(need.raw for need in needs.values()):
+            self.notes.append(f"{path}.privileges stay: the audit does not show which raw privileges a request needs")
+        for number, (pattern, need) in enumerate(needs.items()):
+            if not need:
+                why = "no index that it matches was used"
+                self.removals.append(Removal(f"{path}.indices[{number}]", pattern, why, ("index", pattern)))
+        needed = frozenset[Action]().union(*(need.actions for need in needs.values()))
+        for number, action in enumerate(grant.get("can") or ()):
+            if needed and action not in needed:
+                key = ("action", str(action), *sorted(needs))
+                self.removals.append(Removal(f"{path}.can[{number}]", action, "no request needed it", key))
+        if not self.splitting:
+            whole = _Need(needed, bool(grant.get("privileges")))
+            needs = {pattern: whole for pattern, need in needs.items() if need}
+        return self._grouped(grant, path, needs)
+
+    def _needs(self, grant: Mapping[str, Any]) -> dict[str, _Need]:
+        """Return what each pattern of a grant needs."""
+        actions = [action for action in Action if action in (grant.get("can") or ())]
+        found = dict[str, _Need]()
+        for pattern in map(str, grant.get("indices") or ()):
+            kinds = self.everywhere | {use.kind for use in self.uses if use.index and _meets(use.index, pattern)}
+            found[pattern] = _Need(frozenset(_needed(actions, kinds)), bool(grant.get("privileges") and kinds))
+        return found
+
+    def _grouped(self, grant: Mapping[str, Any], path: str, needs: Mapping[str, _Need]) -> list[dict[str, Any]]:
+        """Return a grant for each set of patterns that need the same."""
+        groups: dict[_Need, list[str]] = {}
+        for pattern, need in needs.items():
+            if need:
+                groups.setdefault(need, []).append(pattern)
+        needed = frozenset[Action]().union(*(need.actions for need in groups))
+        made = []
+        for need, names in groups.items():
+            self.removals.extend(
+                Removal(
+                    f"{path}.can",
+                    f"{action} on {', '.join(names)}",
+                    "only other indices of the grant needed it",
+                    ("action", str(action), *sorted(names)),
+                )
+                for action in Action
+                if action in needed - need.actions
+            )
+            new = {**grant, "indices": names}
+            new.pop("can", None)
+            new.pop("privileges", None)
+            if need.actions:
+                new["can"] = [action for action in grant["can"] if action in need.actions]
+            if need.raw:
+                new["privileges"] = list(grant["privileges"])
+            made.append({name: new[name] for name in (*(key for key in grant if key in new), *new) if name in new})
+        return made
 
 
 def _needed(actions: Sequence[Action], kinds: Collection[str]) -> set[Action]:
@@ -248,42 +322,3 @@ def _needed(actions: Sequence[Action], kinds: Collection[str]) -> set[Action]:
         if given and not needed & set(given):
             needed.add(given[0])
     return needed
-
-
-def _grouped(
-    grant: Mapping[str, Any],
-    path: str,
-    actions: Sequence[Action],
-    patterns: Sequence[str],
-    needed: Mapping[str, frozenset[Action]],
-    keeps_raw: Mapping[str, bool],
-    removals: list[Removal],
-) -> list[dict[str, Any]]:
-    """Return a grant for each set of patterns that need the same."""
-    groups: dict[tuple[frozenset[Action], bool], list[str]] = {}
-    for pattern in patterns:
-        if needed[pattern] or keeps_raw[pattern]:
-            groups.setdefault((needed[pattern], keeps_raw[pattern]), []).append(pattern)
-    everyone = frozenset[Action]().union(*needed.values())
-    made = []
-    for (found, keeps), names in groups.items():
-        if len(groups) > 1:
-            removals += [
-                Removal(
-                    f"{path}.can",
-                    f"{action} on {', '.join(names)}",
-                    "only other indices of the grant needed it",
-                    ("action", str(action), *sorted(names)),
-                )
-                for action in actions
-                if action in everyone and action not in found
-            ]
-        new = {**grant, "indices": names}
-        new.pop("can", None)
-        new.pop("privileges", None)
-        if found:
-            new["can"] = [action for action in grant["can"] if action in found]
-        if keeps:
-            new["privileges"] = list(grant["privileges"])
-        made.append({name: new[name] for name in (*(key for key in grant if key in new), *new) if name in new})
-    return made
