@@ -105,7 +105,7 @@ def narrow(spec: Mapping[str, Any], used: Iterable[Used], *, splitting: bool = T
     grants: Sequence[Mapping[str, Any]] = spec.get("grants") or ()
     uses = list(_understood(list(used), grants))
     if not uses:
-        return Narrowed(None, notes=("nothing was used in this time: suspend it, and delete it later",))
+        return Narrowed(None, notes=("nothing was used in this time: delete it if this time is long enough",))
     everywhere = _everywhere(grants, uses)
     kept: list[dict[str, Any]] = []
     removals: list[Removal] = []
@@ -124,7 +124,9 @@ def narrow(spec: Mapping[str, Any], used: Iterable[Used], *, splitting: bool = T
         ]
         del made["clusterCan"]
     if not made.get("grants") and not made.get("clusterCan") and not made.get("kibana") and not made.get("remote"):
-        return Narrowed(None, tuple(removals), (*notes, "no grant was used: suspend it, and delete it later"))
+        return Narrowed(
+            None, tuple(removals), (*notes, "no grant was used in this time: delete it if this time is long enough")
+        )
     return Narrowed(made, tuple(removals), tuple(dict.fromkeys(notes)))
 
 
