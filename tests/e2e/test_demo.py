@@ -124,6 +124,9 @@ def test_the_demo_shows_that_access_is_granted_refused_healed_and_revoked(tmp_pa
         assert "✗" not in demo.output
 
         printed = {suggestion.what: demo.shell(*suggestion.lines) for suggestion in suggestions(sys.executable)}
+        answers = printed["Ask who may read an index, and why, and what somebody has to look at"]
+        assert "yes, shop/orders-reader may read orders-2026-11" in answers
+        assert "low not-applied" in answers
         assert "Marta Ruiz" in printed["Ask Elasticsearch as shop-web"]
         assert "ssn" not in printed["Ask Elasticsearch as shop-web"]
 

@@ -34,6 +34,7 @@ def suggestions(python: str, called: tuple[str, str] = _ELASTICSEARCH) -> tuple[
         called: where callers call, and its authority.
     """
     url, ca = called
+    command = Path(python).parent / "searchaccess"
     return (
         Suggestion(
             "See what is declared, its status, and what can be declared",
@@ -44,11 +45,20 @@ def suggestions(python: str, called: tuple[str, str] = _ELASTICSEARCH) -> tuple[
             ),
         ),
         Suggestion(
+            "Ask who may read an index, and why, and what somebody has to look at",
+            (
+                f"{command} status -A",
+                f"{command} who-can read orders-2026-11",
+                f"{command} explain shop/orders-reader orders-2026-11",
+                f"{command} findings -A",
+            ),
+        ),
+        Suggestion(
             "Ask Elasticsearch as shop-web",
             (
                 f"TOKEN=$({python} -m tests.stack token shop-web@acme-shop.iam.gserviceaccount.com)",
-                f'curl -sS --cacert {ca} -H "Authorization: Bearer $TOKEN" \\',
-                f'  "{url}/orders-*/_search?pretty"',
+                f"curl -sS --cacert {ca} \\",
+                f'  -K <(echo "header = \\"Authorization: Bearer $TOKEN\\"") "{url}/orders-*/_search?pretty"',
             ),
         ),
         Suggestion(
@@ -63,7 +73,8 @@ def suggestions(python: str, called: tuple[str, str] = _ELASTICSEARCH) -> tuple[
             (
                 "ROLE=$(kubectl get searchaccess orders-indexer -n shop \\",
                 "  -o jsonpath='{.status.elasticsearch.role}')",
-                f'{_CURL} -u "$SEARCHACCESS_ES_USERNAME:$SEARCHACCESS_ES_PASSWORD" \\',
+                f"{_CURL} \\",
+                '  -K <(echo "user = \\"$SEARCHACCESS_ES_USERNAME:$SEARCHACCESS_ES_PASSWORD\\"") \\',
                 '  -X DELETE "$SEARCHACCESS_ES_URL/_security/role/$ROLE"',
                 "sleep 3; kubectl get events -n shop --sort-by=.lastTimestamp",
             ),
@@ -81,6 +92,7 @@ def keep(stage: Stage) -> None:
     with environment_file(stage.stack) as lines:
         console.print("\n[bold]Everything keeps running.[/] In another terminal, in this folder:\n")
         _show_lines(console, (f"source {ENVIRONMENT_FILE}",))
+        console.print("\nIt sets:\n")
         console.print(Padding(Text(lines.rstrip(), "dim"), (0, 0, 0, 4)), soft_wrap=True)
         for suggestion in suggestions(_python(), stage.called):
             console.print()

@@ -174,6 +174,10 @@ def test_a_refusal_is_noted_and_an_outage_is_an_error() -> None:
     refused = asyncio.run(read_security(Failing(PermissionDenied("not allowed"))))
     assert (refused.roles, refused.keys, len(list(refused.unread()))) == (None, None, 7)
     assert not refused.knows_aliases
+    hidden = replace(state(), names=None, why={})
+    assert list(hidden.unread()) == [
+        "aliases and data streams: the login sees none; with view_index_metadata on * it sees all"
+    ]
     some = replace(state(), sees_all=False)
     assert [each.partition(":")[0] for each in some.unread()] == ["aliases and data streams"]
     with pytest.raises(Unreachable):

@@ -1,11 +1,14 @@
 """How answers are printed: nothing in them moves a cursor or pretends to be another line."""
 
+import io
 import json
+import re
+import sys
 
 import pytest
 import yaml
 
-from searchaccess.cli.printing import Format, emit, plain, table, warn
+from searchaccess.cli.printing import Format, emit, plain, table, verbatim, warn
 
 ODD = "a\x1b[2Jb\x9bc\u202ed\r\ne\ud800f"
 
@@ -33,3 +36,15 @@ def test_a_table_in_a_file_has_no_spaces_at_the_end_and_does_not_wrap(capsys: py
     lines = capsys.readouterr().out.splitlines()
     assert len(lines) == 3
     assert lines == [line.rstrip() for line in lines]
+
+
+def test_a_configuration_is_never_broken_into_lines(monkeypatch: pytest.MonkeyPatch) -> None:
+    terminal = io.StringIO()
+    monkeypatch.setattr(terminal, "isatty", lambda: True)
+    monkeypatch.setattr(sys, "stdout", terminal)
+    monkeypatch.setenv("COLUMNS", "40")
+    line = "xpack.security.authc.realms.jwt.google.pkc_jwkset_path: https://www.googleapis.com/oauth2/v3/certs"
+    emit(Format.TABLE, {}, lambda: [verbatim(f"{line}\nxpack: 1"), "a sentence that does not fit into forty columns"])
+    lines = [each.rstrip() for each in re.sub(r"\x1b\[[0-9;]*m", "", terminal.getvalue()).splitlines()]
+    assert lines[:2] == [line, "xpack: 1"]
+    assert max(map(len, lines[2:])) <= 40

@@ -58,6 +58,31 @@ def test_an_overview(tmp_path: Path) -> None:
     assert [line.split()[0] for line in text.splitlines() if line] == ["NAME", "shop/broken", "2"]
 
 
+def test_an_overview_says_what_is_suspended_or_only_observed(tmp_path: Path) -> None:
+    some = served(
+        a_search_access("asleep", status=ready(access="r orders-*"), suspend=True),
+        a_search_access("orders", status=ready(access="r orders-*")),
+        a_search_access("seen", status=ready(access="r orders-*"), mode="Observe"),
+    )
+    code, text, _ = run(tmp_path, some, "status", "-n", "shop")
+    assert code == 0
+    assert text.splitlines()[:4] == [
+        "NAME    CLUSTER  ACCESS      READY  REASON  MODE",
+        "asleep  prod     r orders-*  True   InSync  Suspended",
+        "orders  prod     r orders-*  True   InSync",
+        "seen    prod     r orders-*  True   InSync  Observe",
+    ]
+
+
+def test_an_empty_namespace_is_named_with_the_next_step(tmp_path: Path) -> None:
+    for command, rest in (("status", "0 SearchAccesses: 0 ready, 0 drifted.\n"), ("findings", "0 open.\n")):
+        code, text, said = run(tmp_path, served(), command, "-n", "empty")
+        assert (code, text) == (0, rest)
+        assert "there is no SearchAccess in namespace empty: -n chooses another one, -A shows all\n" in said
+        code, _, said = run(tmp_path, served(), command, "-A")
+        assert (code, "there is no SearchAccess" in said) == (0, False)
+
+
 def test_an_overview_says_when_each_was_last_used_where_that_is_known(tmp_path: Path) -> None:
     used = {"lastUsed": "2026-01-31T09:59:12Z", "observedAt": "2026-01-31T10:00:00Z", "since": "2026-01-01T00:00:00Z"}
     idle = {"observedAt": "2026-01-31T10:00:00Z", "since": "2026-01-01T00:00:00Z"}
@@ -121,8 +146,8 @@ def test_none_of_a_name_is_said_with_those_that_there_are(tmp_path: Path) -> Non
     code, text, said = run(tmp_path, served(*SOME), "status", "nope")
     assert (code, text) == (1, "")
     assert said == (
-        "searchaccess: there is no SearchAccess named 'nope' here; there are: broken, orders. Choose another namespace"
-        " with -n\n"
+        "searchaccess: there is no SearchAccess named 'nope' in namespace default; there are: broken, orders. Choose"
+        " another namespace with -n, or list all with -A\n"
     )
 
 

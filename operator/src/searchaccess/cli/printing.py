@@ -14,6 +14,7 @@ import typer
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
     from rich.table import Table
+    from rich.text import Text
 
 _UNBOUNDED: Final = 100_000
 """Columns where nothing has to fit: a file, or another program."""
@@ -85,6 +86,13 @@ def table(
     return made
 
 
+def verbatim(text: str) -> "Text":
+    """Return a text whose lines never get line breaks of our own, such as a configuration that is copied."""
+    from rich.text import Text
+
+    return Text(plain(text), no_wrap=True, overflow="ignore")
+
+
 def emit(output: Format, data: Any, shown: "Callable[[], Sequence[RenderableType]]") -> None:
     """Print an answer.
 
@@ -119,7 +127,7 @@ def _print(parts: "Sequence[RenderableType]") -> None:
     screen = console()
     if screen.is_terminal:
         for part in parts:
-            screen.print(plain(part) if isinstance(part, str) else part)
+            screen.print(plain(part) if isinstance(part, str) else part, soft_wrap=getattr(part, "no_wrap", None))
         return
     # Cells of a table are padded: without it, each line of a file would end with spaces.
     text = io.StringIO()

@@ -9,7 +9,7 @@ from rich.text import Text
 from rich.tree import Tree
 
 from searchaccess.cli.manifests import failure
-from searchaccess.cli.options.connecting import Kubernetes
+from searchaccess.cli.options.connecting import Kubernetes, nothing_in
 from searchaccess.cli.printing import Format, emit, plain, progress, table, warn, width
 from searchaccess.core.answers.statuses.overview import Wanted, chosen, counted, is_watched, open_differences
 from searchaccess.core.answers.statuses.report import Report, report_of, used_until
@@ -45,24 +45,29 @@ async def show_statuses(kubernetes: Kubernetes, access: str, wanted: Wanted, out
         warn(f"not read: {gap}")
     known = {item.read.name: used_until(item.raw) for item in declared.clusters}
     reports = [report_of(item.read, item.raw, known.get(item.read.cluster)) for item in declared.accesses]
+    scope = namespace or live.scope
     if access:
-        _show_one([report for report in reports if report["name"] == name], reports, name, output)
+        _show_one([report for report in reports if report["name"] == name], reports, name, scope, output)
         return
     now = time.time()
     shown = chosen(reports, wanted, now)
     summary = counted(reports, len(shown))
+    if scope and not reports:
+        warn(nothing_in(scope))
     emit(
         output,
         {"items": shown, "summary": summary},
-        lambda: _overview(shown, summary, now, several=not (namespace or live.scope)),
+        lambda: _overview(shown, summary, now, several=not scope),
     )
 
 
-def _show_one(found: list[Report], all_of_them: list[Report], name: str, output: Format) -> None:
+def _show_one(found: list[Report], all_of_them: list[Report], name: str, scope: str, output: Format) -> None:
     if not found:
         names = sorted(report["name"] for report in all_of_them)
         there = f"; there are: {', '.join(names[:_CLOSE])}" if names else ""
-        raise failure(f"there is no SearchAccess named {plain(name)!r} here{there}. Choose another namespace with -n")
+        where = f" in namespace {plain(scope)}" if scope else ""
+        hint = f". Choose another namespace with -n{', or list all with -A' if scope else ''}"
+        raise failure(f"there is no SearchAccess named {plain(name)!r}{where}{there}{hint}")
     data: Any = found[0] if len(found) == 1 else {"items": found}
     emit(output, data, lambda: [_tree(tree_of(report)) for report in found])
 
@@ -81,7 +86,7 @@ def _add(tree: Tree, nodes: Sequence[Node]) -> None:
 def _overview(reports: Sequence[Report], summary: str, now: float, *, several: bool) -> list[RenderableType]:
     if not reports:
         return [f"{summary}."]
-    heads = ["NAME", "CLUSTER", "ACCESS", "READY", "REASON", "DRIFT", "ENDS", "LAST USED"]
+    heads = ["NAME", "CLUSTER", "ACCESS", "READY", "REASON", "MODE", "DRIFT", "ENDS", "LAST USED"]
     rows, styles = [], []
     for report in reports:
         name = f"{report['namespace']}/{report['name']}" if several else report["name"]
@@ -90,7 +95,9 @@ def _overview(reports: Sequence[Report], summary: str, now: float, *, several: b
         # To the minute.
         ends = f"{report['ends'][:16]}Z" if report["ends"] else ""
         last = _last_use(report, now)
-        rows.append([name, report["cluster"], report["access"], ready, report["reason"], drift or "", ends, last])
+        mode = "" if report["mode"] == "Enforce" else report["mode"]
+        state = [ready, report["reason"], mode, drift or "", ends, last]
+        rows.append([name, report["cluster"], report["access"], *state])
         styles.append("red" if report["ready"] == "False" or drift else None)
     # A column that says nothing takes width from others.
     narrow = (width() or _WIDE) < _WIDE
@@ -113,6 +120,6 @@ def _last_use(report: Report, now: float) -> str:
 
 
 def _is_needed(head: str, values: Collection[object], *, narrow: bool) -> bool:
-    if head in {"DRIFT", "ENDS", "LAST USED"}:
+    if head in {"MODE", "DRIFT", "ENDS", "LAST USED"}:
         return any(values)
     return not (narrow and head == "CLUSTER" and len(values) == 1)

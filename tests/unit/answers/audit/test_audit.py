@@ -9,10 +9,12 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator
 from ocsf_json_schema import OcsfJsonSchemaEmbedded, get_ocsf_schema
+from typer.testing import CliRunner
 
 from searchaccess.adapters.auditlogs.files import find, read_audit, read_gateway, read_requests
 from searchaccess.cli.auditing.page import page
 from searchaccess.cli.auditing.shown import summary
+from searchaccess.cli.main import app
 from searchaccess.core.answers.audit import tally as tallies
 from searchaccess.core.answers.audit.known import Known, KnownAccess, known_access, logins_of
 from searchaccess.core.answers.audit.naming import access_of_key, kind_of, of_request, revision_of
@@ -33,6 +35,7 @@ from tests.unit.answers.audit.lines import (
     through_gateway,
     written,
 )
+from tests.unit.builders import a_search_access
 
 KINDS = {
     "indices:data/read/search": "read",
@@ -401,3 +404,14 @@ class TestFormats:
 
     def test_an_empty_report_is_a_page_too(self, tmp_path: Path) -> None:
         assert "<svg" not in page(reported(tmp_path), "Nothing")
+
+
+def test_a_log_without_events_is_not_said_to_be_without_findings_alone(tmp_path: Path) -> None:
+    empty, lines, manifest = tmp_path / "empty.json", tmp_path / "lines.json", tmp_path / "all.yaml"
+    empty.touch()
+    lines.write_text(json.dumps(line()) + "\n")
+    manifest.write_text(json.dumps(a_search_access()))
+    for log, warned in ((empty, True), (lines, False)):
+        done = CliRunner().invoke(app, ["audit", "-f", str(manifest), str(log)])
+        assert done.exit_code == 0, done.output
+        assert ("no event was read: check that auditing is on" in done.stderr) is warned

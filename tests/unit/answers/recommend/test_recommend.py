@@ -75,7 +75,7 @@ class TestNarrowing:
     def test_without_any_use_nothing_would_remain(self, uses: list[Used]) -> None:
         narrowed = narrow(spec(ORDERS), uses)
         assert narrowed.spec is None
-        assert "suspend it" in narrowed.notes[-1]
+        assert "delete it if this time is long enough" in narrowed.notes[-1]
 
 
 class TestCaution:

@@ -225,7 +225,7 @@ class _Finding:
                     text_ = "its service account is not known yet: the operator reads it from Google"
                     steps.append(Step("subject", access.ref, Says.UNKNOWN, text_))
         if not chosen and not known:
-            text_ = "no SearchAccess of it was found in this cluster; name its service account instead"
+            text_ = "no SearchAccess of it names this cluster: see searchaccess status -A, or name its service account"
             steps.append(Step("SearchAccess", "", Says.UNKNOWN, text_))
         steps += self._about_realm()
         return steps, [*holders, *self._callers(names)]

@@ -126,9 +126,12 @@ class LogOptions:
 
         try:
             with shown_progress() as shown:
-                read_requests(find(self.request_log or []), tally, shown("request log"))
-                read_audit(find(self.log or []), tally, shown("audit log"))
-                read_gateway(find(self.gateway_log or []), tally, shown("gateway log"))
+                if self.request_log:
+                    read_requests(find(self.request_log), tally, shown("request log"))
+                if self.log:
+                    read_audit(find(self.log), tally, shown("audit log"))
+                if self.gateway_log:
+                    read_gateway(find(self.gateway_log), tally, shown("gateway log"))
         except InvalidLog as error:
             typer.echo(f"searchaccess: {error.message}", err=True)
             raise typer.Exit(int(Exit.FAILED)) from None

@@ -80,6 +80,7 @@ def command(
     Joins Elasticsearch's audit log, and the gateway's log, with the SearchAccesses. What no SearchAccess explains comes
     first. A revision is what the caller claims in X-Opaque-Id, unless --request-log proves it.
     """
+    from searchaccess.cli.printing import warn
     from searchaccess.core.answers.audit.known import Known, known_access, logins_of
     from searchaccess.core.answers.audit.report import Wanted, report
     from searchaccess.core.answers.exits import Exit
@@ -90,6 +91,8 @@ def command(
     accesses, clusters = count_all(reaching, logs, tally, filename or [], wanted)
     known = Known([known_access(raw) for raw in accesses], logins_of(clusters))
     made = report(tally, known, wanted)
+    if not tally.events:
+        warn("no event was read: check that auditing is on (docs/audit.md), and what the options leave out")
     _show(made, output, tally)
     raise typer.Exit(int(Exit.PENDING if exit_code and made.counts else Exit.IN_SYNC))
 

@@ -11,7 +11,7 @@ from searchaccess.cli.auditing.logs import GatewayLogs, LogOptions, Since, Until
 from searchaccess.cli.helptexts import block, epilog
 from searchaccess.cli.manifests import Filenames
 from searchaccess.cli.options.common import answer, configure_logging
-from searchaccess.cli.options.connecting import Kubernetes, takes_kubernetes
+from searchaccess.cli.options.connecting import Kubernetes, nothing_in, takes_kubernetes
 
 if TYPE_CHECKING:
     from searchaccess.core.answers.exits import Exit
@@ -126,6 +126,8 @@ def command(
     objects = answer(lambda: objects_of(kubernetes, filename or [], everywhere=logs is not None))
     for gap in objects.gaps:
         warn(f"not read: {gap}")
+    if objects.namespace and not objects.accesses and not filename:
+        warn(nothing_in(objects.namespace))
     result = followed(objects, logs, baseline, suppressions)
     code = result.code(None if fail_on is FailOn.NEVER else Severity(fail_on.value))
     _show(result, output, code)

@@ -66,6 +66,11 @@ AllNamespaces = Annotated[bool, typer.Option("--all-namespaces", "-A", help="All
 ClusterName = Annotated[str, typer.Option("--cluster", metavar="NAME", help="Only this SearchCluster.")]
 
 
+def nothing_in(namespace: str) -> str:
+    """Return what to say of a namespace that has no SearchAccess, with the next step."""
+    return f"there is no SearchAccess in namespace {namespace}: -n chooses another one, -A shows all"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _ApiServer:
     """Which API server; its fields are what the command line shows."""

@@ -8,7 +8,7 @@ import typer
 
 from searchaccess.cli.manifests import failure, read_kind
 from searchaccess.cli.options.connecting import Reaching
-from searchaccess.cli.printing import Format, emit, progress, warn
+from searchaccess.cli.printing import Format, emit, progress, verbatim, warn
 from searchaccess.core.answers.exits import Exit
 from searchaccess.core.answers.realms import Place, RealmNeeds, differences, needs_of, text_of
 from searchaccess.core.clusters.cluster import Cluster, cluster_from_object
@@ -80,7 +80,7 @@ def _print(needed: list[tuple[Cluster, RealmNeeds]], place: Place, output: Forma
         for _, needs in needed:
             request = f"PUT _security/role_mapping/{needs.mapping}\n{json.dumps(dict(needs.body), indent=2)}"
             text = "# The role mapping, which the operator writes itself if its login has the tier Full:"
-            lines += ["\n".join(text_of(needs, place)), "", text, request, ""]
+            lines += [verbatim("\n".join(text_of(needs, place))), "", verbatim(text), verbatim(request), ""]
         return lines[:-1]
 
     emit(output, {"items": [needs.to_json() for _, needs in needed]}, shown)

@@ -49,7 +49,7 @@ class Changes:
             try:
                 return await self._client.call("GET", _path(namespace, Plural.ACCESSES, name))
             except NotFound:
-                raise Rejected(f"there is no SearchAccess {namespace}/{name}") from None
+                raise Rejected(f"there is no SearchAccess {namespace}/{name}: -n chooses another namespace") from None
 
     async def select(self, namespace: str, selector: str) -> list[dict[str, Any]]:
         """Return SearchAccesses by their labels.

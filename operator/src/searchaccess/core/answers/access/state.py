@@ -17,6 +17,8 @@ Raw = Mapping[str, Any]
 READ_SECURITY: Final = (
     "the login lacks the cluster privilege read_security: searchaccess login --tier Observe prints a role with it"
 )
+_NAMES: Final = "aliases and data streams"
+_SEES_ALL: Final = "with view_index_metadata on * it sees all"
 IN_FILES: Final = "roles, role mappings and users in files of the nodes (roles.yml, role_mapping.yml, users)"
 
 
@@ -78,12 +80,13 @@ class SecurityState:
             ("API keys", self.keys),
             ("service accounts", self.services),
             ("settings of realms and of anonymous access", self.anonymous),
-            ("aliases and data streams", self.names),
         ):
             if found is None:
                 yield f"{what}: {self.why.get(what) or READ_SECURITY}"
-        if self.names is not None and not self.sees_all:
-            yield "aliases and data streams: the login sees only some; with view_index_metadata on * it sees all"
+        if self.names is None:
+            yield f"{_NAMES}: {self.why.get(_NAMES) or f'the login sees none; {_SEES_ALL}'}"
+        elif not self.sees_all:
+            yield f"{_NAMES}: the login sees only some; {_SEES_ALL}"
 
     @property
     def knows_aliases(self) -> bool:

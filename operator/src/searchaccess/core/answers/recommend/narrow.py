@@ -115,7 +115,7 @@ def narrow(spec: Mapping[str, Any], used: Iterable[Used], *, splitting: bool = T
     grants: Sequence[Mapping[str, Any]] = spec.get("grants") or ()
     uses = list(_understood(list(used), grants))
     if not uses:
-        return Narrowed(None, notes=("nothing was used in this time: suspend it, and delete it later",))
+        return Narrowed(None, notes=("nothing was used in this time: delete it if this time is long enough",))
     narrowing = _Narrowing(uses, _everywhere(grants, uses), splitting)
     removals, notes = narrowing.removals, narrowing.notes
     if any(_may_use_others(use) for use in uses):
@@ -133,7 +133,9 @@ def narrow(spec: Mapping[str, Any], used: Iterable[Used], *, splitting: bool = T
         if not made["clusterCan"]:
             del made["clusterCan"]
     if not made.get("grants") and not made.get("clusterCan") and not made.get("kibana") and not made.get("remote"):
-        return Narrowed(None, tuple(removals), (*notes, "no grant was used: suspend it, and delete it later"))
+        return Narrowed(
+            None, tuple(removals), (*notes, "no grant was used in this time: delete it if this time is long enough")
+        )
     return Narrowed(made, tuple(removals), tuple(dict.fromkeys(notes)))
 
 
