@@ -321,7 +321,7 @@ def build_access_status(facts: AccessFacts, previous: SearchAccessStatus, now: s
     _mark_elsewhere(conditions, facts)
     mark_limits(conditions, access, facts.limits)
     mark_exclusive(conditions, access, facts.exclusive, facts.widened)
-    identity = build_identity(access, previous.identity, now)
+    identity = build_identity(access, previous, now)
     mark_identity(conditions, access, identity, now)
     mark_policy(conditions, access)
     mark_break_glass(conditions, access)

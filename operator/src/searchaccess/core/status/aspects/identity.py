@@ -28,15 +28,21 @@ NEWS_FOR: Final = timedelta(hours=1)
 _NOTHING: Final = Identity()
 
 
-def build_identity(access: Access, previous: Identity | None, now: str) -> Identity | None:
-    """Return the identity part of a status.
+def build_identity(access: Access, former: SearchAccessStatus, now: str) -> Identity | None:
+    """Return the identity part of a status; None: nothing is known, or nothing may be told.
+
+    Whoever may write SearchAccesses in one namespace could otherwise learn of a workload of anybody as whom it runs,
+    which revisions it has, and what else runs as the same account.
 
     Args:
         access: the SearchAccess.
-        previous: the part as it was.
+        former: the status as it was.
         now: RFC 3339, UTC, whole seconds.
     """
-    known, principal = access.identity, access.principal or None
+    has_rights = former.elasticsearch is not None and not access.verdict.revokes
+    if access.verdict.refuses_subject and not has_rights:
+        return None
+    known, principal, previous = access.identity, access.principal or None, former.identity
     if known is None:
         return Identity(principal=principal) if principal else None
     path = access.subject.path if isinstance(access.subject, Workload) else None
