@@ -26,7 +26,11 @@ def release(tool: Helm) -> Iterator[Helm]:
 def may(servers: KubernetesServers, *who: str, verb: str, what: str = "searchaccesses", where: str = "shop") -> bool:
     """Ask the API server; where nothing is named, for all namespaces or for a kind that has none."""
     kind, _, part = what.partition("/")
-    options = (*(("-n", where) if where else ("--all-namespaces",)), *((f"--subresource={part}",) if part else ()), *who)
+    options = (
+        *(("-n", where) if where else ("--all-namespaces",)),
+        *((f"--subresource={part}",) if part else ()),
+        *who,
+    )
     done = servers.run_kubectl("auth", "can-i", verb, f"{kind}.searchaccess.dev", *options, check=False)
     return done.stdout.split()[:1] == ["yes"]
 

@@ -5,14 +5,16 @@ from typing import Any
 
 import pytest
 
+from searchaccess.ports.errors import Unreachable
 from searchaccess.ports.stores import Place
 from tests.component.common import begin
 from tests.component.credentials.common import STORES, store, with_key
-from tests.component.identities.common import OLD, SERVICE, by_sub, declared, have_roles, identity, resolved
+from tests.component.identities.common import OLD, SERVICE, by_sub, declared, have_roles, identity, resolved, subject
 from tests.component.policies.test_policies import ONLY_LOGS, REFUSED, change, policy, policy_key
 from tests.support.loop.stage import Stage, on_stage
+from tests.support.memory.elasticsearch import SIDE
 from tests.support.servers.googlestate import PROJECT, a_workload
-from tests.support.worlds.world import access, condition_in, grant
+from tests.support.worlds.world import access, account, condition_in, grant
 
 OWN: dict[str, Any] = {"subjects": [{"projects": ["acme-{namespace}-own"]}]}
 """The workloads of the tests are of another project."""
@@ -124,6 +126,37 @@ async def test_who_keeps_rights_is_still_named(stage: Stage) -> None:
     assert stage.ready("orders") == REFUSED
     assert have_roles(stage) == {OLD}
     assert identity(stage)["serviceAccount"] == OLD
+
+
+@on_stage
+async def test_rights_that_stay_are_no_way_to_ask_about_another_workload(stage: Stage) -> None:
+    foreign = account("foreign")
+    other = a_workload("other")
+    stage.google.state.deploy(other, foreign)
+    deploy(stage)
+    own = {"subjects": [{"projects": [PROJECT], "serviceAccounts": [OLD]}]}
+    await begin(stage, policy(onViolation="Keep", **own), declared())
+    assert have_roles(stage) == {OLD}
+    stage.amend("orders", subject=subject(other))
+    await stage.sleep(60)
+    assert stage.ready("orders") == REFUSED
+    assert have_roles(stage) == {OLD}, "they stay"
+    assert foreign not in told(stage)
+
+
+@on_stage
+async def test_it_is_named_until_its_rights_are_gone(stage: Stage) -> None:
+    deploy(stage)
+    await begin(stage, declared())
+    stage.faults.fail(SIDE, Unreachable("away"))
+    stage.apply(policy(**OWN))
+    await stage.sleep(30)
+    assert have_roles(stage) == {OLD}
+    assert identity(stage)["serviceAccount"] == OLD, "it has rights still"
+    stage.faults.heal(SIDE)
+    await stage.sleep(120)
+    assert not have_roles(stage)
+    assert OLD not in json.dumps(stage.get("orders")["status"])
 
 
 @on_stage
