@@ -1,7 +1,7 @@
 """Each of a policy's `limits`: what it accepts at its boundary, and what it refuses just beyond."""
 
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import pytest
 
@@ -12,6 +12,7 @@ from tests.unit.builders import a_grant, an_access
 from tests.unit.policy.guardrails.test_verdicts import KEY, a_policy, reasons_of, verdict_of
 
 Spec = Mapping[str, Any]
+NO: Final = False
 KIBANA = {"kibana": [{"spaces": ["default"], "base": "read"}]}
 ADOPT = "searchaccess.dev/adopt"
 
@@ -121,21 +122,21 @@ CASES: dict[str, Case] = {
     ),
     "regularExpressions": Case(
         "regularExpressions",
-        False,
+        NO,
         grants("orders-*"),
         grants("/orders-1/"),
         "grants[0]: /orders-1/: regular expressions are not accepted: write names or wildcards",
     ),
     "privileges: beside actions": Case(
         "privileges",
-        False,
+        NO,
         grants("a"),
         grants("a", privileges=["read"]),
         "grants[0]: privileges are not accepted: write actions in can",
     ),
     "privileges: alone": Case(
         "privileges",
-        False,
+        NO,
         grants("a", can=["manage"]),
         grants("a", can=[], privileges=["monitor"]),
         "grants[0]: privileges are not accepted: write actions in can",
@@ -169,7 +170,7 @@ CASES: dict[str, Case] = {
         grants("a", remoteClusters=["eu"]),
         "grants[0].remoteClusters: eu is not accepted",
     ),
-    "kibana": Case("kibana", False, {}, KIBANA, "kibana is not accepted"),
+    "kibana": Case("kibana", NO, {}, KIBANA, "kibana is not accepted"),
     "deletionPolicies": Case(
         "deletionPolicies",
         ["Delete", "Disable"],
@@ -179,7 +180,7 @@ CASES: dict[str, Case] = {
     ),
     "adopt": Case(
         "adopt",
-        False,
+        NO,
         {"annotations": {"example.com/adopt": "role@0123456789abcdef"}},
         {"annotations": {ADOPT: "role@0123456789abcdef"}},
         f"metadata.annotations: {ADOPT} is not accepted",
