@@ -134,7 +134,7 @@ async def test_rights_that_stay_are_no_way_to_ask_about_another_workload(stage: 
     other = a_workload("other")
     stage.google.state.deploy(other, foreign)
     deploy(stage)
-    own = {"subjects": [{"projects": [PROJECT], "serviceAccounts": [OLD]}]}
+    own: dict[str, Any] = {"subjects": [{"projects": [PROJECT], "serviceAccounts": [OLD]}]}
     await begin(stage, policy(onViolation="Keep", **own), declared())
     assert have_roles(stage) == {OLD}
     stage.amend("orders", subject=subject(other))

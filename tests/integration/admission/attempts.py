@@ -92,9 +92,8 @@ def as_bob_with_a_token(play: Play) -> None:
     play.approve("bob", token=play.token)
 
 
-def table() -> Iterator[tuple[str, Attempt]]:
-    """Yield the attempts by name."""
-    # What counts.
+def counting() -> Iterator[tuple[str, Attempt]]:
+    """Yield what counts."""
     yield "a user who may", Attempt(doing(approve()), granted=True)
     yield "a member of a group that may", Attempt(doing(approve("eve", "leads")), granted=True)
     yield "a member of several groups", Attempt(doing(approve("eve", "leads", has=("leads", "teams"))), granted=True)
@@ -116,7 +115,9 @@ def table() -> Iterator[tuple[str, Attempt]]:
         Attempt(doing(approve(), approve("eve", "leads", number=2), seen, Play.withdraw), granted=True),
     )
 
-    # Who.
+
+def by_whom() -> Iterator[tuple[str, Attempt]]:
+    """Yield attempts by who approves."""
     yield "nobody approves", Attempt(doing(), granted=False, says=OPEN)
     yield "the requester as a member of a group", Attempt(doing(approve("ann", "leads")), granted=False, says=OWN)
     yield "the requester as a user who may", Attempt(doing(approve(), by="bob"), granted=False, says=OWN)
@@ -174,7 +175,9 @@ def table() -> Iterator[tuple[str, Attempt]]:
     )
     yield "nobody says who requests it", Attempt(doing(approve(), by=""), granted=False, says="add the annotation")
 
-    # What.
+
+def of_what() -> Iterator[tuple[str, Attempt]]:
+    """Yield attempts by what is approved."""
     yield "another uid", Attempt(doing(approve(uid=NO_UID)), granted=False, says="requires an approval")
     yield "another name", Attempt(doing(approve(name="other")), granted=False, says="requires an approval")
     yield "another namespace", Attempt(doing(approve(where="bank")), granted=False, says="requires an approval")
@@ -227,7 +230,9 @@ def table() -> Iterator[tuple[str, Attempt]]:
         Attempt(doing(approve(), second="yes"), granted=False, says="SearchAccessPolicy second requires an approval"),
     )
 
-    # When.
+
+def at_what_time() -> Iterator[tuple[str, Attempt]]:
+    """Yield attempts by when it is approved."""
     yield "too late", Attempt(after_a_minute(nothing, approve(), rule="swift"), granted=False, says="it came too late")
     yield (
         "too late, with an earlier time in it",
@@ -254,7 +259,9 @@ def table() -> Iterator[tuple[str, Attempt]]:
         Attempt(after_a_minute(approve(), nothing, rule="swift"), granted=True),
     )
 
-    # In an emergency.
+
+def in_emergencies() -> Iterator[tuple[str, Attempt]]:
+    """Yield attempts without an approval."""
     yield (
         "an emergency where none is allowed",
         Attempt(doing(glass="the shop is down"), granted=False, says="it allows no break-glass"),
@@ -278,4 +285,5 @@ def table() -> Iterator[tuple[str, Attempt]]:
     )
 
 
-ATTEMPTS: Final = dict(table())
+ATTEMPTS: Final = dict([*counting(), *by_whom(), *of_what(), *at_what_time(), *in_emergencies()])
+"""By name."""

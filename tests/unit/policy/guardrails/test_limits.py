@@ -208,7 +208,7 @@ CASES: dict[str, Case] = {
 
 @pytest.mark.parametrize("case", CASES.values(), ids=CASES)
 def test_at_its_boundary_a_limit_accepts_and_just_beyond_it_refuses(case: Case) -> None:
-    limits = {"limits": {case.limit: case.value}}
+    limits: Spec = {"limits": {case.limit: case.value}}
     assert verdict_of(an_access(**case.accepted), a_policy(**limits)) == PolicyVerdict(
         (PolicyOutcome("limits", Outcome.ACCEPTED),)
     )
@@ -218,7 +218,7 @@ def test_at_its_boundary_a_limit_accepts_and_just_beyond_it_refuses(case: Case) 
 @pytest.mark.parametrize("case", CASES.values(), ids=CASES)
 def test_without_the_limit_both_are_accepted(case: Case) -> None:
     other = "grants" if case.limit != "grants" else "patterns"
-    limits = {"limits": {other: 50}}
+    limits: Spec = {"limits": {other: 50}}
     for spec in (case.accepted, case.refused):
         assert not verdict_of(an_access(**spec), a_policy(**limits)).refused
 
