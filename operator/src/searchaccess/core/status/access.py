@@ -352,7 +352,7 @@ def build_access_status(facts: AccessFacts, previous: SearchAccessStatus, now: s
         effective_policy=build_effective_policy(access)
         or (previous.effective_policy if access.verdict.unknown else None),
         drift=drift,
-        usage=kept_usage(previous, identity, facts.cluster_uuid),
+        usage=kept_usage(previous, identity, facts.cluster_uuid, shown_subject(access.subject)),
         last_sync_time=now if applied or first_sync else previous.last_sync_time,
         last_handled_reconcile_at=access.reconcile_requested or previous.last_handled_reconcile_at,
     )
