@@ -22,15 +22,21 @@ def test_the_patch_adds_our_keys_and_leaves_the_others(kubernetes_servers: Kuber
     kubectl("delete", "namespace", "argocd", "--wait=false")
 
 
-def test_each_kind_with_conditions_has_a_health_check() -> None:
-    kinds = set()
+def test_each_kind_has_a_health_check_by_its_conditions_if_it_has_some() -> None:
+    checks = customizations(ROOT)
+    with_conditions = {}
     for crd in custom_resource_definitions().values():
         [version] = crd["spec"]["versions"]
         status = version["schema"]["openAPIV3Schema"]["properties"].get("status", {})
-        if "conditions" in status.get("properties", {}):
-            kinds.add(crd["spec"]["names"]["kind"])
-    assert {f"resource.customizations.health.searchaccess.dev_{kind}" for kind in kinds} <= customizations(ROOT).keys()
-    assert len(kinds) == 3
+        with_conditions[crd["spec"]["names"]["kind"]] = "conditions" in status.get("properties", {})
+    assert {key for key in checks if ".health." in key} == {health_key(kind) for kind in with_conditions}
+    for kind, has_conditions in with_conditions.items():
+        assert ("status.conditions" in checks[health_key(kind)]) is has_conditions
+    assert sorted(with_conditions.values()) == [False, True, True, True]
+
+
+def health_key(kind: str) -> str:
+    return f"resource.customizations.health.searchaccess.dev_{kind}"
 
 
 def test_the_values_for_its_chart_say_the_same_and_actions_are_whole() -> None:

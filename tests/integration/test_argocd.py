@@ -57,6 +57,13 @@ def expect_same_opinion(field: Arena, folder: Path) -> None:
     for raw in (*field.listed().values(), *field.listed("searchclusters").values()):
         said = evaluate("health", FOLDER / "health.lua", raw, folder)
         assert (said["status"], said["message"]) == health_of(raw)
+    approval = {
+        "kind": "SearchAccessApproval",
+        "metadata": {"name": "yes"},
+        "spec": {"name": "orders", "generation": 2},
+    }
+    said = evaluate("health", FOLDER / "approval.lua", approval, folder)
+    assert (said["status"], said["message"]) == health_of(approval)
     for raw in field.listed().values():
         offered = evaluate("actions", FOLDER / "discovery.lua", raw, folder)
         ours = run_lua("discovery", raw)

@@ -4,6 +4,7 @@ from typing import Any
 
 from lupa.lua51 import LuaRuntime
 
+from searchaccess.cli.pages.argo import HEALTH
 from tests.support.operatorprocess import ROOT
 
 FOLDER = ROOT / "deploy" / "argocd"
@@ -35,7 +36,7 @@ def run_lua(name: str, raw: dict[str, Any]) -> Any:
 
 def health_of(raw: dict[str, Any]) -> tuple[str, str]:
     """Give an object's health and what is said of it."""
-    found = run_lua("health", raw)
+    found = run_lua(HEALTH[raw["kind"]], raw)
     return found["status"], found["message"]
 
 

@@ -1,16 +1,19 @@
 """What people may do with our kinds, through the ClusterRoles of the chart and of Kubernetes, and deploy/team.yaml."""
 
+import json
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
+import yaml
 
-from tests.chart.helm import CHART, NAME, NAMESPACE, RELEASE, Helm
+from tests.chart.helm import CHART, NAME, NAMESPACE, RELEASE, Helm, of_kind
 from tests.stack.kubernetes import KubernetesServers
 from tests.support.operatorprocess import ROOT
 from tests.support.waiting import eventually
 
-APPROVALS = "searchaccessapprovals"
+APPROVALS, POLICIES = "searchaccessapprovals", "searchaccesspolicies"
+WRITES = ("create", "update", "patch", "delete", "deletecollection")
 TEAM = ("--as=somebody", "--as-group=team-shop@example.com")
 
 
@@ -21,8 +24,13 @@ def release(tool: Helm) -> Iterator[Helm]:
 
 
 def may(servers: KubernetesServers, *who: str, verb: str, what: str = "searchaccesses", where: str = "shop") -> bool:
+    """Ask the API server; where nothing is named, for all namespaces or for a kind that has none."""
     kind, _, part = what.partition("/")
-    options = (*(("-n", where) if where else ()), *((f"--subresource={part}",) if part else ()), *who)
+    options = (
+        *(("-n", where) if where else ("--all-namespaces",)),
+        *((f"--subresource={part}",) if part else ()),
+        *who,
+    )
     done = servers.run_kubectl("auth", "can-i", verb, f"{kind}.searchaccess.dev", *options, check=False)
     return done.stdout.split()[:1] == ["yes"]
 
@@ -52,14 +60,15 @@ def test_who_is_bound_to_the_usual_roles_sees_and_declares_only_where_a_value_sa
 
         def as_meant(role: str = role) -> bool:
             who = f"--as={role}"
-            sees = may(installed, who, verb="get") and not may(installed, who, verb="create", what=APPROVALS)
+            sees = may(installed, who, verb="get") and may(installed, who, verb="list", what=APPROVALS)
             return sees and may(installed, who, verb="create") is (role in writers)
 
         # The controller manager aggregates a moment later.
         eventually(as_meant, within=30, what=f"rights of {role}")
-        assert may(installed, f"--as={role}", verb="get", what="searchaccesspolicies")
-        for platform in ("searchclusters", "searchaccesspolicies"):
-            assert not may(installed, f"--as={role}", verb="create", what=platform, where="")
+        for verb in WRITES:
+            assert not may(installed, f"--as={role}", verb=verb, what=APPROVALS), "nobody approves for the own team"
+            for platform in ("searchclusters", POLICIES):
+                assert not may(installed, f"--as={role}", verb=verb, what=platform, where="")
         assert not may(installed, f"--as={role}", verb="patch", what="searchaccesses/status")
         assert not may(installed, f"--as={role}", verb="get", where="billing")
 
@@ -75,6 +84,41 @@ def test_the_clusterroles_can_be_bound_by_name(release: Helm, installed: Kuberne
     for who, approves in (("view", False), ("edit", False), ("approve", True)):
         assert may(installed, f"--as={who}-only", verb="create", what=APPROVALS, where="billing") is approves
     assert not may(installed, "--as=approve-only", verb="create", where="billing")
+
+
+def test_policies_are_written_by_who_is_bound_for_the_whole_cluster(
+    release: Helm, installed: KubernetesServers
+) -> None:
+    release.run("upgrade", "--install", RELEASE, str(CHART), "-n", NAMESPACE, values={})
+    name = f"{NAME}-policies"
+    installed.run_kubectl("create", "clusterrolebinding", name, f"--clusterrole={name}", "--user=platform")
+    installed.run_kubectl("create", "rolebinding", name, f"--clusterrole={name}", "--user=local", "-n", "shop")
+    for verb in ("get", "list", "watch", *WRITES):
+        assert may(installed, "--as=platform", verb=verb, what=POLICIES, where="")
+    for verb in WRITES:
+        for what in ("searchaccesses", APPROVALS, "searchclusters", f"{POLICIES}/status", f"{POLICIES}/finalizers"):
+            assert not may(installed, "--as=platform", verb=verb, what=what, where="")
+
+    def complaint(who: str) -> str:
+        body = {"apiVersion": "searchaccess.dev/v1alpha1", "kind": "SearchAccessPolicy", "metadata": {"name": "own"}}
+        text = json.dumps(body | {"spec": {"limits": {"adopt": False}}})
+        create = ("create", "--dry-run=server", "-f", "-", f"--as={who}")
+        return installed.run_kubectl(*create, input=text, check=False).stderr
+
+    assert not complaint("platform")
+    assert "forbidden" in complaint("local"), "a policy has no namespace, so a binding in one gives nothing"
+    installed.run_kubectl("delete", "clusterrolebinding", name)
+
+
+def test_nobody_gets_policies_or_approvals_by_aggregation(tool: Helm) -> None:
+    aggregated = {"rbac": {"aggregateToView": True, "aggregateToEdit": True, "aggregateToAdmin": True}}
+    plain = yaml.safe_load_all((ROOT / "deploy" / "users.yaml").read_text())
+    for raw in (*of_kind(tool.render(aggregated), "ClusterRole"), *plain):
+        labels = raw["metadata"].get("labels", {})
+        if any(label.startswith("rbac.authorization.k8s.io/aggregate-to-") for label in labels):
+            for rule in raw["rules"]:
+                writes = not {"get", "list", "watch"}.issuperset(rule["verbs"])
+                assert not (writes and {POLICIES, APPROVALS, "*"}.intersection(rule["resources"])), raw["metadata"]
 
 
 def test_a_team_declares_access_in_its_own_namespace(installed: KubernetesServers) -> None:

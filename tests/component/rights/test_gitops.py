@@ -7,6 +7,8 @@ import pytest
 
 from searchaccess.ports.errors import LoginRefused, Unreachable
 from tests.component.credentials.common import STORES, with_key
+from tests.component.policies.test_approvals import approval
+from tests.component.policies.test_policies import policy
 from tests.support.argocd import health_of, kstatus_of, run_lua
 from tests.support.loop.stage import CLUSTER_KEY, Stage, access_key, on_stage, search_cluster
 from tests.support.memory import elasticsearch as memory_elasticsearch
@@ -104,6 +106,29 @@ async def test_a_newer_generation_is_awaited_and_a_deletion_too(stage: Stage) ->
     assert kstatus_of(newer) == "InProgress"
     leaving = {**found, "metadata": {**found["metadata"], "deletionTimestamp": "2026-01-01T00:00:00Z"}}
     assert health_of(leaving) == ("Progressing", "Its rights are being revoked")
+
+
+@on_stage
+async def test_an_approval_is_healthy_and_what_it_is_worth_is_said_by_the_access(stage: Stage) -> None:
+    approved_by = {"by": {"users": ["bob"]}, "within": "1h", "for": "2h"}
+    asked = access("orders", grant("orders-*"), annotations={"searchaccess.dev/requested-by": "ann"})
+    stage.apply(search_cluster(), policy("people", require={"approval": approved_by}), asked)
+    await stage.quiet()
+    assert health_of(stage.get("orders"))[0] == "Suspended"
+    given = approval(stage)
+    stage.apply(given)
+    await stage.quiet()
+    assert health_of(stage.get("orders"))[0] == "Healthy"
+    stage.amend("orders", grants=[grant("orders-1")])
+    await stage.quiet()
+    status, message = health_of(stage.get("orders"))
+    assert status == "Suspended"
+    assert "the approval yes does not count: it is about generation 1, not 2" in message
+    assert health_of(given) == (
+        "Healthy",
+        "Generation 1 of the SearchAccess orders is approved here. Its condition Ready says whether that counts",
+    )
+    assert kstatus_of(given) == "Current"
 
 
 @on_stage

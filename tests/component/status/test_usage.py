@@ -5,6 +5,7 @@ from typing import Any
 from searchaccess.core.usage.uses import Use
 from searchaccess.ports.errors import PermissionDenied, Unreachable
 from tests.component.common import ORDERS, begin
+from tests.component.policies.test_policies import policy
 from tests.support.failures.faults import Call
 from tests.support.loop.clocks import EPOCH
 from tests.support.loop.stage import CLUSTER_KEY, OPERATOR, Stage, on_stage, search_cluster
@@ -74,6 +75,20 @@ async def test_statuses_say_when_each_was_last_used(stage: Stage) -> None:
     assert hint(stage) == ""
     assert stage.cluster()["status"]["audit"]["index"] == "audit"
     stage.check()
+
+
+@on_stage
+async def test_who_may_not_name_a_caller_does_not_learn_when_it_was_active(stage: Stage) -> None:
+    stage.elasticsearch.allowed = [Use("operator", "", "", EPOCH.timestamp())]
+    foreign = access("curious", grant("stock-*"), principal=ORDERS)
+    allowed = {"serviceAccounts": ["idle@*"]}
+    await begin(stage, policy(subjects=[allowed]), foreign, access("idle", grant("idle-*")), audit=AUDIT)
+    use(stage, ORDERS)
+    await pass_hours(stage, 1.2)
+    await stage.quiet()
+    assert stage.ready("curious") == ("False", "PolicyViolation")
+    assert usage(stage, "curious") == {}
+    assert usage(stage, "idle")
 
 
 @on_stage

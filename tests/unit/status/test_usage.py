@@ -37,6 +37,12 @@ def test_the_last_use_stays_as_long_as_it_is_of_the_same_caller_there(
     assert kept_usage(status, identity, cluster) == (status.usage if kept else None)
 
 
+def test_the_last_use_of_a_former_subject_is_not_that_of_one_who_is_not_known() -> None:
+    status = a_status(subject="orders@acme-shop")
+    assert kept_usage(status, None, "one", "orders@acme-shop") == status.usage
+    assert kept_usage(status, None, "one", "other@acme-shop") is None
+
+
 KNOWN = AuditStatus(index="audit", observed_until=NOW)
 
 

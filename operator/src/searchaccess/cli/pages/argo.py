@@ -8,7 +8,13 @@ import yaml
 from searchaccess.api.constants import GROUP
 
 FOLDER: Final = Path("deploy/argocd")
-KINDS: Final = ("SearchAccess", "SearchCluster", "SearchAccessPolicy")
+HEALTH: Final = {
+    "SearchAccess": "health",
+    "SearchCluster": "health",
+    "SearchAccessPolicy": "health",
+    "SearchAccessApproval": "approval",
+}
+"""The Lua file that tells the health of each kind."""
 ACTIONS: Final = ("refresh", "rotate", "suspend", "resume")
 
 
@@ -34,7 +40,7 @@ def customizations(root: Path) -> dict[str, str]:
         root: of the repository.
     """
     lua = {file.stem: file.read_text(encoding="utf-8") for file in (root / FOLDER).glob("*.lua")}
-    found = {f"resource.customizations.health.{GROUP}_{kind}": lua["health"] for kind in KINDS}
+    found = {f"resource.customizations.health.{GROUP}_{kind}": lua[file] for kind, file in HEALTH.items()}
     definitions = [{"name": name, "action.lua": lua[name]} for name in ACTIONS]
     body = _dump({"discovery.lua": lua["discovery"], "definitions": definitions})
     return found | {f"resource.customizations.actions.{GROUP}_SearchAccess": body}

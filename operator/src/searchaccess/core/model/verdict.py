@@ -26,12 +26,14 @@ class PolicyOutcome:
         outcome: what it says.
         reasons: the violations, or the reason of the exception.
         keeps: whether rights that were granted before stay.
+        of_subject: whether it refuses the subject itself, or may do so.
     """
 
     policy: str
     outcome: Outcome
     reasons: tuple[str, ...] = ()
     keeps: bool = False
+    of_subject: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +63,11 @@ class PolicyVerdict:
     def refused(self) -> bool:
         """Whether it gets no rights."""
         return self.unmatched or bool(self.denied_by)
+
+    @property
+    def refuses_subject(self) -> bool:
+        """Whether it is refused, and no policy says that its namespace may name the subject."""
+        return self.unmatched or any(each.of_subject for each in self.denied_by)
 
     @property
     def ends(self) -> bool:

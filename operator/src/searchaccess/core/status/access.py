@@ -321,7 +321,8 @@ def build_access_status(facts: AccessFacts, previous: SearchAccessStatus, now: s
     _mark_elsewhere(conditions, facts)
     mark_limits(conditions, access, facts.limits)
     mark_exclusive(conditions, access, facts.exclusive, facts.widened)
-    identity = build_identity(access, previous.identity, now)
+    objects = _elasticsearch(facts, previous.elasticsearch)
+    identity = build_identity(access, previous, now, placed=objects is not None)
     mark_identity(conditions, access, identity, now)
     mark_policy(conditions, access)
     mark_break_glass(conditions, access)
@@ -332,7 +333,6 @@ def build_access_status(facts: AccessFacts, previous: SearchAccessStatus, now: s
     why = (failure.reason, failure.message) if failure else None
     mark_credential(conditions, access, facts.credential, why, credential)
     mark_hints(conditions, access, facts.absent, condition_of(previous, ConditionType.INEFFECTIVE))
-    objects = _elasticsearch(facts, previous.elasticsearch)
     first_sync = objects is not None and previous.elasticsearch is None
     applied = facts.applied and facts.decision.do is Do.ENFORCE
     return SearchAccessStatus(
@@ -352,7 +352,7 @@ def build_access_status(facts: AccessFacts, previous: SearchAccessStatus, now: s
         effective_policy=build_effective_policy(access)
         or (previous.effective_policy if access.verdict.unknown else None),
         drift=drift,
-        usage=kept_usage(previous, identity, facts.cluster_uuid),
+        usage=kept_usage(previous, identity, facts.cluster_uuid, shown_subject(access.subject)),
         last_sync_time=now if applied or first_sync else previous.last_sync_time,
         last_handled_reconcile_at=access.reconcile_requested or previous.last_handled_reconcile_at,
     )

@@ -54,7 +54,7 @@ class Ruling:
     def __init__(self, policy: Policy) -> None:
         self.policy: Final = policy
         refuses = Outcome.WOULD_DENY if policy.audits else Outcome.DENIED
-        self.untold: Final = PolicyOutcome(policy.name, refuses, (UNTOLD,), keeps=policy.keeps)
+        self.untold: Final = PolicyOutcome(policy.name, refuses, (UNTOLD,), policy.keeps, of_subject=True)
         """That it refuses a SearchAccess, without the reasons."""
         self._exceptions = exceptions(policy)
         self._bounds = Remembered[str, Bounds](self._bounds_in, _NAMESPACES_KEPT)
@@ -78,7 +78,8 @@ class Ruling:
             return Said(self.untold, waits=False, steps=0)
         if policy.spec is None:
             reason = f"the policy cannot be read ({policy.invalid})"
-            return Said(PolicyOutcome(policy.name, Outcome.DENIED, (reason,), keeps=policy.keeps), waits=False, steps=0)
+            denied = PolicyOutcome(policy.name, Outcome.DENIED, (reason,), policy.keeps, of_subject=True)
+            return Said(denied, waits=False, steps=0)
         waits = _waits_for_account(policy.spec, asked.who)
         # No more are looked for than are shown: each may take long to find.
         found = list[str]()
@@ -96,7 +97,8 @@ class Ruling:
             return Said(accepted_by(policy.name), waits, steps)
         outcome = Outcome.WOULD_DENY if policy.audits else Outcome.DENIED
         reasons = (*found[:MOST_REASONS], *(["and more"] if len(found) > MOST_REASONS else []))
-        return Said(PolicyOutcome(policy.name, outcome, reasons, keeps=policy.keeps), waits, steps)
+        of_subject = found[0] == _SUBJECT
+        return Said(PolicyOutcome(policy.name, outcome, reasons, policy.keeps, of_subject), waits, steps)
 
     def _violations(
         self, spec: SearchAccessPolicySpec, asked: Asked, whole: Budget, aliases: Aliases | None, *, waits: bool

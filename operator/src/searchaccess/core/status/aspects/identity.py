@@ -20,6 +20,7 @@ from searchaccess.core.model.access import Access, Subject
 from searchaccess.core.model.identities.identity import Identity as Known
 from searchaccess.core.model.identities.identity import State, missing_message, unknown_message
 from searchaccess.core.model.identities.workload import Account, Workload
+from searchaccess.core.model.summaries import shown_subject
 from searchaccess.core.status.conditions import FALSE, TRUE, UNKNOWN, Conditions
 from searchaccess.core.status.events import Note, note
 
@@ -28,15 +29,21 @@ NEWS_FOR: Final = timedelta(hours=1)
 _NOTHING: Final = Identity()
 
 
-def build_identity(access: Access, previous: Identity | None, now: str) -> Identity | None:
-    """Return the identity part of a status.
+def build_identity(access: Access, former: SearchAccessStatus, now: str, *, placed: bool = True) -> Identity | None:
+    """Return the identity part of a status; None: nothing is known, or nothing may be told.
+
+    Whoever may write SearchAccesses in one namespace could otherwise learn of a workload of anybody as whom it runs,
+    which revisions it has, and what else runs as the same account.
 
     Args:
         access: the SearchAccess.
-        previous: the part as it was.
+        former: the status as it was.
         now: RFC 3339, UTC, whole seconds.
+        placed: whether it may have rights: whoever has some is named, also if a policy refuses the subject by now.
     """
-    known, principal = access.identity, access.principal or None
+    if access.verdict.refuses_subject and not (placed and _was_told(access, former)):
+        return None
+    known, principal, previous = access.identity, access.principal or None, former.identity
     if known is None:
         return Identity(principal=principal) if principal else None
     path = access.subject.path if isinstance(access.subject, Workload) else None
@@ -66,6 +73,13 @@ def build_identity(access: Access, previous: Identity | None, now: str) -> Ident
         changed=_changed(first, before, now),
         missing_since=known.missing_since or None,
     )
+
+
+def _was_told(access: Access, former: SearchAccessStatus) -> bool:
+    """Return whether a status names who is behind the subject already."""
+    path = access.subject.path if isinstance(access.subject, Workload) else None
+    same = former.subject in {None, shown_subject(access.subject)}
+    return same and former.identity is not None and former.identity.workload == path
 
 
 def is_own_account(status: SearchAccessStatus, subject: Subject | None, principal: str) -> bool:

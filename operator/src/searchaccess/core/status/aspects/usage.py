@@ -30,15 +30,20 @@ class AuditFacts:
     trouble: str | None = None
 
 
-def kept_usage(previous: SearchAccessStatus, identity: Identity | None, cluster_uuid: str) -> UsageStatus | None:
+def kept_usage(
+    previous: SearchAccessStatus, identity: Identity | None, cluster_uuid: str, subject: str = ""
+) -> UsageStatus | None:
     """Return what a status goes on saying about the last use; None: nothing, as that was of another caller.
 
     Args:
         previous: the status as it is in Kubernetes.
         identity: who the caller is now.
         cluster_uuid: the Elasticsearch cluster; empty: not known.
+        subject: its short form; empty: not known.
     """
     if previous.usage is None:
+        return None
+    if identity is None and subject and previous.subject not in {None, subject}:
         return None
     before, now = previous.identity and previous.identity.principal, identity and identity.principal
     had = previous.elasticsearch.cluster_uuid if previous.elasticsearch else ""

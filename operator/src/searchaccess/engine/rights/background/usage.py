@@ -179,6 +179,9 @@ class UsageReader:
         since, concerned = now, set[str]()
         async for record in self._records():
             summary, access = record.status_summary, record.declared
+            if record.access.verdict.refuses_subject:
+                # Whoever may not name a caller does not learn when it was active.
+                continue
             if not access.deleted_at and callers.add(access, summary.key_id):
                 concerned.add(access.uid)
                 since = min(since, begin_of(summary.usage, access.created_at, known_until, now, self._lookback))
