@@ -25,8 +25,9 @@ def marked(
     found: Exclusivity | None, widened: Widened | None, before: SearchAccessStatus | None = None
 ) -> tuple[SearchAccessStatus, str]:
     """Give the new status, and its condition in short."""
-    conditions = Conditions(before or SearchAccessStatus(), 1, NOW)
-    mark_exclusive(conditions, an_access("orders", grants=[a_grant("orders-*")]), found, widened)
+    previous = before or SearchAccessStatus()
+    conditions = Conditions(previous, 1, NOW)
+    mark_exclusive(conditions, an_access("orders", grants=[a_grant("orders-*")]), found, widened, previous)
     status = SearchAccessStatus(conditions=conditions.build())
     condition = condition_of(status, ConditionType.EXCLUSIVE)
     return status, f"{condition.status} {condition.reason} {condition.message}" if condition else ""

@@ -320,7 +320,7 @@ def build_access_status(facts: AccessFacts, previous: SearchAccessStatus, now: s
     mark_proof(conditions, access, facts.proof)
     _mark_elsewhere(conditions, facts)
     mark_limits(conditions, access, facts.limits)
-    mark_exclusive(conditions, access, facts.exclusive, facts.widened)
+    mark_exclusive(conditions, access, facts.exclusive, facts.widened, previous)
     identity = build_identity(access, previous.identity, now)
     mark_identity(conditions, access, identity, now)
     mark_policy(conditions, access)

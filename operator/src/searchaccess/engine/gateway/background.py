@@ -262,11 +262,7 @@ class GatewayWatcher:
         parts = parts_of(login)
         if parts is None:
             return
-        name, password = parts
-        connection = replace(
-            session.connection, username=name, password=password.reveal(), api_key="", token="", google_audience="",
-            client_secret="",
-        )  # fmt: skip
+        name, connection = parts[0], session.connection.as_user(*parts)
         run_as = self._context.operator.role_name(UNKNOWN_USER)
         try:
             nodes = await session.port.nodes_without_run_as()
