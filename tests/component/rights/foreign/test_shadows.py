@@ -1,4 +1,4 @@
-"""A role in a file of a node that is in force instead of ours: found by asking as the caller, reported, never touched."""
+"""A role in a file of a node in force instead of ours: found by asking as the caller, reported, never touched."""
 
 from collections import Counter
 from typing import Any, Final
@@ -8,10 +8,10 @@ import pytest
 from searchaccess.core.rights.foreign.shadows import CLEAN
 from searchaccess.engine.rights.background.shadows import AGAIN, BATCH, EVERY, TICK, TRIES
 from searchaccess.ports.errors import Unreachable
-from tests.component.common import ORDERS, ROLE
-from tests.component.gateway.common import begin, declare
+from tests.component.common import ROLE
+from tests.component.gateway.common import begin
 from tests.support.loop.stage import CLUSTER_KEY, OPERATOR, Stage, on_stage, search_cluster
-from tests.support.memory.elasticsearch import AUDIENCE, REALM
+from tests.support.memory.elasticsearch import AUDIENCE, REALM, SIDE
 from tests.support.worlds.world import access, account, condition_in, grant
 
 MINE: Final = access("orders", grant("orders-*"))
@@ -34,7 +34,9 @@ def _reported(stage: Stage, name: str = "orders") -> tuple[str, str, str]:
 
 
 def _asked(stage: Stage, before: int = 0) -> Counter[str]:
-    return Counter(name for call in stage.faults.calls[before:] if call.method == "privileges_as" for name in call.names)
+    return Counter(
+        name for call in stage.faults.calls[before:] if call.method == "privileges_as" for name in call.names
+    )
 
 
 def _roles_in_elasticsearch(stage: Stage) -> str:
@@ -149,15 +151,13 @@ async def test_roles_of_the_anonymous_user_and_other_roles_of_a_user_are_no_shad
 
 @on_stage
 async def test_the_same_rights_in_a_file_are_no_shadow(stage: Stage) -> None:
-    stage.elasticsearch.file_roles[ROLE] = {
-        "indices": [
-            {"names": ["orders-*"], "privileges": ["read", "view_index_metadata"]},
-            {"names": ["orders-1"], "privileges": ["READ"]},
-        ]
-    }
-    await _begin(stage, access("orders", grant("orders-*", "read", "view_index_metadata")))
+    await _begin(stage, MINE)
+    [entry] = stage.role(account("orders"))["indices"]
+    upper = {"names": ["orders-*"], "privileges": [name.upper() for name in entry["privileges"]]}
+    stage.elasticsearch.file_roles[ROLE] = {"indices": [upper, {"names": ["orders-1"], "privileges": ["read"]}]}
     await stage.sleep(EVERY + FIRST_ROUND)
     assert _asked(stage)[ROLE] >= 2
+    assert _asked(stage)[""] == 0, "rights that mean the same need no second look"
     assert _reported(stage) == ("", "", "")
 
 
@@ -214,23 +214,22 @@ async def test_a_gateway_that_is_given_up_leaves_no_report(stage: Stage) -> None
     assert _reported(stage) == ("", "", ""), "it cannot be asked any more"
 
 
-@pytest.mark.parametrize("method", ["privileges_as", "users_named", "roles"])
-def test_an_error_delays_it_and_affects_nothing_else(method: str) -> None:
+@pytest.mark.parametrize("kind", ["external", "internal"])
+def test_an_error_delays_it_and_affects_nothing_else(kind: str) -> None:
     @on_stage
     async def play(stage: Stage) -> None:
         await _begin(stage, MINE)
         await stage.sleep(FIRST_ROUND)
         stage.elasticsearch.file_roles[ROLE] = BROAD
 
-        def fail(call: Any) -> None:
-            if call.method == method and (method == "privileges_as" or call.names == (ROLE,)):
-                raise Unreachable("gone")
-
-        stage.faults.on_call = fail
+        if kind == "internal":
+            stage.faults.break_down(SIDE, TypeError, "privileges_as")
+        else:
+            stage.faults.fail(SIDE, Unreachable("gone"), "privileges_as")
         await stage.sleep(EVERY + FIRST_ROUND)
         assert _reported(stage) == ("", "", "")
         assert stage.ready("orders") == ("True", "InSync")
-        stage.faults.on_call = None
+        stage.faults.heal(SIDE)
         await stage.sleep(3 * AGAIN)
         assert _reported(stage)[:2] == ("False", "Shadowed")
 
@@ -244,8 +243,3 @@ async def test_a_dry_run_asks_nobody(stage: Stage) -> None:
     before = len(stage.faults.calls)
     await stage.dry_run()
     assert _asked(stage, before) == {}
-
-
-def test_the_principal_of_the_plays() -> None:
-    assert OPERATOR.role_name(ORDERS) == ROLE
-    assert declare is not None

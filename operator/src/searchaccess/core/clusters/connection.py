@@ -3,7 +3,7 @@
 import base64
 import binascii
 import re
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 from searchaccess.api.searchcluster import (
@@ -22,7 +22,6 @@ from searchaccess.core.clusters.sources import (
     secret_source,
     text_of,
 )
-from searchaccess.core.credentials.sealed import Sealed
 
 _CLOUD_PORT: Final = 443
 _HOST: Final = re.compile(r"[a-z0-9.-]+(:[0-9]{1,5})?", re.IGNORECASE)
@@ -49,13 +48,6 @@ class Connection:
     """Whether the server's certificate is verified."""
     public: bool = False
     """Whether it may be to a public address."""
-
-    def as_user(self, username: str, password: Sealed) -> "Connection":
-        """Return the same with the login of another user of the native realm."""
-        return replace(
-            self, username=username, password=password.reveal(), api_key="", token="", google_audience="",
-            client_secret="",
-        )  # fmt: skip
 
 
 # https://www.elastic.co/guide/en/cloud-on-k8s/current/k8s-accessing-elastic-services.html

@@ -31,7 +31,7 @@ _BY_REASON: Final[Mapping[str, Kind]] = {
     Reason.WIDENED_BY: Kind.WIDENED,
     Reason.CANNOT_BE_SEEN: Kind.UNSEEN,
 }
-_FROM_OTHERS: Final = frozenset({Kind.SHADOWED, Kind.BROADER, Kind.TO_OTHERS, Kind.WIDENED, Kind.MORE_SOURCES})
+_FROM_OTHERS: Final = frozenset({Kind.BROADER, Kind.TO_OTHERS, Kind.WIDENED, Kind.MORE_SOURCES})
 _DOCS: Final[Mapping[str, ReasonDoc]] = dict(REASON_DOCS.items())
 _BY_OUTCOME: Final[Mapping[str, Kind]] = {
     Outcome.DENIED: Kind.POLICY_VIOLATION,

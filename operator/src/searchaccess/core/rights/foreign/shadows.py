@@ -20,7 +20,7 @@ CLEAN: Final = 10
 file."""
 _MOST: Final = 3
 """Different shadows of one role that are remembered: each node may have a file of its own."""
-_NAME, _SHOWN = 120, 130
+_NAME, _SHOWN = 120, 125
 """Characters of the role's name, and of what it adds or lacks: the whole fits into a status, so it is recalled as it
 was."""
 _TOGETHER: Final = 64
@@ -30,9 +30,8 @@ _RUN_AS: Final = "run_as"
 _NEVER_COMPARED: Final = frozenset({"global"})
 """It has another form in effective privileges; roles of ours have none of it. Alone it gives no rights on data."""
 
+_ALL_FIELDS: Final = ("*",)
 NO_RIGHTS: Final = RoleBody()
-
-_Atom: TypeAlias = tuple[object, ...]
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -74,10 +73,10 @@ def _one_by_one(entry: Any) -> Iterator[Any]:
         yield entry
         return
     queries, fields = (entry.get(key) or [None] for key in ("query", "field_security"))
-    rest = {key: value for key, value in entry.items() if key not in {"query", "field_security"}}
     if not isinstance(queries, list) or not isinstance(fields, list):
         yield entry
         return
+    rest = {key: value for key, value in entry.items() if key not in {"query", "field_security"}}
     if len(queries) * len(fields) > _TOGETHER:
         rest["more"] = "queries and fields than are compared"
     for query, field_security in islice(product(queries, fields), _TOGETHER):
@@ -93,8 +92,10 @@ def shadow_of(role: str, stored: RoleBody, effective: RoleBody, everybody: RoleB
         effective: what a user has who has only this role.
         everybody: what any user has: the roles of the anonymous user.
     """
+    stored, effective = _joined(stored), _joined(effective)
     if _atoms(stored) == _atoms(effective):
         return None
+    everybody = _joined(everybody)
     both = (stored, everybody)
     allowed = Declared(
         (*stored.entries, *everybody.entries), frozenset(name for each in both for name in _lower(each.cluster))
@@ -163,22 +164,30 @@ def _without_others_of(role: RoleBody, known: Iterable[RoleBody]) -> RoleBody:
     return replace(role, other=canonical_json(others) if others else "")
 
 
-def _atoms(role: RoleBody) -> frozenset[_Atom]:
-    """Return the parts of a role in a form in which roles are equal that Elasticsearch merges alike.
+def _joined(role: RoleBody) -> RoleBody:
+    """Return a role with its entries joined as Elasticsearch does it, one for each query with each field security.
 
     It joins entries with the same names: privileges, queries and fields of all of them, and no query or field security
     if one of them has none.
     """
-    joined: dict[_Atom, list[Entry]] = {}
+    groups: dict[Entry, list[Entry]] = {}
     for entry in role.entries:
-        key = (entry.application, entry.clusters, entry.names, entry.restricted, entry.other)
-        joined.setdefault(key, []).append(entry)
-    found: set[_Atom] = {("cluster", name) for name in _lower(role.cluster)}
-    found |= {("other", key, canonical_json(value)) for key, value in _others(role).items() if key != "global"}
-    for key, entries in joined.items():
-        queries = frozenset(each.query for each in entries)
-        fields = frozenset((each.include, each.exclude) for each in entries)
-        all_fields = not all(each.hides_fields for each in entries)
-        for privilege in (name.lower() for each in entries for name in each.privileges):
-            found.add((*key, privilege, frozenset() if "" in queries else queries, None if all_fields else fields))
-    return frozenset(found)
+        alike = replace(entry, privileges=(), query="", include=_ALL_FIELDS, exclude=())
+        groups.setdefault(alike, []).append(entry)
+    found = list[Entry]()
+    for alike, entries in groups.items():
+        privileges = tuple(sorted(_lower(name for each in entries for name in each.privileges)))
+        queries, fields = {each.query for each in entries}, {(each.include, each.exclude) for each in entries}
+        both = product(
+            [""] if "" in queries else sorted(queries),
+            sorted(fields) if all(each.hides_fields for each in entries) else [(_ALL_FIELDS, ())],
+        )
+        for query, (include, exclude) in islice(both, _TOGETHER):
+            found.append(replace(alike, privileges=privileges, query=query, include=include, exclude=exclude))
+    return replace(role, entries=tuple(found))
+
+
+def _atoms(role: RoleBody) -> frozenset[object]:
+    """Return the parts of a joined role, in no order."""
+    others = {key: value for key, value in _others(role).items() if key not in _NEVER_COMPARED}
+    return frozenset((*role.entries, *_lower(role.cluster), canonical_json(others)))

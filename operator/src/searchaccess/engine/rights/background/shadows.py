@@ -16,7 +16,7 @@ from urllib.parse import quote
 import structlog
 
 from searchaccess.core.credentials.sealed import Sealed
-from searchaccess.core.gateway.login import parts_of
+from searchaccess.core.gateway.login import connection_as, parts_of
 from searchaccess.core.model.canonical import RoleBody
 from searchaccess.core.model.intake.reading import texts
 from searchaccess.core.rights.foreign.exclusive import given_by
@@ -156,7 +156,7 @@ class ShadowReader:
         batch = self._batch(due)
         if not batch:
             return delay
-        port = await self._connector.open(session.connection.as_user(user, password), self._name)
+        port = await self._connector.open(connection_as(session.connection, user, password), self._name)
         try:
             await self._ask(session, port, batch)
         finally:
@@ -224,16 +224,18 @@ class ShadowReader:
             # What is written from now on is looked at again.
             rewritten = principal in self._state.rewritten
             self._state.rewritten.discard(principal)
-            self._doubtful.discard(principal)
+            # Whatever goes wrong, it is soon its turn again.
+            self._doubtful.add(principal)
             known = self._seen[principal] if principal in self._seen else self._recalled(principal)
             try:
                 found = await look.at(name, roles.get(name), known)
+            except _Undecided:
+                continue
             except PermissionDenied:
                 # It has no user yet, so nobody has its role.
+                self._doubtful.discard(principal)
                 continue
-            except _Undecided:
-                self._doubtful.add(principal)
-                continue
+            self._doubtful.discard(principal)
             # What an earlier shadow added to another role is not known any more.
             self._note(principal, seen_after({} if found and rewritten else known, found))
 
