@@ -5,6 +5,7 @@ import secrets
 import shutil
 import ssl
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal, Self
@@ -148,6 +149,13 @@ class LocalElasticsearch(ElasticsearchServer):
         except BaseException:
             self.kill()
             raise
+
+    def write_file_roles(self, roles: Mapping[str, Any]) -> None:
+        """Replace the roles in `roles.yml`; the node reads it again after some seconds, and no API shows them."""
+        path = self._folder / "config" / "roles.yml"
+        fresh = path.with_suffix(".new")
+        fresh.write_text(yaml.safe_dump(dict(roles)))
+        fresh.replace(path)
 
     def wait_ready(self) -> None:
         """Wait until tokens and role mappings work."""

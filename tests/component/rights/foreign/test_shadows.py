@@ -214,6 +214,18 @@ async def test_a_gateway_that_is_given_up_leaves_no_report(stage: Stage) -> None
     assert _reported(stage) == ("", "", ""), "it cannot be asked any more"
 
 
+@on_stage
+async def test_a_role_that_the_license_does_not_include_is_not_judged(stage: Stage) -> None:
+    await _begin(stage, MINE)
+    await stage.sleep(FIRST_ROUND)
+    stage.elasticsearch.roles_now[ROLE]["transient_metadata"] = {"enabled": False}
+    stage.elasticsearch.file_roles[ROLE] = BROAD
+    before = len(stage.faults.calls)
+    await stage.sleep(EVERY + FIRST_ROUND)
+    assert _reported(stage) == ("", "", "")
+    assert _asked(stage, before)[ROLE] == 0
+
+
 @pytest.mark.parametrize("kind", ["external", "internal"])
 def test_an_error_delays_it_and_affects_nothing_else(kind: str) -> None:
     @on_stage

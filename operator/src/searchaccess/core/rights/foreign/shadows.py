@@ -88,7 +88,7 @@ def shadow_of(role: str, stored: RoleBody, effective: RoleBody, everybody: RoleB
 
     Args:
         role: its name.
-        stored: as the role API shows it, or nothing if the license does not include a part of it.
+        stored: as the role API shows it.
         effective: what a user has who has only this role.
         everybody: what any user has: the roles of the anonymous user.
     """

@@ -17,9 +17,8 @@ import structlog
 
 from searchaccess.core.credentials.sealed import Sealed
 from searchaccess.core.gateway.login import connection_as, parts_of
-from searchaccess.core.model.canonical import RoleBody
-from searchaccess.core.model.intake.reading import texts
-from searchaccess.core.rights.foreign.exclusive import given_by
+from searchaccess.core.model.canonical import RoleBody, role_from_json
+from searchaccess.core.model.intake.reading import UNREADABLE, mapping, texts
 from searchaccess.core.rights.foreign.shadows import (
     NO_RIGHTS,
     Seen,
@@ -284,7 +283,7 @@ class _Look:
             PermissionDenied: there is no such user.
             ExternalError: Elasticsearch cannot be asked.
         """
-        stored = given_by(raw) if raw is not None else NO_RIGHTS
+        stored = _stored(raw)
         found = await self._compare(name, stored)
         if found is None or found in known:
             return found
@@ -308,10 +307,26 @@ class _Look:
         await asyncio.sleep(SETTLE)
         if self._usable() is not self._session:
             raise _Undecided
-        raw = (await self._session.port.roles([name])).get(name)
-        if not (given_by(raw) if raw is not None else NO_RIGHTS).same_as(stored):
+        if not _stored((await self._session.port.roles([name])).get(name)).same_as(stored):
             raise _Undecided
         for _ in range(TRIES):
             if found := await self._compare(name, stored):
                 return found
         raise _Undecided
+
+
+def _stored(raw: Mapping[str, Any] | None) -> RoleBody:
+    """Return what a role gives by the role API.
+
+    Args:
+        raw: as it returned it; None: there is none.
+
+    Raises:
+        _Undecided: it cannot be read, or the license does not include a part of it, so that Elasticsearch refuses all
+            requests with it.
+    """
+    if raw is None:
+        return NO_RIGHTS
+    if raw == UNREADABLE or mapping(raw.get("transient_metadata")).get("enabled") is False:
+        raise _Undecided
+    return role_from_json(raw)
