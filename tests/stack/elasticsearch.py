@@ -1,5 +1,6 @@
 """A real Elasticsearch node with the security plugin and a JWT realm that trusts our token issuer."""
 
+import json
 import os
 import secrets
 import shutil
@@ -154,7 +155,8 @@ class LocalElasticsearch(ElasticsearchServer):
         """Replace the roles in `roles.yml`; the node reads it again after some seconds, and no API shows them."""
         path = self._folder / "config" / "roles.yml"
         fresh = path.with_suffix(".new")
-        fresh.write_text(yaml.safe_dump(dict(roles)))
+        # A role begins where a line does, and may not refer to another one.
+        fresh.write_text("".join(f"{json.dumps(name)}: {json.dumps(role)}\n" for name, role in roles.items()))
         fresh.replace(path)
 
     def wait_ready(self) -> None:

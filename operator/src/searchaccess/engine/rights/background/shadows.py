@@ -236,27 +236,21 @@ class ShadowReader:
                 continue
             self._doubtful.discard(principal)
             # What an earlier shadow added to another role is not known any more.
-            self._note(principal, seen_after({} if found and rewritten else known, found))
+            self._note(principal, known, seen_after({} if found and rewritten else known, found))
 
     def _recalled(self, principal: str) -> Seen:
         """Return the shadows that statuses name, of an earlier run."""
-        role, inventory = self._role(principal), self._context.inventory
-        shadows = [
-            shadow
-            for record in inventory.accesses.values()
-            if principal in record.declared.principals and record.declared.cluster == self._name
-            for shadow in recalled_shadows(record.status)
-        ]
+        role, records = self._role(principal), self._context.inventory.of_principal(self._name, principal)
+        shadows = (shadow for record in records for shadow in recalled_shadows(record.status))
         return {shadow: 0 for shadow in shadows if shadow.role == role}
 
-    def _note(self, principal: str, seen: Seen) -> None:
-        found, before = shadows_in(seen), self._state.shadows.get(principal)
-        if before is None:
-            before = shadows_in(self._recalled(principal))
+    def _note(self, principal: str, known: Seen, seen: Seen) -> None:
+        found = shadows_in(seen)
         self._seen[principal] = seen
         self._state.shadows[principal] = found
-        if found != before:
-            log.warning("roles in files are in force", principal=principal, shadows=[each.text for each in found])
+        if found != shadows_in(known):
+            said = [each.text for each in found] or ["none any more"]
+            log.warning("roles in files are in force", principal=principal, shadows=said)
             self._context.inventory.marks.mark(self._name, principal)
 
 
