@@ -1,10 +1,12 @@
 """A real Elasticsearch node with the security plugin and a JWT realm that trusts our token issuer."""
 
+import json
 import os
 import secrets
 import shutil
 import ssl
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal, Self
@@ -148,6 +150,14 @@ class LocalElasticsearch(ElasticsearchServer):
         except BaseException:
             self.kill()
             raise
+
+    def write_file_roles(self, roles: Mapping[str, Any]) -> None:
+        """Replace the roles in `roles.yml`; the node reads it again after some seconds, and no API shows them."""
+        path = self._folder / "config" / "roles.yml"
+        fresh = path.with_suffix(".new")
+        # A role begins where a line does, and may not refer to another one.
+        fresh.write_text("".join(f"{json.dumps(name)}: {json.dumps(role)}\n" for name, role in roles.items()))
+        fresh.replace(path)
 
     def wait_ready(self) -> None:
         """Wait until tokens and role mappings work."""

@@ -101,6 +101,14 @@ class GatewaySession:
         login = self._connection
         return self._server.answer_to(login.username, login.password, user)
 
+    async def privileges_as(self, user: str) -> Mapping[str, Any]:
+        """Answer what a user really has as whom this login runs."""
+        login = self._connection
+        call = Call("elasticsearch", "privileges_as", (user,))
+        return await self._server._faults.perform(
+            call, lambda: self._server.privileges_of(login.username, login.password, user)
+        )
+
     async def close(self) -> None:
         """Nothing is open."""
 

@@ -9,11 +9,17 @@ from searchaccess.core.gateway.proof import Answer
 from searchaccess.core.gateway.users import NativeUser
 from searchaccess.core.model.intake.reading import readable_list
 from searchaccess.ports.elasticsearch import MadeKey, Written
-from searchaccess.ports.errors import ExternalError, Rejected, TransientError
+from searchaccess.ports.errors import ExternalError, LoginRefused, PermissionDenied, Rejected, TransientError
 from tests.support.copies import copied
 from tests.support.failures.faults import Call, Faults
 
 ELASTICSEARCH: Final = "elasticsearch"
+
+
+def _effective(entry: Mapping[str, Any]) -> dict[str, Any]:
+    """Give an entry of a role as Elasticsearch gives it among the privileges of a user."""
+    found = copied(dict(entry)) | {"privileges": sorted(name.lower() for name in entry["privileges"])}
+    return found | {key: [found[key]] for key in ("query", "field_security") if found.get(key)}
 
 
 class MemoryUsers:
@@ -21,6 +27,7 @@ class MemoryUsers:
 
     _faults: Faults
     sequence: int
+    roles_now: dict[str, dict[str, Any]]
     reads_others: bool
 
     def __init__(self) -> None:
@@ -33,6 +40,14 @@ class MemoryUsers:
         self.run_as_works = True
         self.runs_as_others = False
         """Whether a gateway's login may run as anybody."""
+        self.file_roles: dict[str, dict[str, Any]] = {}
+        """Roles in `roles.yml`, which no API shows."""
+        self.anonymous_roles: list[str] = []
+        """Roles that everybody has."""
+        self.looks = 0
+        """How often somebody asked what a user has."""
+        self.node_has_file: Callable[[int], bool] = lambda _look: True
+        """Whether the node has the file that answers that look."""
 
     async def users(self, prefix: str) -> Sequence[dict[str, Any]]:
         def read() -> list[dict[str, Any]]:
@@ -125,6 +140,31 @@ class MemoryUsers:
         if self.runs_as_others or (user.endswith("gserviceaccount.com") and user in self.users_now):
             return Answer(200, user)
         return Answer(403)
+
+    async def privileges_as(self, user: str) -> Mapping[str, Any]:
+        return await self._faults.perform(
+            Call(ELASTICSEARCH, "privileges_as", (user,)), lambda: self.privileges_of("", "", user)
+        )
+
+    def privileges_of(self, username: str, password: str, user: str) -> dict[str, Any]:
+        """Answer what a login really has that runs as a user; without one, what it has itself."""
+        answer = self.answer_to(username, password, user) if user else Answer(200, username)
+        if answer.status == 401:
+            raise LoginRefused("Elasticsearch answered 401")
+        if answer.status == 403:
+            raise PermissionDenied("Elasticsearch answered 403")
+        self.looks += 1
+        roles = list(self.users_now[answer.username]["roles"]) if answer.username in self.users_now else []
+        if roles and not self.users_now[answer.username]["enabled"]:
+            raise LoginRefused("Elasticsearch answered 401")
+        merged: dict[str, Any] = {"cluster": [], "global": [], "indices": [], "applications": [], "run_as": []}
+        for name in [*roles, *self.anonymous_roles]:
+            in_file = self.file_roles.get(name) if self.node_has_file(self.looks) else None
+            raw = in_file if in_file is not None else self.roles_now.get(name, {})
+            for kind in ("cluster", "applications", "run_as"):
+                merged[kind] += copied(raw.get(kind, []))
+            merged["indices"] += [_effective(entry) for entry in raw.get("indices", [])]
+        return merged
 
     async def user(self, name: str) -> dict[str, Any] | None:
         def read() -> dict[str, Any] | None:

@@ -1,14 +1,17 @@
 """The condition Exclusive, from what others in Elasticsearch give and from what other SearchAccesses show."""
 
+from dataclasses import replace
+
 import pytest
 
 from searchaccess.api.conditions.reasons import Reason
 from searchaccess.api.conditions.types import ConditionType
 from searchaccess.api.status import SearchAccessStatus, condition_of
-from searchaccess.core.rights.foreign.exclusive import NOBODY_ELSE, Exclusivity
-from searchaccess.core.rights.foreign.givers import Giver
+from searchaccess.core.rights.foreign.exclusive import NOBODY_ELSE, Exclusivity, worst_of
+from searchaccess.core.rights.foreign.givers import MOST, Giver
+from searchaccess.core.rights.foreign.shadows import Shadow
 from searchaccess.core.rights.widened import NOT_WIDENED, Widened, Widening
-from searchaccess.core.status.aspects.exclusive import build_exclusive, mark_exclusive
+from searchaccess.core.status.aspects.exclusive import build_exclusive, mark_exclusive, recalled_shadows
 from searchaccess.core.status.conditions import Conditions
 from tests.unit.builders import a_grant, an_access
 
@@ -25,8 +28,9 @@ def marked(
     found: Exclusivity | None, widened: Widened | None, before: SearchAccessStatus | None = None
 ) -> tuple[SearchAccessStatus, str]:
     """Give the new status, and its condition in short."""
-    conditions = Conditions(before or SearchAccessStatus(), 1, NOW)
-    mark_exclusive(conditions, an_access("orders", grants=[a_grant("orders-*")]), found, widened)
+    previous = before or SearchAccessStatus()
+    conditions = Conditions(previous, 1, NOW)
+    mark_exclusive(conditions, an_access("orders", grants=[a_grant("orders-*")]), found, widened, previous)
     status = SearchAccessStatus(conditions=conditions.build())
     condition = condition_of(status, ConditionType.EXCLUSIVE)
     return status, f"{condition.status} {condition.reason} {condition.message}" if condition else ""
@@ -103,3 +107,48 @@ def test_they_stay_until_all_is_examined() -> None:
 def test_what_is_deleted_or_has_a_key_of_its_own_has_none() -> None:
     broader = Exclusivity(Reason.BROADER_THAN_DECLARED, OPS.text, (OPS,))
     assert named(broader, NOT_WIDENED, deleted_at=NOW) is None
+
+
+# A role in a file that is in force instead of the principal's
+
+SHADOW = Shadow("searchaccess.default.orders", "role searchaccess.default.orders in a file of a node is in force")
+SHADOWED = replace(BROADER, givers=(OPS,), shadows=(SHADOW,))
+NOT_ASKED = replace(NOBODY_ELSE, shadows=None)
+
+
+def shadowed() -> tuple[SearchAccessStatus, str]:
+    """Give a status that says so, and its condition in short."""
+    status, said = marked(SHADOWED, NOT_WIDENED)
+    access = an_access("orders", grants=[a_grant("orders-*")])
+    exclusive = build_exclusive(access, SHADOWED, NOT_WIDENED, SearchAccessStatus())
+    return status.model_copy(update={"exclusive": exclusive}), said
+
+
+def test_a_shadow_comes_before_all_else() -> None:
+    status, said = shadowed()
+    assert said == f"False Shadowed {SHADOW.text}; {BROADER.message}"
+    assert named(SHADOWED, NOT_WIDENED) == [
+        ("Shadowed", "FileRole", SHADOW.role),
+        ("BroaderThanDeclared", "RoleMapping", "ops"),
+    ]
+    assert recalled_shadows(status) == (SHADOW,)
+    many = tuple(replace(OPS, name=f"ops-{number}") for number in range(MOST + 1))
+    assert (named(replace(SHADOWED, givers=many), BY) or [])[0][0] == "Shadowed", "it is always listed"
+
+
+def test_a_shadow_stays_until_elasticsearch_is_asked_again() -> None:
+    before, _ = shadowed()
+    assert marked(NOT_ASKED, NOT_WIDENED, before)[1] == f"False Shadowed {SHADOW.text}"
+    assert named(NOT_ASKED, NOT_WIDENED, before) == [("Shadowed", "FileRole", SHADOW.role)]
+    assert marked(NOBODY_ELSE, NOT_WIDENED, before)[1] == ""
+    assert marked(NOT_ASKED, NOT_WIDENED)[1] == ""
+
+
+def test_of_several_principals_the_shadows_of_all_count_once_all_were_asked_about() -> None:
+    other = Shadow("searchaccess.default.bills", "another")
+    both = worst_of([SHADOWED, replace(NOBODY_ELSE, shadows=(other,))])
+    assert both is not None
+    assert both.shadows == (other, SHADOW)
+    half = worst_of([replace(NOBODY_ELSE, shadows=(other,)), NOT_ASKED])
+    assert half is not None
+    assert half.shadows is None

@@ -247,6 +247,10 @@ class DryRunElasticsearch:
         """Ask who this login is when it runs as a user (one request)."""
         return await self._real.authenticate_as(user)
 
+    async def privileges_as(self, user: str) -> Mapping[str, Any]:
+        """Read what a user really has, on the node that answers (one request)."""
+        return await self._real.privileges_as(user)
+
     async def nodes_without_run_as(self) -> Sequence[str] | None:
         """Read which nodes have run_as switched off (one request); None: not permitted."""
         return await self._real.nodes_without_run_as()

@@ -21,7 +21,7 @@ Place = Literal[
     "hold back", "identities", "intake", "isolate", "judgments", "key", "last uses", "list", "mappings of indices",
     "namespaces", "outbox", "plan role", "policies", "policy statuses", "prove queries", "publish", "read mapping",
     "read others", "read role", "reconcile", "reconciler", "released rights", "renew leases", "revoke mapping",
-    "supervise", "time boxes", "write roles", "write statuses",
+    "shadowed roles", "supervise", "time boxes", "write roles", "write statuses",
 ]  # fmt: skip
 """What the operator was doing when an error was caught."""
 PLACES: Final[tuple[Place, ...]] = get_args(Place)

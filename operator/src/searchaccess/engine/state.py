@@ -24,6 +24,7 @@ from searchaccess.core.ownership.installations import Installation
 from searchaccess.core.policy.copies import Copied
 from searchaccess.core.policy.decision import OPEN, Gate
 from searchaccess.core.policy.login import LoginRights
+from searchaccess.core.rights.foreign.shadows import Shadow
 from searchaccess.core.rights.ownership import Operator
 from searchaccess.core.status.access import Failure
 from searchaccess.core.status.aspects.usage import AuditFacts
@@ -192,6 +193,10 @@ class ClusterState:
     """What other controllers and instances have, as the last full reconcile found it; None: it was not read yet."""
     issued_by_others: Mapping[tuple[Installation, Auth], int] = field(default_factory=dict)
     """How many keys and users they had at the last read."""
+    shadows: dict[str, tuple[Shadow, ...]] = field(default_factory=dict)
+    """By principal, the roles in files that are in force instead of its own; a missing one was not asked about."""
+    rewritten: set[str] = field(default_factory=set)
+    """Principals whose role was written since Elasticsearch was asked about it."""
     copied: tuple[Copied, ...] | None = None
     """What mappings copy, as the last sweep read it; None: not read yet."""
     absent: frozenset[str] | None = None

@@ -317,6 +317,17 @@ class ElasticsearchPort(Protocol):
     async def authenticate_as(self, user: str) -> Answer:
         """Ask who this login is when it runs as a user (one request). It never raises an ``ExternalError``."""
 
+    async def privileges_as(self, user: str) -> Mapping[str, Any]:
+        """Read what a user really has on the node that answers, whatever its role says (one request).
+
+        Args:
+            user: whom this login runs as; empty: itself.
+
+        Raises:
+            PermissionDenied: there is no such user, or the login may not run as it.
+            LoginRefused: the login is refused, or the user is disabled.
+        """
+
     async def nodes_without_run_as(self) -> Sequence[str] | None:
         """Read which nodes have ``xpack.security.authc.run_as.enabled: false`` (one request); None: not permitted."""
 

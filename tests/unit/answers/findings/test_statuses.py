@@ -47,6 +47,7 @@ CASES: dict[str, tuple[dict[str, Any], list[str]]] = {
     "suspended": (access(suspend=True), ["suspended"]),
     "two mappings": (access(status=others_give("ops", "dev")), ["broader-than-declared"] * 2),
     "to others": (access(status=others_give("ops", reason="RoleGivenToOthers")), ["role-given-to-others"]),
+    "shadowed": (access(status=others_give(ROLE, reason="Shadowed")), ["shadowed"]),
     "widened": (access(status=others_give("ops", reason="WidenedBy")), ["widened-by"]),
     "unseen": (access(status=others_give("ops", reason="CannotBeSeen")), ["cannot-be-seen"]),
     "more mappings than are listed": (
@@ -175,6 +176,7 @@ OPEN: dict[str, tuple[dict[str, Any], dict[str, Any] | None, set[Kind]]] = {
         ]}}), None, OTHERS,
     ),
     "the cluster cannot see them": (access(), HIDDEN, OTHERS | {Kind.UNSEEN}),
+    "a shadow, which is always listed": (access(status=others_give(ROLE, reason="Shadowed")), None, set()),
     "more mappings than are listed": (
         access(status=others_give("ops") | {"exclusive": broader("ops")["exclusive"] | {"unlisted": 2}}),
         None,

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from elasticsearch import AsyncElasticsearch
 
-from searchaccess.adapters.elasticsearch.auditfields import ASKED, SOURCE, AuditFields, fields_in
+from searchaccess.adapters.elasticsearch.auditfields import ACTIONS, ASKED, SOURCE, AuditFields, fields_in
 from searchaccess.adapters.elasticsearch.errors import mapped
 from searchaccess.adapters.elasticsearch.part import ClientPart
 from searchaccess.adapters.longanswers import decoded
@@ -31,6 +31,8 @@ _KEPT: Final = "2m"
 _FILTER: Final = "timed_out,aggregations.callers.after_key,aggregations.callers.buckets"
 _LENIENT: Final[dict[str, Any]] = {"ignore_unavailable": True, "allow_no_indices": True}
 _READ: Final = "read"
+_ASKED_RIGHTS: Final = "cluster:admin/xpack/security/user/list_privileges"
+"""The action of ``GET _security/user/_privileges``."""
 
 
 class AuditClient(ClientPart):
@@ -172,7 +174,9 @@ def uses_query(wanted: UsesWanted, fields: AuditFields) -> dict[str, Any]:
         callers += [{"prefix": {name: wanted.prefix}} for name in (fields.user, *fields.key_names)]
     if len(wanted.users) <= MOST_NAMES:
         filters.append({"bool": {"should": callers, "minimum_should_match": 1}})
-    return {"bool": {"filter": filters}}
+    # The operator asks for itself what a caller has; that is no use.
+    asked = [{"term": {name: _ASKED_RIGHTS}} for name in ACTIONS]
+    return {"bool": {"filter": filters, "must_not": asked}}
 
 
 async def _uses(api: AsyncElasticsearch, wanted: UsesWanted, fields: AuditFields) -> AsyncIterator[Use]:

@@ -31,6 +31,8 @@ _KEY_ID: Final = _names(f"{_SHIPPED}apikey.id", "apikey.id")
 _KEY_NAME: Final = _names(f"{_SHIPPED}apikey.name", "apikey.name")
 _INDICES: Final = _names(f"{_SHIPPED}indices", "indices")
 _OPAQUE: Final = _names(f"{_SHIPPED}opaque_id", "opaque_id")
+ACTIONS: Final = _names(f"{_SHIPPED}action", "action")
+"""Where the name of the action is. A field that is missing, or cannot be searched, matches nothing."""
 ASKED: Final = (*_TIMES, *_USER, *_KIND, *_KEY_ID, *_KEY_NAME, *_INDICES, *_OPAQUE)
 """The fields whose types are asked for."""
 SOURCE: Final = tuple(

@@ -7,11 +7,13 @@ from elastic_transport import ApiError
 
 from searchaccess.adapters.elasticsearch.errors import mapped
 from searchaccess.adapters.elasticsearch.part import ClientPart
+from searchaccess.adapters.longanswers import decoded
 from searchaccess.core.credentials.sealed import Sealed
 from searchaccess.core.gateway.proof import Answer, answer_of
 from searchaccess.core.model.intake.reading import mapping, readable, text
 from searchaccess.ports.errors import ExternalError, NotFound, PermissionDenied
 
+_HEADER: Final = "es-security-runas-user"
 _SETTING: Final = ("xpack", "security", "authc", "run_as", "enabled")
 _FILTER: Final = "nodes.*.name,nodes.*.settings.xpack.security.authc.run_as"
 
@@ -47,12 +49,20 @@ class GatewayClient(ClientPart):
             with mapped():
                 api = await self._api()
                 try:
-                    answer = await api.options(headers={"es-security-runas-user": user}).security.authenticate()
+                    answer = await api.options(headers={_HEADER: user}).security.authenticate()
                 except ApiError as error:
                     return answer_of(error.meta.status, None, "")
         except ExternalError as error:
             return Answer(trouble=error.message)
         return answer_of(200, answer.body, "")
+
+    async def privileges_as(self, user: str) -> Mapping[str, Any]:
+        """Read what a user really has, on the node that answers."""
+        with mapped():
+            api = await self._api()
+            as_user = api.options(headers={_HEADER: user}) if user else api
+            answer = await as_user.security.get_user_privileges()
+            return mapping(await decoded(answer.body))
 
     async def nodes_without_run_as(self) -> Sequence[str] | None:
         """Read which nodes have run_as switched off."""

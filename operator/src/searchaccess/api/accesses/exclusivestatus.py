@@ -16,9 +16,9 @@ class ExclusiveSource(ApiModel):
     reason: Annotated[str, Field(max_length=316)]
     """What it does, or may do: a reason of the condition `Exclusive`."""
     kind: Annotated[str, Field(max_length=63)]
-    """`RoleMapping`, `ApiKey`, `User`, or `SearchAccess`."""
+    """`RoleMapping`, `ApiKey`, `User`, `FileRole`, or `SearchAccess`."""
     name: Annotated[str, _NAME]
-    """Name of the role mapping or user, id of the API key, or `namespace/name` of the SearchAccess."""
+    """Name of the role mapping, user, or role in a file, id of the API key, or `namespace/name` of the SearchAccess."""
     role: Annotated[str, _NAME] | None = None
     """Role that it gives."""
     message: Annotated[str, ReadsAs("")]

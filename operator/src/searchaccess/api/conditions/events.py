@@ -23,6 +23,7 @@ class EventReason(StrEnum):
     ROLE_MAPPING_NOT_WRITTEN = Reason.ROLE_MAPPING_NOT_WRITTEN.value
     EXPIRED = Reason.EXPIRED.value
     EXPIRED_DELETED = "ExpiredDeleted"
+    SHADOWED = Reason.SHADOWED.value
     BROADER_THAN_DECLARED = Reason.BROADER_THAN_DECLARED.value
     ROLE_GIVEN_TO_OTHERS = Reason.ROLE_GIVEN_TO_OTHERS.value
     PENDING_APPROVAL = Reason.PENDING_APPROVAL.value
@@ -103,6 +104,11 @@ EVENT_DOCS: dict[EventReason, EventDoc] = {
         warning=False,
         when="The operator deletes a SearchAccess because its `ttlAfterExpired` is over. The message says when its "
         "rights ended.",
+    ),
+    EventReason.SHADOWED: EventDoc(
+        warning=True,
+        when="A role in a file of a node is in force instead of the principal's role. The message says what it adds "
+        "and lacks.",
     ),
     EventReason.BROADER_THAN_DECLARED: EventDoc(
         warning=True,

@@ -11,6 +11,14 @@ EXCLUSIVE_REASONS: Final = {
         NOTHING,
         Who.NOBODY,
     ),
+    Reason.SHADOWED: ReasonDoc(
+        "A role in a file of an Elasticsearch node (`roles.yml`) has the name of the principal's role, and takes "
+        "precedence: the caller has the rights of that file, not what is declared. The message says what it adds and "
+        "lacks. Elasticsearch itself was asked. Only callers behind a gateway are asked about.",
+        "Remove the role from `roles.yml` on each node. Nodes read the file again by themselves. See "
+        "docs/exclusive.md.",
+        Who.SECURITY,
+    ),
     Reason.BROADER_THAN_DECLARED: ReasonDoc(
         "Something in Elasticsearch that is not managed by this operator gives the principal more than is declared: a "
         "role mapping, a user or an API key. The message names it, its role, and what it adds. The operator does not "

@@ -105,6 +105,7 @@ class Reason(StrEnum):
     FIELDS_REACHABLE = "FieldsReachable"
     MAPPING_CHANGEABLE = "MappingChangeable"
     NOT_BROADER = "NotBroader"
+    SHADOWED = "Shadowed"
     BROADER_THAN_DECLARED = "BroaderThanDeclared"
     ROLE_GIVEN_TO_OTHERS = "RoleGivenToOthers"
     WIDENED_BY = "WidenedBy"

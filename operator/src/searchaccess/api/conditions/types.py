@@ -159,8 +159,8 @@ CONDITION_DOCS: dict[ConditionType, ConditionDoc] = {
         _ACCESS,
         "Others give the same principal rights, for example by a role mapping, and these add nothing to what is "
         "declared. The condition is absent if the operator found nobody else who gives it rights.",
-        "A warning: the caller may do more than is declared. The message names who gives it more, and what. `Ready` "
-        "does not depend on this condition.",
+        "A warning: the caller may do more than is declared, or something else (`Shadowed`). The message names who "
+        "gives it more, and what. `Ready` does not depend on this condition.",
         "Others may give the principal more, and the operator cannot see it. The message says what it cannot see.",
     ),
     ConditionType.PRIVATE: ConditionDoc(

@@ -7,13 +7,14 @@ import base64
 import json
 import re
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from searchaccess.api.clusters.gateway import Gateway
 from searchaccess.api.constants import ROLE_PREFIX
 from searchaccess.api.stores.credentials import Auth
 from searchaccess.api.times.durations import seconds
+from searchaccess.core.clusters.connection import Connection
 from searchaccess.core.credentials.credential import NOWHERE, Key, Secret, Seen, Slot, Version, Wish
 from searchaccess.core.credentials.keys import former_in, moment_in, number_in, slot_in
 from searchaccess.core.credentials.sealed import Sealed
@@ -228,6 +229,20 @@ def parts_of(login: Sealed | None) -> tuple[str, Sealed] | None:
         return None
     user, colon, password = whole.partition(":")
     return (user, Sealed(password)) if user and colon and password else None
+
+
+def connection_as(connection: Connection, user: str, password: Sealed) -> Connection:
+    """Return a connection with another login.
+
+    Args:
+        connection: the operator's own.
+        user: of the native realm.
+        password: its password.
+    """
+    return replace(
+        connection, username=user, password=password.reveal(), api_key="", token="", google_audience="",
+        client_secret="",
+    )  # fmt: skip
 
 
 def free_user(names: LoginNames, keys: Collection[Key], secret: Observed | None) -> str:

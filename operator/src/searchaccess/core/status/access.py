@@ -320,7 +320,7 @@ def build_access_status(facts: AccessFacts, previous: SearchAccessStatus, now: s
     mark_proof(conditions, access, facts.proof)
     _mark_elsewhere(conditions, facts)
     mark_limits(conditions, access, facts.limits)
-    mark_exclusive(conditions, access, facts.exclusive, facts.widened)
+    mark_exclusive(conditions, access, facts.exclusive, facts.widened, previous)
     objects = _elasticsearch(facts, previous.elasticsearch)
     identity = build_identity(access, previous, now, placed=objects is not None)
     mark_identity(conditions, access, identity, now)

@@ -17,7 +17,7 @@ from searchaccess.core.clusters.connection import Connection
 from searchaccess.core.clusters.proof import undeclared
 from searchaccess.core.credentials.sealed import Sealed
 from searchaccess.core.gateway.facts import GatewayFacts, Pod, PodAnswer, Pods, judge_pods
-from searchaccess.core.gateway.login import parts_of
+from searchaccess.core.gateway.login import connection_as, parts_of
 from searchaccess.core.gateway.proof import (
     OTHER,
     SMUGGLED,
@@ -300,11 +300,7 @@ class GatewayWatcher:
         parts = parts_of(login)
         if parts is None:
             return
-        name, password = parts
-        connection = replace(
-            session.connection, username=name, password=password.reveal(), api_key="", token="", google_audience="",
-            client_secret="",
-        )  # fmt: skip
+        name, connection = parts[0], connection_as(session.connection, *parts)
         run_as = self._context.operator.role_name(UNKNOWN_USER)
         try:
             nodes = await session.port.nodes_without_run_as()

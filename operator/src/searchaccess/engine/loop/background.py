@@ -6,13 +6,14 @@ from searchaccess.engine.concurrency.tasks import both
 from searchaccess.engine.gateway.background import GatewayWatcher
 from searchaccess.engine.gateway.reconcile import GatewayReconciler
 from searchaccess.engine.rights.background.proofs import QueryProver
+from searchaccess.engine.rights.background.shadows import ShadowReader
 from searchaccess.engine.rights.background.usage import UsageReader
 from searchaccess.engine.state import ClusterState, Context, Session
 from searchaccess.ports.elasticsearch import Connector
 
 
 class Background:
-    """Tries queries, observes the gateway, and reads last uses.
+    """Tries queries, observes the gateway, asks what its callers have, and reads last uses.
 
     Args:
         context: what all reconcilers share.
@@ -40,6 +41,7 @@ class Background:
     ) -> None:
         self.queries = QueryProver(context, name, state, usable)
         self.watcher = GatewayWatcher(context, name, state, gateway, connector, current, begun, publish)
+        self._shadows = ShadowReader(context, name, state, lambda: gateway.keeper.login, connector, usable)
         self._usage = UsageReader(context, name, state, usable, publish)
 
     @property
@@ -49,10 +51,12 @@ class Background:
 
     async def run(self) -> None:
         """Run until cancelled."""
-        await both(self.queries.run(), both(self.watcher.run(), self._usage.run()))
+        others = both(self.watcher.run(), both(self._shadows.run(), self._usage.run()))
+        await both(self.queries.run(), others)
 
     def wake(self) -> None:
         """Check what is due after a reconcile."""
         self.queries.wake()
         self.watcher.wake()
+        self._shadows.wake()
         self._usage.wake()

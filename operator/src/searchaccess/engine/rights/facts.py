@@ -1,7 +1,7 @@
 """Builds facts about each SearchAccess from a reconcile."""
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 from searchaccess.api.clusters.gateway import Gateway
 from searchaccess.api.conditions.reasons import Reason
@@ -17,6 +17,7 @@ from searchaccess.core.rights.elsewhere import granted_elsewhere
 from searchaccess.core.rights.foreign.additions import Declared
 from searchaccess.core.rights.foreign.callers import caller_of, native_caller
 from searchaccess.core.rights.foreign.exclusive import NOBODY_ELSE, Exclusivity, Others
+from searchaccess.core.rights.foreign.shadows import Shadow
 from searchaccess.core.rights.ownership import Operator
 from searchaccess.core.rights.refused.isolation import undecided_message
 from searchaccess.core.rights.widened import NOT_WIDENED, Widened
@@ -50,6 +51,7 @@ class FactsBuilder:
         realm: the realm of the callers; None: not known.
         others: what others have in Elasticsearch; None: not read yet.
         gateway: which limits the callers' requests; None: there is none.
+        shadows: by principal, the roles in files that are in force instead of its own, where that was asked.
     """
 
     operator: Operator
@@ -60,6 +62,7 @@ class FactsBuilder:
     realm: WantedRealm | None = None
     others: Others | None = None
     gateway: Gateway | None = None
+    shadows: Mapping[str, tuple[Shadow, ...]] = field(default_factory=dict)
 
     def build(self, work: Work, late: Iterable[str]) -> list[AccessFacts]:
         """Return the facts of a principal's SearchAccesses; an internal error fails only this work.
@@ -92,9 +95,12 @@ class FactsBuilder:
             caller = native_caller(work.principal, role)
         else:
             caller = caller_of(work.principal, role, self.others.anybody, self.realm.principal, _other_name(work))
+        # Only behind a gateway Elasticsearch can be asked what a caller really has.
+        shadows = self.shadows.get(work.principal) if self.gateway else ()
         if not self.others.may_concern(caller):
-            return NOBODY_ELSE
-        return self.others.about(caller, Declared.of(_had(work, member) for member in enforced))
+            return NOBODY_ELSE if shadows == () else replace(NOBODY_ELSE, shadows=shadows)
+        found = self.others.about(caller, Declared.of(_had(work, member) for member in enforced))
+        return replace(found, shadows=shadows)
 
     def _facts(
         self,

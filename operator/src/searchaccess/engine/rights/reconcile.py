@@ -353,7 +353,10 @@ class RightsReconciler:
             session.cluster.wanted_realm,
             self._others.found,
             session.cluster.gateway,
+            session.state.shadows,
         )
+        if session.cluster.gateway:
+            session.state.rewritten.update(work.principal for work in run.done if work.applied)
         facts: list[AccessFacts] = []
         stuck: dict[str, Failure] = {}
         pace, weight = Pace(), self._others.found.weight if self._others.found else 0

@@ -34,6 +34,7 @@ class Kind(StrEnum):
     DRIFT = "drift"
     MORE_DRIFT = "more-drift"
     NOT_APPLIED = "not-applied"
+    SHADOWED = "shadowed"
     BROADER = "broader-than-declared"
     TO_OTHERS = "role-given-to-others"
     WIDENED = "widened-by"
@@ -102,6 +103,10 @@ KINDS: Final[dict[Kind, KindDoc]] = {
     ),
     Kind.NOT_APPLIED: KindDoc(
         _LOW, "`mode: Observe`: what is declared is not applied.", _next(Reason.CHANGES_PENDING), "gitops.md"
+    ),
+    Kind.SHADOWED: KindDoc(
+        _HIGH, "A role in a file of a node is in force instead of the caller's role.", _next(Reason.SHADOWED),
+        "exclusive.md",
     ),
     Kind.BROADER: KindDoc(
         _HIGH, "Somebody else in Elasticsearch gives the caller more than is declared.",

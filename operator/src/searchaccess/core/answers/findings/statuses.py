@@ -25,6 +25,7 @@ from searchaccess.core.rights.foreign.exclusive import UNSEEN
 from searchaccess.core.status.differences import describe_differences
 
 _BY_REASON: Final[Mapping[str, Kind]] = {
+    Reason.SHADOWED: Kind.SHADOWED,
     Reason.BROADER_THAN_DECLARED: Kind.BROADER,
     Reason.ROLE_GIVEN_TO_OTHERS: Kind.TO_OTHERS,
     Reason.WIDENED_BY: Kind.WIDENED,

@@ -17,6 +17,7 @@ from searchaccess.core.rights.foreign.keys import OwnedKey
 from searchaccess.core.rights.foreign.mappings import ForeignMapping
 from searchaccess.core.rights.foreign.near import NearMappings, with_names
 from searchaccess.core.rights.foreign.rules import User
+from searchaccess.core.rights.foreign.shadows import Shadow
 
 _NAME: Final = 120
 """Characters of a name that a message has."""
@@ -37,6 +38,8 @@ class Exclusivity:
     """Each of them, except those that add nothing; the most important ones, in an order that does not change."""
     unlisted: int = 0
     """How many there are beyond these."""
+    shadows: tuple[Shadow, ...] | None = ()
+    """Roles in files that are in force instead of its own; None: Elasticsearch was not asked yet, in this run."""
 
 
 NOBODY_ELSE: Final = Exclusivity()
@@ -53,7 +56,13 @@ def worst_of(found: Iterable[Exclusivity | None]) -> Exclusivity | None:
     if worst is None:
         return None
     givers, unlisted = listed(giver for each in known for giver in each.givers)
-    return replace(worst, givers=givers, unlisted=unlisted + sum(each.unlisted for each in known))
+    shadows = [each.shadows for each in known]
+    return replace(
+        worst,
+        givers=givers,
+        unlisted=unlisted + sum(each.unlisted for each in known),
+        shadows=None if None in shadows else tuple(sorted(one for each in shadows if each for one in each)),
+    )
 
 
 @dataclass(frozen=True, slots=True)

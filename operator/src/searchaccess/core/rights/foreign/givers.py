@@ -6,13 +6,14 @@ from typing import Final
 
 from searchaccess.api.conditions.reasons import Reason
 
-MAPPING, KEY, USER = "RoleMapping", "ApiKey", "User"
+MAPPING, KEY, USER, FILE = "RoleMapping", "ApiKey", "User", "FileRole"
 """What it is."""
 ACCESS: Final = "SearchAccess"
 """It is no object in Elasticsearch: another SearchAccess of the same principal."""
 MOST: Final = 10
 """Givers that are listed of one principal."""
 ORDER: Final = (
+    Reason.SHADOWED,
     Reason.BROADER_THAN_DECLARED,
     Reason.WIDENED_BY,
     Reason.ROLE_GIVEN_TO_OTHERS,
@@ -29,8 +30,8 @@ class Giver:
     Args:
         reason: what it does, or may do.
         kind: what it is.
-        name: of a role mapping or user; the id of an API key, whose name need not be unique; ``namespace/name`` of a
-            SearchAccess.
+        name: of a role mapping, user or role in a file; the id of an API key, whose name need not be unique;
+            ``namespace/name`` of a SearchAccess.
         role: which it gives; empty: none in particular.
         text: the same for people, with what that adds.
     """

@@ -10,12 +10,14 @@ from searchaccess.api.conditions.types import ConditionType
 from searchaccess.api.status import SearchAccessStatus, Truth, condition_of
 from searchaccess.core.model.access import Access
 from searchaccess.core.rights.foreign.exclusive import Exclusivity
-from searchaccess.core.rights.foreign.givers import ACCESS, ORDER, Giver, listed
+from searchaccess.core.rights.foreign.givers import ACCESS, FILE, ORDER, Giver, listed
+from searchaccess.core.rights.foreign.shadows import Shadow
 from searchaccess.core.rights.widened import Widened
 from searchaccess.core.status.conditions import FALSE, TRUE, UNKNOWN, Conditions, shorten
 from searchaccess.core.status.events import Note, note
 
 _STATUS: Final[dict[Reason, Truth]] = {
+    Reason.SHADOWED: FALSE,
     Reason.NOT_BROADER: TRUE,
     Reason.BROADER_THAN_DECLARED: FALSE,
     Reason.WIDENED_BY: FALSE,
@@ -24,10 +26,16 @@ _STATUS: Final[dict[Reason, Truth]] = {
 }
 TEXT_LIMIT: Final = 512
 """Characters of what is said about each of them."""
-_EVENTS: Final = (EventReason.BROADER_THAN_DECLARED, EventReason.ROLE_GIVEN_TO_OTHERS)
+_EVENTS: Final = (EventReason.SHADOWED, EventReason.BROADER_THAN_DECLARED, EventReason.ROLE_GIVEN_TO_OTHERS)
 
 
-def mark_exclusive(conditions: Conditions, access: Access, found: Exclusivity | None, widened: Widened | None) -> None:
+def mark_exclusive(
+    conditions: Conditions,
+    access: Access,
+    found: Exclusivity | None,
+    widened: Widened | None,
+    previous: SearchAccessStatus,
+) -> None:
     """Set the condition that says who else gives a principal rights; absent if nobody is known.
 
     Args:
@@ -35,10 +43,12 @@ def mark_exclusive(conditions: Conditions, access: Access, found: Exclusivity | 
         access: the SearchAccess. With a credential of its own, it has no principal to whom others could give rights.
         found: what others in Elasticsearch give; None: nothing was examined.
         widened: which SearchAccesses of its principal show what others hide; None: its role was not planned.
+        previous: the status as it is in Kubernetes.
     """
     if not _has_principal(access) or (_is_unknown(found, widened) and conditions.keep(ConditionType.EXCLUSIVE)):
         return
     parts = [
+        *((Reason.SHADOWED, each.text) for each in _shadows(found, previous)),
         *([(found.reason, found.message)] if found and found.reason else []),
         *(_of_widened(widened) if widened else ()),
     ]
@@ -65,7 +75,8 @@ def build_exclusive(
         return None
     if _is_unknown(found, widened) and condition_of(previous, ConditionType.EXCLUSIVE):
         return previous.exclusive
-    givers, unlisted = listed([*(found.givers if found else ()), *(_givers_in(widened) if widened else ())])
+    shadows = [Giver(Reason.SHADOWED, FILE, each.role, each.role, each.text) for each in _shadows(found, previous)]
+    givers, unlisted = listed([*shadows, *(found.givers if found else ()), *(_givers_in(widened) if widened else ())])
     sources = [
         ExclusiveSource(
             reason=each.reason,
@@ -86,6 +97,19 @@ def _has_principal(access: Access) -> bool:
 
 def _is_unknown(found: Exclusivity | None, widened: Widened | None) -> bool:
     return found is None or widened is None
+
+
+def recalled_shadows(status: SearchAccessStatus) -> tuple[Shadow, ...]:
+    """Return the roles in files that a status says are in force instead of the principal's."""
+    sources = status.exclusive.sources if status.exclusive else ()
+    return tuple(Shadow(each.role or each.name, each.message) for each in sources if each.reason == Reason.SHADOWED)
+
+
+def _shadows(found: Exclusivity | None, previous: SearchAccessStatus) -> tuple[Shadow, ...]:
+    """Return the roles in files that are in force; those that are known from before until Elasticsearch is asked."""
+    if found is None:
+        return ()
+    return recalled_shadows(previous) if found.shadows is None else found.shadows
 
 
 def _givers_in(widened: Widened) -> Iterator[Giver]:
