@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from searchaccess.api.times.moments import LAST
 from searchaccess.core.answers.audit.report import Oddity, Report, Row
 from searchaccess.core.answers.findings.kinds import Kind
 from searchaccess.core.answers.findings.model import About, Finding
@@ -86,4 +85,4 @@ def _unused(advice: Advice) -> Iterator[Finding]:
 
 def _written(at: datetime) -> str:
     # A log may have any time; in UTC, it may be one that cannot be written.
-    return shown_time(int(min(max(at.timestamp(), 0.0), float(LAST))))
+    return shown_time(int(max(at.timestamp(), 0.0)))
