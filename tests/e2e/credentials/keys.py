@@ -86,3 +86,9 @@ def busy_caller(world: World, read: Callable[[], dict[str, Any]], times: int) ->
     finally:
         stop.set()
         caller.join()
+
+
+def documents(client: httpx.Client) -> int:
+    """Count the orders that somebody sees: other tests write some, too."""
+    found: int = client.get("/orders-*/_count").raise_for_status().json()["count"]
+    return found
