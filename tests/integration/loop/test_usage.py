@@ -100,11 +100,15 @@ MANIFEST = {
         "grants": [{"indices": ["orders-*"], "can": ["read", "write"]}],
     },
 }
-EVENTS = (
-    Event(account("web"), time.time() - 7000, opaque="web/web-00001-abc"),
-    Event(account("web"), time.time() - 3000, ("stock-1",), kind="access_denied"),
-    Event("ada", time.time() - 2000, ("orders-2",)),
-)
+
+
+def events() -> tuple[Event, ...]:
+    now = time.time()
+    return (
+        Event(account("web"), now - 7000, opaque="web/web-00001-abc"),
+        Event(account("web"), now - 2000, ("stock-1",), kind="access_denied"),
+        Event("ada", now - 1000, ("orders-2",)),
+    )
 
 
 def run(folder: Path, *arguments: str, **more: str) -> Any:
@@ -137,7 +141,7 @@ ADA = ("ada", "orders-2", 1, 0, ("Unexplained",))
 def test_a_report_from_an_index(field: Arena, tmp_path: Path) -> None:
     server = field.world.elasticsearch
     assert isinstance(server, LocalElasticsearch)
-    store(field.world.admin, INDEX, RAW, EVENTS)
+    store(field.world.admin, INDEX, RAW, events())
     login = tmp_path / "login"
     login.mkdir()
     (login / "username").write_text(server.username)
@@ -162,7 +166,7 @@ def test_a_report_from_cloud_logging(tmp_path: Path) -> None:
     with LoggingServer(certificate, page=2) as server, MetadataServer(TokenIssuer(), account("auditor")) as metadata:
         server.entries = [
             types.LogEntry(json_payload=ParseDict(event.stored(PLAIN), Struct()), log_name="projects/acme/logs/stdout")
-            for event in EVENTS
+            for event in events()
         ]
         more = {
             "SEARCHACCESS_LOGGING_ENDPOINT": server.address,
