@@ -80,7 +80,8 @@ def test_a_foreign_role_is_adopted_once_when_the_platform_agrees(world: World) -
     again = put_role(world, "adopted", FOREIGN)
     found = world.until_reason("adopted", "ControllersFight", status="False", within=WITHIN)
     assert "somebody has written it again since" in ready_message(found)
-    assert [item["name"] for item in world.get_cluster()["status"]["adopted"]] == [name]
+    # Other tests have adopted others.
+    assert [item["name"] for item in world.get_cluster()["status"]["adopted"]].count(name) == 1
     reconciled_again(world, "adopted")
     assert world.role("adopted") == again
 
