@@ -228,9 +228,13 @@ def test_a_renamed_search_cluster_fails_no_request(chain: Chain) -> None:
                 return {*owners, role["metadata"]["gateway"]["cluster"]} == {name}
 
             eventually(is_taken_over, within=PATIENCE, what=f"the gateway is of {new}")
-            found = world.get_cluster(new)
-            assert found["status"]["gateway"]["loginUser"] == login
-            assert not (found["status"].get("drift") or {}).get("corrected")
+
+            def login_of(name: str = new) -> str:
+                return str((world.get_cluster(name)["status"].get("gateway") or {}).get("loginUser", ""))
+
+            # The status follows the objects.
+            assert eventually(login_of, within=PATIENCE, what=f"the login of {new}") == login
+            assert not (world.get_cluster(new)["status"].get("drift") or {}).get("corrected")
             callers.goes_on()
     assert chain.pod.version == version
 
