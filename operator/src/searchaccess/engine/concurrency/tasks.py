@@ -34,3 +34,15 @@ async def both(one: Coroutine[Any, Any, A], other: Coroutine[Any, Any, B]) -> tu
         async with asyncio.TaskGroup() as group:
             first, second = group.create_task(one), group.create_task(other)
     return first.result(), second.result()
+
+
+async def together(*coroutines: Coroutine[Any, Any, object]) -> None:
+    """Run coroutines concurrently; when one fails, the others are cancelled and have ended before this raises.
+
+    Raises:
+        BaseException: the first error, unchanged.
+    """
+    with first_error_alone():
+        async with asyncio.TaskGroup() as group:
+            for each in coroutines:
+                group.create_task(each)

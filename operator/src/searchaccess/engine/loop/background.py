@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from searchaccess.engine.concurrency.tasks import both
+from searchaccess.engine.concurrency.tasks import together
 from searchaccess.engine.gateway.background import GatewayWatcher
 from searchaccess.engine.gateway.reconcile import GatewayReconciler
 from searchaccess.engine.rights.background.proofs import QueryProver
@@ -51,8 +51,7 @@ class Background:
 
     async def run(self) -> None:
         """Run until cancelled."""
-        others = both(self.watcher.run(), both(self._shadows.run(), self._usage.run()))
-        await both(self.queries.run(), others)
+        await together(self.queries.run(), self.watcher.run(), self._shadows.run(), self._usage.run())
 
     def wake(self) -> None:
         """Check what is due after a reconcile."""

@@ -47,7 +47,7 @@ def _callers(rows: Sequence[Row]) -> Iterator[Finding]:
     grouped = dict[tuple[Kind, About, tuple[str, ...]], list[Row]]()
     for row in rows:
         if Oddity.UNEXPLAINED in row.oddities:
-            # A name is told from a key: whoever makes a key may give it the name of a user.
+            # A name is kept apart from a key: whoever makes a key may give it the name of a user.
             what: tuple[str, ...] = ("key", row.key) if row.key else ("user",)
             grouped.setdefault((Kind.UNEXPLAINED, About(CALLER, "", row.principal), what), []).append(row)
         if Oddity.BEYOND in row.oddities:

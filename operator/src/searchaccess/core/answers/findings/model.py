@@ -41,7 +41,7 @@ class Finding:
     Args:
         kind: what is wrong.
         about: the object.
-        what: which part of it: by this, the kind and the object it is told from all others. Names alone: no message,
+        what: which part of it: by this, the kind and the object it differs from all others. Names alone: no message,
             time, number or position, so that it stays the same as long as the problem does.
         title: what is wrong, for people.
         evidence: what was seen, for people.

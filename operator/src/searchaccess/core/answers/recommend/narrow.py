@@ -77,7 +77,7 @@ class Removal:
         path: where it is in the manifest, such as ``spec.grants[0].can[1]``.
         what: the value.
         why: a sentence.
-        key: names by which it is told from others, wherever it is in the manifest.
+        key: names that no other has, wherever it is in the manifest.
     """
 
     path: str

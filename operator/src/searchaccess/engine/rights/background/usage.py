@@ -24,6 +24,7 @@ from searchaccess.core.usage.window import LOOKBACK, STALE, Window, begin_of, ne
 from searchaccess.engine.barrier import caught
 from searchaccess.engine.concurrency.chunks import in_chunks
 from searchaccess.engine.inventory.records import AccessRecord
+from searchaccess.engine.pacing.agenda import NEVER
 from searchaccess.engine.pacing.backoff import Backoff
 from searchaccess.engine.state import ClusterState, Context, Session
 from searchaccess.engine.status.usage import publish_usage
@@ -37,7 +38,6 @@ QUIETLY: Final = 3
 """Failures in a row that may pass by themselves before the status says so."""
 LEAST_LOOKBACK: Final = 86400.0
 """A first look that fails is tried again with half of its time, down to this."""
-_NEVER: Final = float("inf")
 
 log = structlog.get_logger(__name__)
 
@@ -93,10 +93,10 @@ class UsageReader:
 
     async def run(self) -> None:
         """Read until cancelled. An internal error delays it, and affects nothing else."""
-        delay = _NEVER
+        delay = NEVER
         while True:
             with suppress(TimeoutError):
-                async with asyncio.timeout(None if delay == _NEVER else delay):
+                async with asyncio.timeout(None if delay == NEVER else delay):
                     await self._news.wait()
             self._looking = True
             self._news.clear()
@@ -109,10 +109,10 @@ class UsageReader:
         """Look if it is time; return the seconds until it is; infinity: not before a reconcile."""
         audit, session = self._declared(), self._session()
         if session is None:
-            return _NEVER
+            return NEVER
         if audit is None:
             await self._clear()
-            return _NEVER
+            return NEVER
         if audit != self._audit:
             self._audit, self._is_cleared = audit, False
             self._next, self._backoff = float("-inf"), Backoff(FIRST_RETRY, seconds(audit.every))
