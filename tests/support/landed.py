@@ -8,7 +8,7 @@ from typing import Final
 
 from tests.support.operatorprocess import ROOT
 
-LANDED: Final = "9b9f6adccf2740379d58697eacefa3303dd68f0d"
+LANDED: Final = "0094786189e3d601ba2596a70dc1802d5f81ba4b"
 """The last landed version before this one: change it with each release."""
 
 
