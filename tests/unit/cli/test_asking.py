@@ -157,6 +157,70 @@ def test_answers_fit_a_narrow_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
     assert data["items"][1]["doubts"]
 
 
+OWNED = {"owners": [{"namespace": "shop", "name": "orders", "uid": "u-1"}], "managed_by": "searchaccess-operator"}
+STATUS = {
+    "usage": {
+        "lastUsed": "2026-01-31T09:59:12Z",
+        "observedAt": "2026-01-31T10:00:00Z",
+        "since": "2026-01-01T00:00:00Z",
+    },
+    "identity": {"revisions": [{"name": "orders-00007", "percent": 90}, {"name": "orders-00006", "percent": 10}]},
+}
+
+
+class Counted(tuple[tuple[Mapping[str, Any], Access], ...]):
+    """SearchAccesses, which count how often all of them are read."""
+
+    __slots__ = ()
+    passes = 0
+
+    def __iter__(self) -> Any:
+        type(self).passes += 1
+        return super().__iter__()
+
+
+def test_one_answer_says_by_which_manifest_since_when_last_used_and_by_which_revision(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    access = replace(an_access(), created_at="2026-01-01T10:00:00Z")
+    declared = Declarations((({"status": STATUS}, access),), used_until={"prod": "2026-01-31T00:00:00Z"})
+    roles = {ROLE: {**READS, "metadata": OWNED}, "reads": READS}
+    about = replace(asking(state(roles, users=[user("ada", "reads")])), declared=declared)
+    everybody = who(about, "orders-1", READ, "")
+    [first, second] = showing.who_data(everybody, about)["items"]
+    assert (first["searchAccesses"], first["since"]) == (["shop/orders"], "2026-01-01T10:00:00Z")
+    assert first["usage"] == STATUS["usage"] | {"knownUntil": "2026-01-31T00:00:00Z"}
+    assert first["revisions"] == ["orders-00007", "orders-00006"]
+    assert (second["name"], second["usage"], second["revisions"]) == ("ada", None, [])
+    monkeypatch.setattr("searchaccess.cli.printing.width", lambda: 80)
+    lines = [str(line) for line in showing.who_shown(everybody, about)]
+    assert lines[1] == "  SearchAccess shop/orders; revision orders-00007, orders-00006"
+    assert "  last used: 2026-01-31T09h?" in lines, "nobody has read uses since"
+    monkeypatch.setattr("searchaccess.cli.printing.width", lambda: 200)
+    [table, *_] = showing.who_shown(everybody, about)
+    assert [column.header for column in cast("Any", table).columns][-1] == "LAST USED"
+    [table, *_] = showing.who_shown(everybody, asking(about.state, access))
+    assert [column.header for column in cast("Any", table).columns][-1] == "SINCE", "where nothing is known of uses"
+    steps = {each.what: each.text for each in explained(about, "shop/orders").steps}
+    assert steps["revision"] == "serving: orders-00007, orders-00006"
+    assert steps["last use"] == "2026-01-31T09h?, of any index"
+
+
+def test_what_is_declared_is_read_once_however_many_may_do_it() -> None:
+    accesses = [an_access(name=f"orders-{number}") for number in range(50)]
+    owners = [{"namespace": "shop", "name": access.name, "uid": access.uid} for access in accesses]
+    names = [OPERATOR.role_name(f"caller-{number}@acme-shop.iam.gserviceaccount.com") for number in range(50)]
+    roles = {name: {**READS, "metadata": {**OWNED, "owners": [each]}} for name, each in zip(names, owners, strict=True)}
+    declared = Declarations(Counted(({}, access) for access in accesses))
+    about = replace(asking(state(roles)), declared=declared)
+    everybody = who(about, "orders-1", READ, "")
+    assert len(everybody.findings) == len(accesses)
+    Counted.passes = 0
+    assert len(showing.who_data(everybody, about)["items"]) == len(accesses)
+    showing.who_shown(everybody, about)
+    assert Counted.passes == 2
+
+
 class Failing:
     """A cluster of which nothing may be read, or that does not answer."""
 

@@ -11,7 +11,7 @@ from rich.tree import Tree
 from searchaccess.cli.manifests import failure
 from searchaccess.cli.options.connecting import Kubernetes, nothing_in
 from searchaccess.cli.printing import Format, emit, plain, progress, table, warn, width
-from searchaccess.core.answers.statuses.overview import Wanted, chosen, counted, is_watched, open_differences
+from searchaccess.core.answers.statuses.overview import Wanted, chosen, counted, last_use, open_differences
 from searchaccess.core.answers.statuses.report import Report, report_of, used_until
 from searchaccess.core.answers.statuses.tree import Mark, Node, tree_of
 
@@ -94,7 +94,7 @@ def _overview(reports: Sequence[Report], summary: str, now: float, *, several: b
         ready = report["ready"] if report["current"] else f"{report['ready']}?"
         # To the minute.
         ends = f"{report['ends'][:16]}Z" if report["ends"] else ""
-        last = _last_use(report, now)
+        last = last_use(report["usage"], now)
         mode = "" if report["mode"] == "Enforce" else report["mode"]
         state = [ready, report["reason"], mode, drift or "", ends, last]
         rows.append([name, report["cluster"], report["access"], *state])
@@ -108,15 +108,6 @@ def _overview(reports: Sequence[Report], summary: str, now: float, *, several: b
     whole = {*columns} - ({"ACCESS"} if max(len(row[0]) for row in rows) <= _LONG else {"ACCESS", "NAME"})
     cells = [[row[number] for number in used] for row in rows]
     return [table(columns, cells, styles, whole), "", f"{summary}."]
-
-
-def _last_use(report: Report, now: float) -> str:
-    """Return when something was last used, to the hour as its status has it; empty: its SearchCluster does not tell."""
-    usage = report["usage"]
-    if usage is None:
-        return ""
-    text = f"{usage['lastUsed'][:13]}h" if "lastUsed" in usage else f"not since {usage['since'][:10]}"
-    return text if is_watched(report, now) else f"{text}?"
 
 
 def _is_needed(head: str, values: Collection[object], *, narrow: bool) -> bool:

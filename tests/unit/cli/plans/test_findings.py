@@ -178,6 +178,8 @@ def test_json_has_positions_and_pages(tmp_path: Path) -> None:
     assert (data["format"], data["exitCode"]) == ("searchaccess.dev/lint/v1", 2)
     assert {each["page"] for each in data["findings"]} >= {"docs/lint.md#sa010"}
     assert all(each["line"] >= 1 for each in data["findings"])
+    as_yaml = linted(tmp_path / "m", "-o", "yaml", "--fail-on", "never", code=0)
+    assert yaml.safe_load(as_yaml) == data | {"exitCode": 0}
 
 
 def test_rules_are_listed_without_files() -> None:
@@ -185,13 +187,14 @@ def test_rules_are_listed_without_files() -> None:
         r.id for r in RULES
     ]
     assert "SA010" in refused("lint", "--rules", code=0)
+    assert len(yaml.safe_load(refused("lint", "--rules", "-o", "yaml", code=0))) == len(RULES)
 
 
 def test_a_file_may_have_any_name(tmp_path: Path) -> None:
     file = os.fsencode(tmp_path) + b"/\xff\n\x1b.yaml"
     with open(file, "w") as opened:  # noqa: PTH123 - no path has such a name
         opened.write(yaml.safe_dump(an_access() | {"spec": {}}))
-    for output in ("table", "json", "sarif", "github"):
+    for output in ("table", "json", "yaml", "sarif", "github"):
         shown = linted(tmp_path, "-o", output, code=1)
         assert not {"\x1b", "\udcff"} & set(shown)
 

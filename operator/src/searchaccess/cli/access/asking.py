@@ -1,8 +1,9 @@
 """Finds out who a subject is in Elasticsearch, and asks about it."""
 
 import json
+import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final
 
 from searchaccess.cli.access.reading import read_security
@@ -21,6 +22,8 @@ from searchaccess.core.answers.access.holders import Holder, Kind, Outcome, Peop
 from searchaccess.core.answers.access.state import IndexedRoles, Realm, SecurityState, Target, target_of
 from searchaccess.core.answers.access.subjects import Subject, SubjectKind
 from searchaccess.core.answers.access.whocan import WhoCan, unseen_in, who_can
+from searchaccess.core.answers.statuses.overview import last_use
+from searchaccess.core.answers.statuses.report import use_of, used_until
 from searchaccess.core.clusters.cluster import Cluster
 from searchaccess.core.model.access import Access
 from searchaccess.core.model.intake.reading import mapping, objects, text
@@ -41,6 +44,8 @@ class Declarations:
     accesses: tuple[tuple[Mapping[str, Any], Access], ...] = ()
     clusters: tuple[Cluster, ...] = ()
     gaps: tuple[str, ...] = ()
+    used_until: Mapping[str, str | None] = field(default_factory=dict)
+    """By SearchCluster, until when uses are known; None: they are not."""
 
 
 async def declarations(live: "Live", namespace: str = "") -> Declarations:
@@ -63,6 +68,7 @@ async def declarations(live: "Live", namespace: str = "") -> Declarations:
         tuple((item.raw, item.read) for item in found.accesses),
         tuple(item.read for item in found.clusters),
         found.gaps,
+        {item.read.name: used_until(item.raw) for item in found.clusters},
     )
 
 
@@ -100,6 +106,11 @@ class Asking:
     realm: Realm | None
     gateway: bool
     operator: Operator
+
+    @property
+    def used_until(self) -> str | None:
+        """Until when uses are known; None: they are not."""
+        return self.declared.used_until.get(self.cluster)
 
     def accesses(self) -> Iterator[tuple[Mapping[str, Any], Access]]:
         """Yield the SearchAccesses of this cluster."""
@@ -216,7 +227,7 @@ class _Finding:
         names = dict[tuple[str, str], None]()
         for raw, access in chosen:
             steps += steps_of_access(access, self.target, self.question)
-            steps += _reported(raw, access)
+            steps += _reported(raw, access, self.asking.used_until)
             if access.has_credential:
                 holders += self._credentials(access)
             else:
@@ -271,7 +282,7 @@ def _other_of(access: Access, name: str) -> str:
     return ""
 
 
-def _reported(raw: Mapping[str, Any], access: Access) -> Iterator[Step]:
+def _reported(raw: Mapping[str, Any], access: Access, known_until: str | None) -> Iterator[Step]:
     """Yield what the operator reported last."""
     for each in objects(mapping(raw.get("status")).get("conditions")):
         if each.get("type") == "Ready":
@@ -279,6 +290,11 @@ def _reported(raw: Mapping[str, Any], access: Access) -> Iterator[Step]:
             message = text(each.get("message")) or ""
             says = Says.INFO if ready == "True" else Says.UNKNOWN
             yield Step("status", access.ref, says, f"Ready {ready} since {since}: {each.get('reason')}: {message}")
+    use = use_of([raw], known_until)
+    if use.revisions:
+        yield Step("revision", access.ref, Says.INFO, f"serving: {', '.join(use.revisions)}")
+    if said := last_use(use.usage, time.time()):
+        yield Step("last use", access.ref, Says.INFO, f"{said}, of any index")
 
 
 async def _verified(asking: Asking, found: Explanation, holders: Sequence[Holder]) -> Explanation:

@@ -1,6 +1,7 @@
 """Answers as plain data, and as people see them."""
 
 import json
+import time
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from textwrap import wrap
@@ -14,7 +15,10 @@ from searchaccess.core.answers.access.state import Target
 from searchaccess.core.answers.access.whocan import WhoCan, managed_by
 from searchaccess.core.answers.access.words import documents_in_words, fields_in_words
 from searchaccess.core.answers.exits import Exit
+from searchaccess.core.answers.statuses.overview import last_use
+from searchaccess.core.answers.statuses.report import Use, use_of
 from searchaccess.core.messages import some_of
+from searchaccess.core.model.access import Access
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -129,19 +133,32 @@ def _declared(finding: Finding, asking: Asking) -> tuple[str, ...]:
     return managed_by(asking.state.roles or {}, finding)
 
 
-def _since(finding: Finding, accesses: Sequence[str], asking: Asking) -> str:
+Declared = Mapping[str, tuple[Mapping[str, Any], Access]]
+"""The SearchAccesses of a cluster by ``namespace/name``."""
+
+
+def _by_name(asking: Asking) -> Declared:
+    return {access.ref: (raw, access) for raw, access in asking.accesses()}
+
+
+def _since(finding: Finding, accesses: Sequence[str], declared: Declared) -> str:
     """Return since when there are the rights: of the oldest SearchAccess, or of the API key; empty: not recorded."""
     if finding.holder.since:
         return datetime.fromtimestamp(int(finding.holder.since) / 1000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-    known = {access.ref: access.created_at for _, access in asking.accesses()}
-    return min((known[ref] for ref in accesses if known.get(ref)), default="")
+    times = (declared[ref][1].created_at for ref in accesses if ref in declared)
+    return min(filter(None, times), default="")
+
+
+def _use(accesses: Sequence[str], declared: Declared, asking: Asking) -> Use:
+    return use_of([declared[ref][0] for ref in accesses if ref in declared], asking.used_until)
 
 
 def who_data(found: WhoCan, asking: Asking) -> dict[str, Any]:
     """Return everybody who may do something, for scripts."""
-    items = []
+    items, declared = [], _by_name(asking)
     for each in found.findings:
         accesses = _declared(each, asking)
+        use = _use(accesses, declared, asking)
         items.append(
             {
                 "kind": str(each.holder.kind),
@@ -151,7 +168,9 @@ def who_data(found: WhoCan, asking: Asking) -> dict[str, Any]:
                 **_rights(each.rights),
                 "from": _sources(each),
                 "searchAccesses": list(accesses),
-                "since": _since(each, accesses, asking) or None,
+                "since": _since(each, accesses, declared) or None,
+                "usage": use.usage,
+                "revisions": list(use.revisions),
                 "actingAs": each.acting_as or None,
                 "perhapsMore": each.perhaps is not None,
                 "doubts": list(each.doubts),
@@ -180,10 +199,12 @@ def who_shown(found: WhoCan, asking: Asking) -> "Sequence[RenderableType]":
     """Return everybody who may do something, for people."""
     from searchaccess.cli.printing import table, width
 
-    rows = []
+    rows, declared, now = [], _by_name(asking), time.time()
     for each in found.findings:
         accesses = _declared(each, asking)
         source = some_of([f"SearchAccess {ref}" for ref in accesses] or _sources(each), _SHOWN)
+        use = _use(accesses, declared, asking)
+        serving = f"revision {some_of(use.revisions, _SHOWN)}" if use.revisions else ""
         if each.acting_as:
             source = f"acting as {each.acting_as}"
         rights = each.rights
@@ -194,11 +215,14 @@ def who_shown(found: WhoCan, asking: Asking) -> "Sequence[RenderableType]":
                 str(each.holder.kind),
                 documents_in_words(rights) if rights and found.question.reads else "",
                 fields_in_words(rights) if rights and found.question.reads else "",
-                "; ".join(filter(None, (rights.how if rights else "", source, *each.doubts[:1], _about(each)))),
-                _since(each, accesses, asking),
+                "; ".join(
+                    filter(None, (rights.how if rights else "", source, serving, *each.doubts[:1], _about(each)))
+                ),
+                _since(each, accesses, declared),
+                last_use(use.usage, now),
             )
         )
-    heads = ("WHO", "KIND", "DOCUMENTS", "FIELDS", "FROM", "SINCE")
+    heads = ["WHO", "KIND", "DOCUMENTS", "FIELDS", "FROM", "SINCE", "LAST USED"]
     certain = sum(each.outcome is Outcome.YES for each in found.findings)
     perhaps = len(rows) - certain
     count = f"{certain} may {found.question.action} {found.target.name} in SearchCluster {asking.cluster}"
@@ -208,15 +232,18 @@ def who_shown(found: WhoCan, asking: Asking) -> "Sequence[RenderableType]":
     if rows and (columns := width()) is not None and columns < _WIDE:
         parts = [*_blocks([_block(row) for row in rows], columns), ""]
     elif rows:
-        parts = [table(heads, rows, styles), ""]
+        # A column that says nothing takes width from others.
+        shown = len(heads) if any(row[-1] for row in rows) else len(heads) - 1
+        parts = [table(heads[:shown], [row[:shown] for row in rows], styles), ""]
     return [*parts, f"{count}{more}", *_limits(found.unread, found.unseen)]
 
 
 def _block(row: Sequence[str]) -> tuple[str, str]:
     """Return a row as a title and what is below it, without what is not restricted."""
-    name, kind, documents, fields, source, since = row
+    name, kind, documents, fields, source, since, used = row
     parts = [source, f"documents: {documents}" if documents not in {"", "all"} else ""]
     parts += [f"fields: {fields}" if fields not in {"", "all"} else "", f"since {since}" if since else ""]
+    parts += [f"last used: {used}" if used else ""]
     return f"{name} ({kind})", "\n".join(filter(None, parts))
 
 

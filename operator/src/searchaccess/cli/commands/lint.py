@@ -43,6 +43,7 @@ class Format(StrEnum):
 
     TABLE = "table"
     JSON = "json"
+    YAML = "yaml"
     SARIF = "sarif"
     GITHUB = "github"
 
@@ -111,6 +112,8 @@ def _show(findings: "Sequence[Finding]", output: Format, code: Exit) -> None:
     match output:
         case Format.JSON:
             typer.echo(json.dumps(to_json(findings, int(code)), indent=2, ensure_ascii=False))
+        case Format.YAML:
+            printing.emit(printing.Format.YAML, to_json(findings, int(code)), list)
         case Format.SARIF:
             typer.echo(json.dumps(to_sarif(findings), indent=2, ensure_ascii=False))
         case Format.GITHUB:
@@ -126,8 +129,8 @@ def _show_rules(output: Format) -> None:
     from searchaccess.cli import printing
     from searchaccess.core.answers.lint.rules import RULES
 
-    if output not in {Format.TABLE, Format.JSON}:
-        raise typer.BadParameter("rules are printed as table or json", param_hint="--output")
+    if output not in {Format.TABLE, Format.JSON, Format.YAML}:
+        raise typer.BadParameter("rules are printed as table, json or yaml", param_hint="--output")
     data = [
         {
             "id": rule.id, "name": rule.name, "severity": str(rule.severity), "finds": rule.finds,

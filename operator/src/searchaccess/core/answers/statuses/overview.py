@@ -84,8 +84,25 @@ def is_watched(report: Report, now: float) -> bool:
         report: of a SearchAccess.
         now: seconds since the epoch.
     """
-    until = moment((report["usage"] or {}).get("knownUntil") or "")
+    return _is_fresh(report["usage"] or {}, now)
+
+
+def _is_fresh(usage: Report, now: float) -> bool:
+    until = moment(usage.get("knownUntil") or "")
     return until is not None and until >= now - _FRESH
+
+
+def last_use(usage: Report | None, now: float) -> str:
+    """Return when something was last used, to the hour as statuses have it; empty: its SearchCluster does not tell.
+
+    Args:
+        usage: of a report; see ``usage_in``.
+        now: seconds since the epoch.
+    """
+    if usage is None:
+        return ""
+    text = f"{usage['lastUsed'][:13]}h" if "lastUsed" in usage else f"not since {usage['since'][:10]}"
+    return text if _is_fresh(usage, now) else f"{text}?"
 
 
 def _is_ending(report: Report, before: float, now: float) -> bool:

@@ -1,6 +1,7 @@
 """The state of one SearchAccess, as plain data of a documented shape (docs/status.md)."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any, Final
 
 from searchaccess.api.conditions.docs import REASON_DOCS
@@ -10,6 +11,7 @@ from searchaccess.api.status import SearchAccessStatus, SearchClusterStatus, con
 from searchaccess.api.times.moments import moment
 from searchaccess.core.model.access import Access
 from searchaccess.core.model.canonical import Entry
+from searchaccess.core.model.intake.metadata import part
 from searchaccess.core.model.timeboxes.timebox import shown_time
 
 Report = dict[str, Any]
@@ -40,7 +42,7 @@ def report_of(access: Access, raw: Mapping[str, Any], used_until: str | None = N
     status = SearchAccessStatus.read(raw.get("status"))
     ready = condition_of(status, ConditionType.READY)
     reason = ready.reason if ready else ""
-    ends, usage = ends_of(access, status), _plain(status.usage)
+    ends = ends_of(access, status)
     return {
         "namespace": access.namespace,
         "name": access.name,
@@ -67,10 +69,51 @@ def report_of(access: Access, raw: Mapping[str, Any], used_until: str | None = N
         "exclusive": _with_condition(_plain(status.exclusive), status, ConditionType.EXCLUSIVE),
         "limits": _plain(status.limits),
         "validity": _plain(status.validity),
-        "usage": None if usage is None else {**usage, "knownUntil": used_until},
+        "usage": usage_in(status, used_until),
         "conditions": [_plain(item) for item in status.conditions if item.type not in _SHOWN_ELSEWHERE],
         "lastSync": status.last_sync_time,
     }
+
+
+def usage_in(status: SearchAccessStatus, used_until: str | None) -> Report | None:
+    """Return when the caller of a SearchAccess was last allowed a request; None: its SearchCluster does not tell.
+
+    Args:
+        status: of the SearchAccess.
+        used_until: until when uses are known; None: not known.
+    """
+    usage = _plain(status.usage)
+    return None if usage is None else {**usage, "knownUntil": used_until}
+
+
+@dataclass(frozen=True, slots=True)
+class Use:
+    """How somebody uses what SearchAccesses give.
+
+    Args:
+        usage: when a request was last allowed, see ``usage_in``; None: it is not known.
+        revisions: names of the Cloud Run revisions that serve, as far as Google says.
+    """
+
+    usage: Report | None
+    revisions: tuple[str, ...]
+
+
+def use_of(accesses: Iterable[Mapping[str, Any]], used_until: str | None) -> Use:
+    """Return how one caller uses what its SearchAccesses give.
+
+    Args:
+        accesses: the SearchAccesses with their statuses, as the API server has them.
+        used_until: until when uses are known; None: not known.
+    """
+    # The other parts may be large, and there may be thousands.
+    parts = [{name: part(raw, "status").get(name) for name in ("usage", "identity")} for raw in accesses]
+    statuses = [SearchAccessStatus.read(each) for each in parts]
+    # SearchAccesses of one principal have the same use, but those that are new do not have it yet.
+    known = [usage for status in statuses if (usage := usage_in(status, used_until))]
+    serving = [each for status in statuses if status.identity for each in status.identity.revisions or ()]
+    usage = max(known, key=lambda usage: (usage.get("lastUsed", ""), usage["since"]), default=None)
+    return Use(usage, tuple(dict.fromkeys(each.name for each in serving)))
 
 
 def ends_of(access: Access, status: SearchAccessStatus) -> int | None:
