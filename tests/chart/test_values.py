@@ -239,6 +239,99 @@ def test_a_probe_that_is_taken_away_is_not_there(tool: Helm) -> None:
     assert container["livenessProbe"]["httpGet"]["path"] == "/livez"
 
 
+OF_PODS: dict[str, Any] = {
+    "nodeSelector": {"disk": "fast"},
+    "tolerations": [{"key": "ops", "operator": "Exists"}],
+    "priorityClassName": "platform",
+    "schedulerName": "other",
+    "terminationGracePeriodSeconds": 41,
+    "topologySpreadConstraints": [{"maxSkew": 3, "topologyKey": "rack", "whenUnsatisfiable": "DoNotSchedule"}],
+}
+"""Values that a PodSpec has under the same name."""
+
+
+def test_what_pods_are_told_is_what_they_have(tool: Helm) -> None:
+    volume, mount = {"name": "ca", "configMap": {"name": "ca"}}, {"name": "ca", "mountPath": "/ca", "readOnly": True}
+    variable, source = {"name": "A", "value": "b"}, {"secretRef": {"name": "more"}}
+    probe = {"periodSeconds": 43}
+    values = OF_PODS | {
+        "extraVolumes": [volume],
+        "extraVolumeMounts": [mount],
+        "extraEnv": [variable],
+        "envFrom": [source],
+        "extraArgs": ["--resync-period=1m"],
+        "image": {"pullPolicy": "Always"},
+        "resources": {"limits": {"memory": "1Gi"}},
+        "port": 8090,
+        "podSecurityContext": {"runAsUser": 1234},
+        "livenessProbe": probe,
+        "readinessProbe": probe,
+        "startupProbe": probe,
+    }
+    pod = pod_of(tool.render(values))
+    assert {key: pod[key] for key in OF_PODS} == OF_PODS
+    assert volume in pod["volumes"]
+    assert pod["securityContext"]["runAsUser"] == 1234
+    [container] = pod["containers"]
+    assert mount in container["volumeMounts"]
+    assert (container["env"], container["envFrom"]) == ([variable], [source])
+    assert container["args"][-1] == "--resync-period=1m"
+    assert container["imagePullPolicy"] == "Always"
+    assert container["resources"]["limits"]["memory"] == "1Gi"
+    assert "--listen=0.0.0.0:8090" in container["args"]
+    assert container["ports"] == [{"name": "http", "containerPort": 8090}]
+    assert {container[f"{name}Probe"]["periodSeconds"] for name in ("liveness", "readiness", "startup")} == {43}
+
+
+def test_pods_of_hooks_run_where_the_operators_own_may(tool: Helm) -> None:
+    objects = tool.render(OF_PODS | {"crds": {"upgrade": True}, "extraEnv": [{"name": "A", "value": "b"}]})
+    [job], [test] = of_kind(objects, "Job"), of_kind(objects, "Pod")
+    for pod in (job["spec"]["template"]["spec"], test["spec"]):
+        for key in ("nodeSelector", "tolerations", "priorityClassName", "schedulerName"):
+            assert pod[key] == OF_PODS[key]
+    [container] = job["spec"]["template"]["spec"]["containers"]
+    assert container["env"] == [{"name": "A", "value": "b"}]
+
+
+def test_objects_have_the_labels_and_annotations_that_are_for_them_alone(tool: Helm) -> None:
+    def of(name: str) -> dict[str, dict[str, str]]:
+        return {f"{name}Labels": {"label": name}, f"{name}Annotations": {"annotation": name}}
+
+    def pair(name: str) -> dict[str, Any]:
+        return {"labels": {"label": name}, "annotations": {"annotation": name}}
+
+    kinds = {"serviceMonitor": "ServiceMonitor", "prometheusRule": "PrometheusRule", "grafanaDashboard": "ConfigMap"}
+    metrics = {name: {"enabled": True, "namespace": "monitoring", **pair(name)} for name in kinds}
+    objects = tool.render(
+        {**of("deployment"), **of("pod"), "serviceAccount": pair("account"), "metrics": {**metrics, **of("service")}}
+    )
+    [deployment] = of_kind(objects, "Deployment")
+    found = {
+        "deployment": deployment["metadata"],
+        "pod": deployment["spec"]["template"]["metadata"],
+        "account": of_kind(objects, "ServiceAccount")[0]["metadata"],
+        "service": of_kind(objects, "Service")[0]["metadata"],
+    }
+    for name, kind in kinds.items():
+        [found[name]] = [raw["metadata"] for raw in of_kind(objects, kind)]
+        assert found[name]["namespace"] == "monitoring"
+    for name, meta in found.items():
+        assert (meta["labels"]["label"], meta["annotations"]["annotation"]) == (name, name)
+    others = [raw["metadata"] for raw in objects if raw["metadata"] not in found.values()]
+    assert others
+    assert not [meta for meta in others if "label" in meta["labels"] or "annotation" in meta.get("annotations", {})]
+
+
+def test_further_objects_may_be_templates_and_the_history_and_lifetime_can_be_chosen(tool: Helm) -> None:
+    more = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "{{ .Release.Name }}-more"}}
+    values = {"extraObjects": [more], "revisionHistoryLimit": 4}
+    objects = tool.render(values | {"admission": {"enabled": True, "certificateLifetime": "24h"}})
+    assert "searchaccess-more" in {raw["metadata"]["name"] for raw in of_kind(objects, "ConfigMap")}
+    [deployment] = of_kind(objects, "Deployment")
+    assert deployment["spec"]["revisionHistoryLimit"] == 4
+    assert "--admission-certificate-lifetime=24h" in pod_of(objects)["containers"][0]["args"]
+
+
 def test_sidecars_init_containers_and_dns(tool: Helm) -> None:
     pod = pod_of(
         tool.render(
