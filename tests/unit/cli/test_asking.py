@@ -158,7 +158,7 @@ def test_answers_fit_a_narrow_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 OWNED = {"owners": [{"namespace": "shop", "name": "orders", "uid": "u-1"}], "managed_by": "searchaccess-operator"}
-STATUS = {
+STATUS: dict[str, dict[str, Any]] = {
     "usage": {
         "lastUsed": "2026-01-31T09:59:12Z",
         "observedAt": "2026-01-31T10:00:00Z",
