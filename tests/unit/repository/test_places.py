@@ -9,7 +9,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 from typing import Any, get_args
 
 import pytest
@@ -21,8 +21,9 @@ from searchaccess.api.conditions.reasons import Reason
 from searchaccess.api.stores.credentials import SecretStoreSpec, Store
 from searchaccess.api.vocabulary.actions import Action
 from searchaccess.cli import generate
+from searchaccess.cli.commands.table import Entry, Section
 from searchaccess.cli.main import app
-from searchaccess.cli.pages.completeness import PARTS, missing_parts
+from searchaccess.cli.pages.completeness import PARTS, missing_commands, missing_parts
 from searchaccess.core import policy
 from searchaccess.core.model.restrictions import union
 from searchaccess.core.policy import bypass
@@ -175,3 +176,25 @@ def test_a_command_that_no_page_shows_or_that_says_nothing_of_itself_is_named() 
     assert unshown(group.commands, pages) == []
     assert [name for name, command in group.commands.items() if not command.help] == []
     assert unshown([*group.commands, "pretend"], pages) == ["no page of docs/ has `searchaccess pretend`"]
+
+
+@pytest.mark.parametrize(
+    ("module", "says"),
+    [
+        (None, "of cli/commands/table.py has no module cli/commands/pretend.py"),
+        ({}, "has no function `command` (or a group `app`) in cli/commands/pretend.py"),
+        ({"command": print}, "has no Exit codes and Examples in EPILOG of cli/commands/pretend.py"),
+        ({"command": print, "EPILOG": "Exit codes:"}, "has no Examples in EPILOG of cli/commands/pretend.py"),
+    ],
+    ids=["no module", "no function", "no epilog", "no examples"],
+)
+def test_make_generate_names_what_a_command_lacks(module: dict[str, Any] | None, says: str) -> None:
+    def load(name: str) -> object:
+        if module is None:
+            raise ModuleNotFoundError(name=name)
+        return SimpleNamespace(**module)
+
+    entry = Entry("pretend", "pretend", "Pretend.", Section.INSPECT)
+    [text] = missing_commands([entry], load)
+    assert text.startswith(f"the command pretend {says}")
+    assert missing_commands() == []

@@ -25,7 +25,7 @@ from searchaccess.cli.pages.apigroups import api_groups_page
 from searchaccess.cli.pages.argo import argo_files
 from searchaccess.cli.pages.chart import CHART, chart_page
 from searchaccess.cli.pages.cli import cli_page
-from searchaccess.cli.pages.completeness import missing_parts
+from searchaccess.cli.pages.completeness import missing_commands, missing_parts
 from searchaccess.cli.pages.dashboard import dashboard, gateway_dashboard
 from searchaccess.cli.pages.lint import lint_page
 from searchaccess.cli.pages.markdown import COMMAND, as_code, page, table
@@ -252,7 +252,7 @@ def command(
     check: Annotated[bool, typer.Option("--check", help="Change nothing; exit 1 when a file is stale.")] = False,
 ) -> None:
     """Write the CRDs and the reference pages that are generated from the code."""
-    if missing := missing_parts():
+    if missing := [*missing_parts(), *missing_commands()]:
         typer.echo("\n".join(missing))
         raise typer.Exit(1)
     stale = stale_files(root)
