@@ -1,5 +1,7 @@
 """Pods are asked what they have loaded, and the gateway and its login are tested, rarely."""
 
+import base64
+import json
 from collections.abc import Mapping
 from typing import Final
 
@@ -148,6 +150,43 @@ async def test_a_gateway_that_works_is_verified_with_five_requests(stage: Stage)
     assert sum(call.method == "call" for call in stage.faults.calls) == before
     await stage.sleep(120)
     assert sum(call.method == "call" for call in stage.faults.calls) == before + 5
+
+
+def _end_of(token: str) -> int:
+    """Give when a genuine token for the gateway ends; 0: it is none."""
+    claims = json.loads(base64.urlsafe_b64decode(token.split(".")[1])) if token.endswith(".signature") else {}
+    return int(claims["exp"]) if claims.get("aud") == AUDIENCE else 0
+
+
+@pytest.mark.parametrize(
+    ("checks", "expected"), [(True, ("True", "GatewayVerified")), (False, ("False", "GatewayAcceptsOthers"))]
+)
+def test_a_token_of_its_own_is_tried_again_once_it_has_expired(checks: bool, expected: tuple[str, str]) -> None:  # noqa: FBT001 - a case
+    @on_stage
+    async def play(stage: Stage) -> None:
+        lifetime, late = 3600, [0.0]
+
+        def issue(audience: str) -> str:
+            now = int(stage.clock.monotonic())
+            return own_token(audience, iat=now, exp=now + lifetime)
+
+        def answer(_: Mapping[str, str], token: str) -> Answer:
+            ends, now = _end_of(token), stage.clock.monotonic()
+            late.append(now - ends if ends else 0.0)
+            return Answer(200, OWN) if ends and (now < ends or not checks) else Answer(401)
+
+        stage.gateways.has_identity, stage.gateways.tokens, stage.gateways.answers = True, issue, answer
+        await begin(stage, "pod-a")
+        await stage.sleep(lifetime)
+        assert condition(stage, "GatewayVerified") == ("True", "GatewayVerified")
+        assert max(late) <= 0
+        await stage.sleep(2 * PROVE_EVERY)
+        assert max(late) >= 300, "clocks may differ by minutes"
+        assert condition(stage, "GatewayVerified") == expected
+        message = condition_in(stage.cluster(), "GatewayVerified")["message"]
+        assert ("accepts an expired token" in message) is not checks
+
+    play()
 
 
 def _accepts_no_token(_: Mapping[str, str], token: str) -> Answer:

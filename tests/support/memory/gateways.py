@@ -19,9 +19,9 @@ OWN_EMAIL: Final = "operator@platform.iam.gserviceaccount.com"
 AUDIENCE: Final = "https://es.example.com"
 
 
-def own_token(audience: str, email: str = OWN_EMAIL) -> str:
+def own_token(audience: str, email: str = OWN_EMAIL, **claims: int) -> str:
     """Give a token like Google's, which nobody signed."""
-    parts = ({"alg": "RS256"}, {"aud": audience, "email": email})
+    parts = ({"alg": "RS256"}, {"aud": audience, "email": email, **claims})
     return ".".join([*(base64.urlsafe_b64encode(json.dumps(part).encode()).decode() for part in parts), "signature"])
 
 
@@ -49,6 +49,8 @@ class MemoryGateways:
         self.waiting: dict[str, str] = {}
         """By pod, why it does not run."""
         self.has_identity = False
+        self.tokens: Callable[[str], str] = own_token
+        """What Google gives for an audience."""
         self.answers: Callable[[Mapping[str, str], str], Answer] = self.refuses
         """What a gateway answers to headers and a token."""
 
@@ -156,4 +158,4 @@ class MemoryGateways:
         )
 
     async def own_token(self, audience: str) -> Sealed | None:
-        return Sealed(own_token(audience)) if self.has_identity else None
+        return Sealed(self.tokens(audience)) if self.has_identity else None

@@ -1,12 +1,16 @@
 """What answers of pods, of a gateway and of Elasticsearch mean."""
 
+from typing import Any
+
 import pytest
 
+from searchaccess.core.credentials.sealed import Sealed
 from searchaccess.core.gateway.facts import GRACE, PodAnswer, Pods, judge_pods
 from searchaccess.core.gateway.proof import (
     REFUSED,
     Answer,
     Attempt,
+    OldTokens,
     RunAsAnswers,
     answer_of,
     email_in,
@@ -78,6 +82,21 @@ def judged(own: Answer | None, **others: Answer) -> tuple[bool | None, str]:
     truth, reason, message = judge_gateway(answers, OWN, URL)
     assert URL in message
     return truth, str(reason)
+
+
+@pytest.mark.parametrize(
+    ("answer", "says"),
+    [
+        (Answer(trouble="no route"), "could not be tested with no token: no route"),
+        (Answer(503), "could not be tested with no token: it answered 503"),
+        (Answer(302), "answers 302 to no token: something else than a gateway answers"),
+    ],
+)
+def test_what_does_not_answer_like_a_gateway_is_said(answer: Answer, says: str) -> None:
+    answers = {kind: Answer(401) for kind in REFUSED} | {Attempt.NO_TOKEN: answer, Attempt.OWN: Answer(200, OWN)}
+    truth, reason, message = judge_gateway(answers, OWN, URL)
+    assert (truth, reason) == (None, "GatewayNotVerified")
+    assert message.endswith(says)
 
 
 @pytest.mark.parametrize("kind", [kind.name for kind in REFUSED])
@@ -182,3 +201,33 @@ def test_a_forged_token_has_the_claims_and_not_the_signature() -> None:
     assert forged().count(".") == 2
     for odd in ("", "a.b", "a.!.c", "a.W10.c"):
         assert email_in(odd) == ""
+
+
+def aged(**claims: Any) -> Sealed:
+    return Sealed(own_token("https://es", **claims))
+
+
+def test_a_token_counts_as_expired_minutes_after_its_end_by_a_clock_that_nobody_sets() -> None:
+    first, second, third = (aged(iat=number, exp=number + 3600) for number in (1, 2, 3))
+    kept = OldTokens().after(first, "https://es", 100)
+    assert kept.after(second, "https://es", 100 + 3899).expired is None
+    later = kept.after(second, "https://es", 100 + 3900)
+    assert (later.expired, later.aging) == (first, second)
+    assert later.after(third, "https://es", 100 + 3900 + 3899).expired is first
+    assert later.after(third, "https://es", 100 + 2 * 3900).expired is second, "keys change"
+
+
+def test_without_an_identity_or_for_another_audience_it_begins_anew() -> None:
+    kept = OldTokens().after(aged(iat=1, exp=3601), "https://es", 0).after(aged(iat=1, exp=3601), "https://es", 4000)
+    assert kept.expired
+    assert kept.after(None, "https://es", 4001) == OldTokens()
+    assert kept.after(aged(iat=1, exp=3601), "https://other", 4001).expired is None
+
+
+@pytest.mark.parametrize(
+    "claims",
+    [{}, {"exp": 1}, {"iat": 5, "exp": 5}, {"iat": 1, "exp": 10**9}, {"iat": "1", "exp": "2"}, {"iat": 1.5, "exp": 2}],
+)
+def test_a_token_that_does_not_say_how_long_it_is_good_is_never_taken_for_expired(claims: dict[str, Any]) -> None:
+    kept = OldTokens().after(aged(**claims), "https://es", 0)
+    assert kept.after(aged(), "https://es", 10**9).expired is None

@@ -3,11 +3,12 @@
 import base64
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any, Final
 
 from searchaccess.api.conditions.reasons import Reason
+from searchaccess.core.credentials.sealed import Sealed
 from searchaccess.core.gateway.facts import Judgement
 from searchaccess.core.messages import some_of
 from searchaccess.core.model.intake.reading import mapping, text
@@ -19,6 +20,9 @@ OTHER: Final = "elastic"
 UNKNOWN_USER: Final = "searchaccess-probe-of-run-as@searchaccess.iam.gserviceaccount.com"
 """An account that does not exist, by which run_as is tested: Elasticsearch refuses it, or ignores the header."""
 _OK: Final = 200
+_EXPIRED_FOR: Final = 300.0
+"""Seconds after its end from which on every gateway must refuse a token: clocks differ."""
+_LONGEST_LIFETIME: Final = 86400
 _UNAUTHORIZED: Final = 401
 _FORBIDDEN: Final = 403
 _REFUSALS: Final = frozenset({_UNAUTHORIZED, _FORBIDDEN})
@@ -38,10 +42,11 @@ class Attempt(StrEnum):
     GARBAGE = "a malformed token"
     UNSIGNED = "a token with a wrong signature"
     OTHER_AUDIENCE = "a token for another audience"
+    EXPIRED = "an expired token"
     OWN = "the operator's own token and headers of another user"
 
 
-REFUSED: Final = (Attempt.NO_TOKEN, Attempt.GARBAGE, Attempt.UNSIGNED, Attempt.OTHER_AUDIENCE)
+REFUSED: Final = (Attempt.NO_TOKEN, Attempt.GARBAGE, Attempt.UNSIGNED, Attempt.OTHER_AUDIENCE, Attempt.EXPIRED)
 """Requests that the gateway must refuse itself: with 401, or as a token that is good elsewhere with 403."""
 
 
@@ -110,14 +115,63 @@ def _part(value: Any) -> str:
 
 def email_in(token: str) -> str:
     """Return the e-mail address in one of the operator's own tokens, which is not verified; empty: it has none."""
+    return text(_claims_in(token).get("email")) or ""
+
+
+def _claims_in(token: str) -> Mapping[str, Any]:
     parts = token.split(".")
     if len(parts) != 3:  # noqa: PLR2004 - head, claims, signature
-        return ""
+        return {}
     try:
-        claims = json.loads(base64.urlsafe_b64decode(parts[1] + "=" * (-len(parts[1]) % 4)))
+        return mapping(json.loads(base64.urlsafe_b64decode(parts[1] + "=" * (-len(parts[1]) % 4))))
     except (ValueError, RecursionError):
-        return ""
-    return text(mapping(claims).get("email")) or ""
+        return {}
+
+
+@dataclass(frozen=True, slots=True)
+class OldTokens:
+    """Tokens of the operator's own that it keeps until they have expired, to see that the gateway refuses them then.
+
+    Ages are of a monotonic clock: with a clock that is ahead, a good token would count as expired.
+
+    Args:
+        audience: of the tokens.
+        aging: one that gets older; None: there is none.
+        since: when the operator had it first, in seconds.
+        expired: the last one that has certainly expired; None: none has yet.
+    """
+
+    audience: str = ""
+    aging: Sealed | None = None
+    since: float = 0.0
+    expired: Sealed | None = None
+
+    def after(self, own: Sealed | None, audience: str, now: float) -> "OldTokens":
+        """Return them after some time.
+
+        Args:
+            own: a good token; None: the operator has no identity of its own.
+            audience: for which it is.
+            now: seconds of the same clock as ``since``.
+        """
+        if own is None:
+            return OldTokens()
+        if self.aging is None or self.audience != audience:
+            return OldTokens(audience, own, now)
+        lifetime = _lifetime_in(self.aging.reveal())
+        if lifetime is None or now < self.since + lifetime + _EXPIRED_FOR:
+            return self
+        # Keys change: an old token may be refused for that reason alone.
+        return replace(self, aging=own, since=now, expired=self.aging)
+
+
+def _lifetime_in(token: str) -> float | None:
+    """Return for how many seconds a token is good; None: it does not say."""
+    claims = _claims_in(token)
+    issued, ends = claims.get("iat"), claims.get("exp")
+    if type(issued) is not int or type(ends) is not int or not 0 < ends - issued <= _LONGEST_LIFETIME:
+        return None
+    return float(ends - issued)
 
 
 def judge_gateway(  # noqa: PLR0911 - reads as a table

@@ -1,7 +1,7 @@
 """Asks a gateway's pods what they have loaded, and tests the gateway, in the background: nothing waits for that.
 
-Requests while all is well: each half a minute one for the pods and one to each of them; each ten minutes five through
-the gateway, one for settings, and two to each address of Elasticsearch.
+Requests while all is well: each half a minute one for the pods and one to each of them; each ten minutes five or six
+through the gateway, one for settings, and two to each address of Elasticsearch.
 """
 
 import asyncio
@@ -24,6 +24,7 @@ from searchaccess.core.gateway.proof import (
     UNKNOWN_USER,
     Answer,
     Attempt,
+    OldTokens,
     RunAsAnswers,
     email_in,
     forged,
@@ -105,6 +106,7 @@ class GatewayWatcher:
         """What each part was last about."""
         self._tested_at = float("-inf")
         """When the login was last tested."""
+        self._old_tokens = OldTokens()
         self._refusals = 0
         """How often in a row Elasticsearch refused the login."""
         self._short_since: float | None = None
@@ -282,6 +284,9 @@ class GatewayWatcher:
         }
         if own and other:
             sent |= {Attempt.OTHER_AUDIENCE: other, Attempt.OWN: own}
+        self._old_tokens = self._old_tokens.after(own, gateway.audience, self._context.clock.monotonic())
+        if self._old_tokens.expired:
+            sent[Attempt.EXPIRED] = self._old_tokens.expired
 
         async def attempt(kind: Attempt, token: Sealed | None) -> tuple[Attempt, Answer]:
             return kind, await calls.call(gateway.url, ca, SMUGGLED, token)
