@@ -92,6 +92,43 @@ def test_fields_of_one_take_no_more_than_their_steps(monkeypatch: pytest.MonkeyP
     assert "too complicated to compare with what must be hidden" in outcome.reasons[0]
 
 
+def test_fields_that_take_too_long_to_compare_count_as_all_of_them() -> None:
+    include = ["?" * length for length in range(1, 90)]
+    assert contained("*", tuple(include)).undecided
+
+    [outcome] = verdict_of(
+        an_access(grants=[a_grant(fields={"include": include})]), a_policy(require={"fields": True})
+    ).outcomes
+
+    assert outcome.outcome is Outcome.DENIED
+    assert "fields is required" in outcome.reasons[0]
+
+
+def test_fields_that_are_excluded_take_no_more_than_their_steps_either(monkeypatch: pytest.MonkeyPatch) -> None:
+    hidden = [f"customer.a{number}*b" for number in range(50)]
+    access = an_access(grants=[a_grant(fields={"exclude": ["customer.a*b"]})])
+    policy = a_policy(require={"hiddenFields": hidden})
+    assert verdict_of(access, policy).outcomes[0].outcome is Outcome.ACCEPTED
+
+    monkeypatch.setattr(budget, "STEPS", 40)
+
+    [outcome] = verdict_of(access, policy).outcomes
+    assert outcome.outcome is Outcome.DENIED
+    assert "too complicated to compare with what must be hidden" in outcome.reasons[0]
+
+
+def test_patterns_that_are_denied_take_steps_for_each_comparison(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(budget, "STEPS", 50)
+    policy = a_policy(deny=[{"indices": [f"bank-{number}" for number in range(10)]}])
+
+    few = verdict_of(an_access(grants=[a_grant("shop-1", "shop-2")]), policy)
+    many = verdict_of(an_access(grants=[a_grant(*(f"shop-{number}" for number in range(10)))]), policy)
+
+    assert few.outcomes[0].outcome is Outcome.ACCEPTED
+    assert many.outcomes[0].outcome is Outcome.DENIED
+    assert "too complicated" in many.outcomes[0].reasons[0]
+
+
 def test_names_of_any_length_are_compared() -> None:
     name = f"orders-{'x1-y2.' * 40}"
 

@@ -346,6 +346,13 @@ def test_subjects_that_may_be_named(subjects: list[Spec]) -> None:
     assert reasons_of(an_access(), subjects=subjects) == ()
 
 
+def test_an_app_engine_account_is_of_the_project_that_it_names() -> None:
+    access = an_access(service_account="acme-shop@appspot.gserviceaccount.com")
+
+    assert reasons_of(access, subjects=[{"projects": ["acme-{namespace}"]}]) == ()
+    assert reasons_of(access, subjects=[{"projects": ["appspot"]}, {"projects": ["acme"]}]) != ()
+
+
 def test_a_workload_and_its_account_must_both_be_of_an_accepted_project() -> None:
     access, subjects = an_access(subject=ORDERS), [{"projects": ["acme-shop"], "locations": ["europe-*"]}]
 
