@@ -29,24 +29,25 @@ def command_of(runtime: str) -> list[str]:
     """How an example is started, without the indices to search."""
     match runtime:
         case "python":
-            return [sys.executable, str(EXAMPLES / "python" / "with_helper.py")]
+            command = [sys.executable, str(EXAMPLES / "python" / "with_helper.py")]
         case "python without the helper":
-            return [sys.executable, str(EXAMPLES / "python" / "without_helper.py")]
+            command = [sys.executable, str(EXAMPLES / "python" / "without_helper.py")]
         case "node":
             node = require_tool("node", f"{_PURPOSE} (Node.js 20 or newer)")
-            return [node, str(_built("node", _install_node) / "call.mjs")]
+            command = [node, str(_built("node", _install_node) / "call.mjs")]
         case "go":
-            return [str(_built("go", _compile_go) / "caller")]
+            command = [str(_built("go", _compile_go) / "caller")]
         case "java":
             folder = _built("java", _compile_java)
-            return [require_tool("java", _PURPOSE), "-cp", f"{folder}/target/classes:{folder}/lib/*", "Call"]
+            command = [require_tool("java", _PURPOSE), "-cp", f"{folder}/target/classes:{folder}/lib/*", "Call"]
         case "dotnet":
             if not shutil.which("mcs"):
                 pytest.skip(f"there is no Mono: apt-get install {_CALL.with_name('apt.txt').read_text().strip()}")
-            return [require_tool("mono", _PURPOSE), str(_built("dotnet", _compile_dotnet, _CALL) / "caller.exe")]
+            command = [require_tool("mono", _PURPOSE), str(_built("dotnet", _compile_dotnet, _CALL) / "caller.exe")]
         case _:
             require_tool("curl", _PURPOSE)
-            return [require_tool("bash", _PURPOSE), str(EXAMPLES / "shell" / "call.sh")]
+            command = [require_tool("bash", _PURPOSE), str(EXAMPLES / "shell" / "call.sh")]
+    return command
 
 
 def run(

@@ -1,8 +1,8 @@
-"""``python -m tests.support.howto.auditlogs FOLDER``: write a month of logs, as the page about audits takes for granted.
+"""``python -m tests.support.howto.auditlogs FOLDER``: write a month of logs for the page about audits.
 
 The same requests each time, at fixed times before now: those of the examples' callers, of a person whom no SearchAccess
-names, and of somebody without a valid token. Nothing happens within 50 minutes of the begin of a day, so that reports on
-the last 24 hours do not depend on when they are made.
+names, and of somebody without a valid token. Nothing happens in the first 50 minutes of a day, so a report on the last
+24 hours does not depend on when it is made.
 """
 
 import gzip
@@ -18,8 +18,14 @@ from typing import Any, Final
 DAYS: Final = 30
 _EVERY: Final = timedelta(hours=2)
 _PROJECT: Final = "acme-shop"
-_WEB, _INDEXER, _PAYMENTS = (f"{name}@{_PROJECT}.iam.gserviceaccount.com" for name in ("shop-web", "orders-indexer", "payments"))
-_REVISIONS: Final = {_WEB: "shop-web/shop-web-00007-abc", _INDEXER: "orders-indexer/orders-indexer-00003-xyz", _PAYMENTS: ""}
+_WEB, _INDEXER, _PAYMENTS = (
+    f"{name}@{_PROJECT}.iam.gserviceaccount.com" for name in ("shop-web", "orders-indexer", "payments")
+)
+_REVISIONS: Final = {
+    _WEB: "shop-web/shop-web-00007-abc",
+    _INDEXER: "orders-indexer/orders-indexer-00003-xyz",
+    _PAYMENTS: "",
+}
 _SEARCH, _BULK, _INDEX, _CREATE, _DELETE, _HEALTH = (
     "indices:data/read/search",
     "indices:data/write/bulk",
@@ -58,7 +64,9 @@ def write(folder: Path, now: datetime) -> None:
             (logs / "prod_audit.json").write_bytes(lines)
     last = list(_slots(now, 1))
     (folder / "gateway.log").write_text("".join(f"{json.dumps(one)}\n" for at in last for one in _through_gateway(at)))
-    (folder / "requests.json").write_text("".join(f"{json.dumps(_request(at, number))}\n" for at in last for number in range(100)))
+    (folder / "requests.json").write_text(
+        "".join(f"{json.dumps(_request(at, number))}\n" for at in last for number in range(100))
+    )
 
 
 def _slots(now: datetime, days: int) -> Iterator[datetime]:

@@ -41,7 +41,7 @@ NO_RIGHTS: Final = Rule(
     "Write what the message says.", "reasons.md",
 )  # fmt: skip
 UNKNOWN_RULE: Final = Rule(
-    "SA009", "unknown-rule", _WARNING, "The annotation `searchaccess.dev/lint-ignore` names a rule that does not exist.",
+    "SA009", "unknown-rule", _WARNING, "The annotation `searchaccess.dev/lint-ignore` names an unknown rule.",
     "Write ids such as `SA010`, separated by commas.", ignorable=False,
 )  # fmt: skip
 ALL_INDICES: Final = Rule(
