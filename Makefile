@@ -57,8 +57,8 @@ generate: $(INSTALLED) ## Generate the CRDs and reference pages from the code
 	$(RUN) -m searchaccess.cli.generate
 
 .PHONY: docs
-docs: $(INSTALLED) ## Build the documentation as a website into build/site, and check its links
-	$(RUN) -m website $(BUILD)/site
+docs: $(INSTALLED) ## Build the documentation as a website into build/site, and check its links; URL= is its address
+	$(RUN) -m website $(BUILD)/site $(if $(URL),--url "$(URL)")
 
 .PHONY: lock
 lock: $(if $(filter $(OWN_UV),$(UV)),$(OWN_UV)) ## Pin the dependencies of pyproject.toml; UPGRADE=1 upgrades them

@@ -7,6 +7,8 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
+
 from tests.stack.build import require_tool, run_tool
 from tests.stack.cache import BuildInputs, ensure_entry, files_under
 from tests.stack.elasticsearch import LocalElasticsearch
@@ -14,31 +16,38 @@ from tests.support.metadata import MetadataServer
 from tests.support.operatorprocess import ROOT
 
 EXAMPLES = ROOT / "examples" / "callers"
-RUNTIMES = ["python", "python without the helper", "node", "go", "java", "shell"]
+RUNTIMES = ["python", "python without the helper", "node", "go", "java", "dotnet", "shell"]
 SERVICE = {"K_SERVICE": "orders", "K_REVISION": "orders-00042-abc"}
 SECRET = 'kept in "Secret Manager" \\ here'
 
 _PURPOSE = "runs an example for callers"
+_CALL = Path(__file__).with_name("dotnet") / "Call.cs"
+"""Uses the .NET example's handler without Elastic's client, which cannot be compiled here."""
 
 
 def command_of(runtime: str) -> list[str]:
     """How an example is started, without the indices to search."""
     match runtime:
         case "python":
-            return [sys.executable, str(EXAMPLES / "python" / "with_helper.py")]
+            command = [sys.executable, str(EXAMPLES / "python" / "with_helper.py")]
         case "python without the helper":
-            return [sys.executable, str(EXAMPLES / "python" / "without_helper.py")]
+            command = [sys.executable, str(EXAMPLES / "python" / "without_helper.py")]
         case "node":
             node = require_tool("node", f"{_PURPOSE} (Node.js 20 or newer)")
-            return [node, str(_built("node", _install_node) / "call.mjs")]
+            command = [node, str(_built("node", _install_node) / "call.mjs")]
         case "go":
-            return [str(_built("go", _compile_go) / "caller")]
+            command = [str(_built("go", _compile_go) / "caller")]
         case "java":
             folder = _built("java", _compile_java)
-            return [require_tool("java", _PURPOSE), "-cp", f"{folder}/target/classes:{folder}/lib/*", "Call"]
+            command = [require_tool("java", _PURPOSE), "-cp", f"{folder}/target/classes:{folder}/lib/*", "Call"]
+        case "dotnet":
+            if not shutil.which("mcs"):
+                pytest.skip(f"there is no Mono: apt-get install {_CALL.with_name('apt.txt').read_text().strip()}")
+            command = [require_tool("mono", _PURPOSE), str(_built("dotnet", _compile_dotnet, _CALL) / "caller.exe")]
         case _:
             require_tool("curl", _PURPOSE)
-            return [require_tool("bash", _PURPOSE), str(EXAMPLES / "shell" / "call.sh")]
+            command = [require_tool("bash", _PURPOSE), str(EXAMPLES / "shell" / "call.sh")]
+    return command
 
 
 def run(
@@ -46,6 +55,8 @@ def run(
 ) -> subprocess.CompletedProcess[str]:
     """Run an example in the environment that Cloud Run would give it."""
     kept = {name: os.environ[name] for name in ("PATH", "HOME", "JAVA_HOME") if name in os.environ}
+    if command[0].endswith("mono"):  # It compares no address with those in a certificate, only names.
+        url = url.replace("127.0.0.1", "localhost")
     environment = kept | metadata.environment | SERVICE
     environment |= {"ELASTICSEARCH_URL": url, "ELASTICSEARCH_AUDIENCE": LocalElasticsearch.audience}
     if ca_file:
@@ -56,11 +67,11 @@ def run(
     )
 
 
-def _built(runtime: str, build: Callable[[Path], None]) -> Path:
+def _built(runtime: str, build: Callable[[Path], None], *more: Path) -> Path:
     """A copy of the example beside what it depends on, kept with the builds of the test servers."""
     sources = EXAMPLES / runtime
     # Neither a person's own build beside the example, nor anything else that git ignores.
-    files = tuple(file for file in files_under(sources) if not {"node_modules", "target"} & set(file.parts))
+    files = (*(file for file in files_under(sources) if not {"node_modules", "target"} & set(file.parts)), *more)
 
     def copy_and_build(target: Path) -> None:
         for file in files:
@@ -85,3 +96,9 @@ def _compile_java(folder: Path) -> None:
     maven = require_tool("mvn", "compiles the Java example for callers")
     goals = ["compile", "dependency:copy-dependencies", "-DoutputDirectory=lib", "-DincludeScope=runtime"]
     run_tool([maven, "--batch-mode", "--quiet", *goals], cwd=folder)
+
+
+def _compile_dotnet(folder: Path) -> None:
+    references = [f"-reference:{name}" for name in ("System.Net.Http", "System.Runtime.Serialization", "Mono.Security")]
+    compiled = ["-out:caller.exe", "GoogleIdToken.cs", _CALL.name]
+    run_tool([require_tool("mcs", _PURPOSE), "-langversion:7", "-warnaserror", *references, *compiled], cwd=folder)

@@ -5,6 +5,7 @@ import secrets
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from datetime import UTC, datetime
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -17,6 +18,8 @@ from searchaccess.api.searchaccess import SearchAccessSpec
 from searchaccess.core.model.access import build_share
 from searchaccess.core.model.canonical import RoleBody
 from tests.stack.elasticsearch import ExternalElasticsearch, LocalElasticsearch
+from tests.support.howto import auditlogs
+from tests.support.waiting import eventually
 from tests.unit.cli.program import searchaccess
 
 pytestmark = [
@@ -120,6 +123,35 @@ def test_it_says_who_did_what_from_which_revision(
     assert _unknown(found) == 2, "whatever name was given"
     # Whoever nobody declared comes first: here the administrator, who made the indices.
     assert (found[0]["principal"], found[0]["findings"]) == ("elastic", ["Unexplained"])
+
+
+def test_recorded_logs_have_the_fields_of_real_ones(
+    server: LocalElasticsearch, caller: httpx.Client, tmp_path: Path
+) -> None:
+    caller.headers["traceparent"] = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+    assert caller.get("/orders-1/_search").status_code == 200
+    assert caller.delete("/orders-1/_doc/1").status_code == 403
+    with server.client_as("no.token.here") as stranger:
+        assert stranger.get("/orders-1/_search").status_code == 401
+    auditlogs.write(tmp_path, datetime.now(UTC))
+    recorded = _fields(tmp_path / "logs" / "prod_audit.json")
+    assert len(recorded) == 3
+
+    def lacking() -> dict[tuple[str, str], set[str]]:
+        real = _fields(server.audit_file)
+        return {kind: lacks for kind, names in recorded.items() if (lacks := names - real.get(kind, set()))}
+
+    eventually(lambda: not lacking(), within=PATIENCE, what=f"real events have these fields: {lacking()}")
+
+
+def _fields(log: Path) -> dict[tuple[str, str], set[str]]:
+    """Give the names of the fields that events have, by the type and the action of the event."""
+    found: dict[tuple[str, str], set[str]] = {}
+    for line in log.read_text().splitlines():
+        if line.endswith("}"):
+            event = json.loads(line)
+            found.setdefault((event["event.type"], event["event.action"]), set()).update(event)
+    return found
 
 
 def _unknown(found: list[Any]) -> int:

@@ -21,6 +21,7 @@ kubectl apply -f examples/legacy.yaml
 kubectl wait --for=condition=Ready searchaccess/orders-legacy -n shop --timeout=60s
 """
 _WHERE: Final = "      where: {term: {region: eu}}\n"
+_LOGS: Final = '"$HOWTO_PYTHON" -m tests.support.howto.auditlogs'
 _JSON: Final = "-H 'Content-Type: application/json'"
 
 PREPARATIONS: Final[dict[str, str]] = {
@@ -39,6 +40,7 @@ mkdir manifests
 cat > manifests/orders.yaml <<'END'
 {_ORDERS.format(pattern="*")}END
 """,
+    "docs/audit.md": f'folder=$PWD; (cd "$HOWTO_ROOT" && {_LOGS} "$folder")\n',
     "docs/status.md": _LEGACY,
     "docs/credentials.md": _LEGACY,
     "docs/approvals.md": "kubectl apply -n shop -f deploy/team.yaml\n",

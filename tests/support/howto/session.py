@@ -11,7 +11,7 @@ from typing import Final
 
 from tests.support.shellblocks import Block, File, missing
 
-PATIENCE: Final = 150.0
+PATIENCE: Final = 240.0
 """Seconds for one page."""
 _SETTLES: Final = 45.0
 """Seconds in which what a block reads becomes what is shown."""

@@ -60,7 +60,6 @@ SERVERLESS: Final = frozenset(
     {
         "docs/plan.md",
         "docs/lint.md",
-        "docs/audit.md",
         "docs/secret-manager.md",
         "docs/eck.md",
         "docs/elastic-cloud.md",

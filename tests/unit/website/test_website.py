@@ -4,6 +4,7 @@ import tomllib
 
 import pytest
 
+from website.__main__ import InvalidAddress, settings_for
 from website.links import broken, read
 from website.navigation import navigation, toml
 from website.pages import BrokenLink, Repository, assemble, place_of
@@ -107,3 +108,21 @@ class TestLinks:
             "index.html: loads https://example.com/a.png, which is not part of the website",
             "index.html: page/#gone leads to no heading",
         ]
+
+
+class TestAddress:
+    SETTINGS = '[project]\nsite_name = "A"\nsite_url = "https://searchaccess.dev/docs/"\ndocs_dir = "docs"\n'
+
+    @pytest.mark.parametrize("url", ["https://example.com/team/docs", "https://example.com/team/docs/"])
+    def test_it_can_be_served_below_any_path(self, url: str) -> None:
+        assert tomllib.loads(settings_for(self.SETTINGS, url)) == {
+            "project": {"site_name": "A", "site_url": "https://example.com/team/docs/", "docs_dir": "docs"}
+        }
+
+    def test_by_default_it_is_the_one_in_the_settings(self) -> None:
+        assert settings_for(self.SETTINGS, "") == self.SETTINGS
+
+    @pytest.mark.parametrize("url", ["/docs/", "example.com/docs", "file:///docs/", "https:docs"])
+    def test_a_path_alone_is_refused(self, url: str) -> None:
+        with pytest.raises(InvalidAddress, match="is not an address such as https://"):
+            settings_for(self.SETTINGS, url)

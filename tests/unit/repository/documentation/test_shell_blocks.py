@@ -1,5 +1,6 @@
 """Each command in the documentation is run by a test, or says why none does."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -14,12 +15,29 @@ DOCS = ROOT / "docs"
 RUN = {"docs/tutorial.md", *FOLLOWED}
 """By tests/e2e/test_tutorial.py and tests/e2e/test_howto.py."""
 PAGES = sorted(page for page in DOCS.rglob("*.md") if page.parent.name != "adr")
+_FENCE = re.compile(r"^ *```(\w*) *\n.*?^ *```$", re.DOTALL | re.MULTILINE)
+_NO_COMMANDS = {"go", "hcl", "java", "js", "json", "mermaid", "python", "text", "xml", "yaml", "csharp"}
+_LISTED = {"docs/callers/shell.md": "bash"}
+"""A page that shows a whole script, and the language of that block."""
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(DOCS)))
 def test_what_no_test_runs_says_why(page: Path) -> None:
     run = [block.text for block in blocks(page.read_text()) if not block.not_run]
     assert bool(run) == (str(page.relative_to(ROOT)) in RUN), run
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(DOCS)))
+def test_commands_are_in_blocks_that_a_test_finds(page: Path) -> None:
+    found = set(_FENCE.findall(page.read_text())) - _NO_COMMANDS - {"sh", "console"}
+    assert found == {_LISTED[name] for name in [str(page.relative_to(ROOT))] if name in _LISTED}
+
+
+def test_what_the_readme_shows_is_run_or_says_why_not() -> None:
+    before, mark, after = (ROOT / "README.md").read_text().partition("## Example output")
+    assert mark
+    assert [block.text for block in blocks(before) if not block.not_run] == []
+    assert len(blocks(after)) == 2, "tests/e2e/test_howto.py runs these"
 
 
 def test_what_is_prepared_is_for_a_page_that_is_followed() -> None:

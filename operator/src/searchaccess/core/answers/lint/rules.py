@@ -41,7 +41,7 @@ NO_RIGHTS: Final = Rule(
     "Write what the message says.", "reasons.md",
 )  # fmt: skip
 UNKNOWN_RULE: Final = Rule(
-    "SA009", "unknown-rule", _WARNING, "The annotation `searchaccess.dev/lint-ignore` names a rule that there is not.",
+    "SA009", "unknown-rule", _WARNING, "The annotation `searchaccess.dev/lint-ignore` names an unknown rule.",
     "Write ids such as `SA010`, separated by commas.", ignorable=False,
 )  # fmt: skip
 ALL_INDICES: Final = Rule(
@@ -82,7 +82,7 @@ AGENT_SEES_ALL: Final = Rule(
 )  # fmt: skip
 DEFAULT_ACCOUNT: Final = Rule(
     "SA019", "default-account", _WARNING,
-    "The subject is the default service account of a project, which every workload has that names no other.",
+    "The subject is the default service account of a project, which every workload without one of its own uses.",
     "Create a service account for the workload.", "workloads.md",
 )  # fmt: skip
 SELDOM_ROTATED: Final = Rule(
