@@ -244,6 +244,16 @@ class TestReading:
         assert sum(row.allowed for row in report_.rows) == 150
         assert any(row.principal == ELSEWHERE for row in report_.rows)
 
+    def test_memory_is_bounded_however_many_indices_a_request_names(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(tallies, "MOST_INDICES", 100)
+        lines = (line(indices=[f"i-{number}-{each}" for each in range(20)]) for number in range(50))
+        report_ = reported(tmp_path, *lines)
+        assert report_.merged
+        assert len(report_.rows) <= 2 * 100 + 2 * 20 + 1
+        assert report_.events == 50
+
 
 class TestGateway:
     def test_its_log_is_read_beside_envoys_own_lines(self, tmp_path: Path) -> None:
