@@ -28,6 +28,8 @@ ROLES: Final = 40
 MAPPINGS: Final = 60
 SEED: Final = 63
 PASSWORD: Final = "long enough"
+NOW: Final = Term.IN_FORCE
+_NOT_NOW: Final = (Term.NOT_YET, Term.EXPIRED, Term.OUTSIDE)
 OPERATOR: Final = Operator("answers", "contract")
 ACTIONS: Final = (
     "read",
@@ -88,21 +90,25 @@ class AnswerWorld:
         }
         principals = [worlds.principal(number) for number in range(CALLERS)]
         self.accesses = {
-            name: _access_of(name, declared[number % DECLARATIONS], random) for number, name in enumerate(principals)
+            name: _access_of(
+                name, declared[number % DECLARATIONS], _NOT_NOW[number % 3] if random.random() >= 0.8 else NOW
+            )
+            for number, name in enumerate(principals)
         }
-        """By principal. Its role is written where its rights are in force: the others have role mappings, or nothing."""
+        """By principal. The role is written where rights are in force: others have a role mapping alone, or nothing."""
         self._own = {
             OPERATOR.role_name(name): access.share.body.to_json()
             for name, access in self.accesses.items()
-            if access.validity.term is Term.IN_FORCE
+            if access.validity.term is NOW
         }
         self._users = {
             f"ans-u{number:03}": random.sample([*self._roles, "ans-in-a-file", "viewer"], random.randint(0, 3))
             for number in range(USERS)
         }
+        roles = sorted(self._roles)
         self.behind = {
-            name: [OPERATOR.role_name(name), *random.sample([*self._roles], random.choice((0, 0, 1)))]
-            for name in principals[:BEHIND]
+            name: [OPERATOR.role_name(name), *(roles[number : number + 1] if number % 3 == 0 else ())]
+            for number, name in enumerate(principals[:BEHIND])
         }
         """By principal, the roles of the native user as which a gateway would run: somebody gave some of them more."""
         self.key_ids: dict[str, str] = {}
@@ -211,9 +217,8 @@ class AnswerWorld:
             self._admin.delete(f"/{index}")
 
 
-def _access_of(principal: str, declared: Access, random: Random) -> Access:
-    """Return the SearchAccess of a principal: the rights of a fifth of them are not in force, by their time."""
-    term = random.choice([Term.IN_FORCE] * 12 + [Term.NOT_YET, Term.EXPIRED, Term.OUTSIDE])
+def _access_of(principal: str, declared: Access, term: Term) -> Access:
+    """Return the SearchAccess of a principal, with what its time box says."""
     name = principal.partition("@")[0]
     return replace(declared, namespace="shop", name=name, principals=(principal,), validity=Validity(term))
 

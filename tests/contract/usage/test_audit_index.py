@@ -190,7 +190,7 @@ async def test_events_are_read_as_they_were_logged(
 async def test_an_answer_that_is_too_long_is_asked_for_in_smaller_parts(
     port: ElasticsearchClient, monkeypatch: pytest.MonkeyPatch, page: int
 ) -> None:
-    """As an event may name thousands of indices, the number of events alone does not bound the memory that they take."""
+    """An event may name thousands of indices: the number of events alone does not bound the memory that they take."""
     sizes = list[int]()
     whole = port._page
 

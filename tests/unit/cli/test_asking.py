@@ -167,7 +167,9 @@ def test_what_a_gateway_accepts_is_a_step() -> None:
     for apis, says in ((["Documents", "Search"], "info"), ([], "blocks")):
         about = asking(given, access, gateway=True)
         declared = Declarations((({"status": {"limits": {"apis": apis}}}, access),))
-        [step] = [each for each in explained(replace(about, declared=declared), "shop/orders").steps if each.what == "limits"]
+        [step] = [
+            each for each in explained(replace(about, declared=declared), "shop/orders").steps if each.what == "limits"
+        ]
         assert (step.says, step.text.rpartition(": ")[2]) == (says, ", ".join(apis) or "none")
 
 

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from searchaccess.adapters.elasticsearch.client import ElasticsearchClient
 
 ONLY_FILES = (
-    "Elasticsearch was not read, only files, which have no native users and no API keys: who else needs a role cannot be"
-    " seen, so keep the old roles"
+    "Elasticsearch was not read, only files, which have no native users and no API keys: who else needs a role cannot"
+    " be seen, so keep the old roles"
 )
 ROLES: dict[str, Any] = {"orders": a_role(an_entry("orders-*")), "hr": a_role(an_entry("people"), run_as=["jane"])}
 

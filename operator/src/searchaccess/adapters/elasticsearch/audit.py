@@ -103,7 +103,6 @@ class AuditClient(ClientPart):
                 api = await self._api()
                 await api.close_point_in_time(id=point)
 
-
     async def _page(
         self, point: str, query: Mapping[str, Any], size: int, after: list[Any] | None
     ) -> tuple[Mapping[str, Any], int]:

@@ -67,11 +67,11 @@ def explanation_shown(found: Explanation, asking: Asking, document: Shown | None
     from searchaccess.cli.printing import blocks, table, width
 
     outcome = outcome_with(found, document)
+    who, does = found.asked.subject, f"{found.asked.question.action} {found.asked.target.name}"
     said = {
-        Outcome.YES: f"yes, {found.asked.subject} may {found.asked.question.action} {found.asked.target.name}",
-        Outcome.NO: f"no, {found.asked.subject} may not {found.asked.question.action} {found.asked.target.name}",
-        Outcome.UNKNOWN: f"unknown: whether {found.asked.subject} may {found.asked.question.action} {found.asked.target.name}"
-        " depends on what cannot be seen",
+        Outcome.YES: f"yes, {who} may {does}",
+        Outcome.NO: f"no, {who} may not {does}",
+        Outcome.UNKNOWN: f"unknown: whether {who} may {does} depends on what cannot be seen",
     }[outcome]
     lines: list[RenderableType] = [f"{said} (SearchCluster {asking.cluster})"]
     if rights := found.rights:

@@ -55,7 +55,9 @@ def _rows(rows: list[Row], style: str | None) -> "list[RenderableType]":
 def _block(cells: tuple[str, ...]) -> tuple[str, str]:
     caller, action, index, revision, allowed, denied, first, last = map(printable, cells)
     counted = f"{allowed} allowed, {denied} denied, {first} to {last}"
-    return caller, "\n".join([f"{action} {index}", f"  by {revision}: {counted}" if revision != "-" else f"  {counted}"])
+    return caller, "\n".join(
+        [f"{action} {index}", f"  by {revision}: {counted}" if revision != "-" else f"  {counted}"]
+    )
 
 
 def _cells(row: Row) -> tuple[str, ...]:

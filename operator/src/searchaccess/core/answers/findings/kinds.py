@@ -167,7 +167,7 @@ KINDS: Final[dict[Kind, KindDoc]] = {
         "gitops.md",
     ),
     Kind.ONLY_OBSERVED: KindDoc(
-        _LOW, "`mode: Observe`: the operator reports differences, and neither grants nor revokes nor corrects anything.",
+        _LOW, "`mode: Observe`: the operator reports differences, and neither grants, revokes nor corrects.",
         "Set `mode: Enforce` if what is declared is meant to be in force.", "gitops.md",
     ),
     Kind.HELD: KindDoc(
@@ -199,7 +199,7 @@ KINDS: Final[dict[Kind, KindDoc]] = {
     ),
     Kind.UNUSED: KindDoc(
         _LOW, "No request in the logs needed this.",
-        "Remove it from the SearchAccess if the logs cover enough time: what is used once a year does not show in a month.",
+        "Remove it if the logs cover enough time: what is used once a year does not show in a month.",
         "audit.md", Source.AUDIT,
     ),
     Kind.UNEXPLAINED: KindDoc(

@@ -195,9 +195,7 @@ class Plan:
                 having.setdefault((each.problem, each.failed), []).append(each)
         several = {key: found for key, found in having.items() if len(found) > 1}
         troubles = tuple(Trouble(*key, _names(found)) for key, found in several.items())
-        rest = [
-            replace(each, problem="") if (each.problem, each.failed) in several else each for each in self.objects
-        ]
+        rest = [replace(each, problem="") if (each.problem, each.failed) in several else each for each in self.objects]
         return troubles, tuple(each for each in rest if each.says_something)
 
     def count(self) -> str:

@@ -121,7 +121,7 @@ def _why_unknown(report: Report, now: float, clusters: Mapping[str, bool]) -> st
     if not clusters[cluster]:
         return f"SearchCluster {cluster} does not name its audit events (spec.audit)"
     if usage is None or not is_watched(report, now):
-        return f"the audit events of SearchCluster {cluster} were not read lately: kubectl describe searchcluster {cluster}"
+        return f"no audit events of SearchCluster {cluster} were read lately: kubectl describe searchcluster {cluster}"
     return f"uses are known since {usage['since']} only"
 
 
