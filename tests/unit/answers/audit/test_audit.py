@@ -37,7 +37,6 @@ from tests.unit.answers.audit.lines import (
 )
 from tests.unit.builders import a_search_access
 
-AT = "2026-11-29 23:05 to 2026-11-29 23:05"
 KINDS = {
     "indices:data/read/search": "read",
     "indices:data/read/get": "read",

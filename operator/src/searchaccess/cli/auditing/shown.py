@@ -54,10 +54,9 @@ def _rows(rows: list[Row], style: str | None) -> "list[RenderableType]":
 
 def _block(cells: tuple[str, ...]) -> tuple[str, str]:
     caller, action, index, revision, allowed, denied, first, last = map(printable, cells)
-    counted = f"{allowed} allowed, {denied} denied, {first} to {last}"
-    return caller, "\n".join(
-        [f"{action} {index}", f"  by {revision}: {counted}" if revision != "-" else f"  {counted}"]
-    )
+    counted = f"{allowed} allowed, {denied} denied"
+    by = f"by {revision}: {counted}" if revision != "-" else counted
+    return caller, "\n".join([f"{action} {index}", f"  {by}", f"  {first}" + (f" to {last}" if last != first else "")])
 
 
 def _cells(row: Row) -> tuple[str, ...]:
