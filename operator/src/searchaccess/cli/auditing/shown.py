@@ -2,8 +2,7 @@
 
 from typing import TYPE_CHECKING, Final
 
-from searchaccess.cli.plans.escaping import printable
-from searchaccess.cli.printing import blocks, fits, table
+from searchaccess.cli.printing import blocks, fits, plain, table
 from searchaccess.core.answers.audit.report import MEANINGS, Oddity, Report, Row
 from searchaccess.core.model.identities.workload import is_unique_id
 
@@ -53,7 +52,8 @@ def _rows(rows: list[Row], style: str | None) -> "list[RenderableType]":
 
 
 def _block(cells: tuple[str, ...]) -> tuple[str, str]:
-    caller, action, index, revision, allowed, denied, first, last = map(printable, cells)
+    # A name with a line break could look like another row.
+    caller, action, index, revision, allowed, denied, first, last = (" ".join(plain(cell).split()) for cell in cells)
     counted = f"{allowed} allowed, {denied} denied"
     by = f"by {revision}: {counted}" if revision != "-" else counted
     return caller, "\n".join([f"{action} {index}", f"  {by}", f"  {first}" + (f" to {last}" if last != first else "")])

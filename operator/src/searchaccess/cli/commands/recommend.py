@@ -112,7 +112,9 @@ def _shown(found: "list[Advice]", window: "Window") -> "list[RenderableType]":
         span = f"{window.days:.1f} days" if window.days >= 1 else f"{24 * window.days:.1f} hours"
         parts.append(f"The logs cover {span}, until {window.last:%Y-%m-%d %H:%M}.")
         if window.days < _SHORT:
-            parts.append("What is used less often does not show in them: read a longer time before you remove something.")
+            parts.append(
+                "What is used less often does not show in them: read a longer time before you remove something."
+            )
     else:
         parts.append("The logs have no events of this time.")
     return parts
