@@ -206,7 +206,7 @@ async def test_an_answer_that_is_too_long_is_asked_for_in_smaller_parts(
     )
     assert len(found) == len(EVENTS)
     assert sizes[0] == audit.FIRST
-    assert 1 in sizes
+    assert min(sizes) <= 3
     assert max(sizes[1:4]) < audit.FIRST
 
 
