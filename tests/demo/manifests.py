@@ -6,6 +6,8 @@ from typing import Any
 
 import yaml
 
+from searchaccess.core.answers.logins import full_role
+from searchaccess.core.model.access import access_from_object
 from tests.stack.elasticsearch import ElasticsearchServer
 from tests.support.operatorprocess import ROOT
 from tests.support.worlds.world import OPERATOR_PASSWORD, OPERATOR_USER
@@ -36,6 +38,12 @@ def access_files() -> list[Path]:
         for file in _example_files()
         if "SearchAccess" in _kinds_in(file) and not _has_keys(file) and not _depends_on_time(file)
     ]
+
+
+def login_role() -> dict[str, Any]:
+    """The role of the operator's login, as ``searchaccess login --tier Full -f`` prints it for these SearchAccesses."""
+    objects = (item for file in access_files() for item in objects_of(file))
+    return full_role(access_from_object(item) for item in objects if item["kind"] == "SearchAccess")
 
 
 def _depends_on_time(file: Path) -> bool:

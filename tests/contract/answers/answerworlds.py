@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from random import Random
 from typing import Any, Final
 
@@ -11,6 +11,8 @@ import httpx
 from searchaccess.api.searchcluster import PrincipalClaim
 from searchaccess.core.answers.access.actions import is_confirmed, probed, question_of
 from searchaccess.core.answers.access.holders import Kind
+from searchaccess.core.model.access import Access
+from searchaccess.core.model.timeboxes.timebox import Term, Validity
 from searchaccess.core.rights.mapping import build_template_mapping
 from searchaccess.core.rights.ownership import Operator
 from tests.contract.rights import exclusiveworlds as worlds
@@ -19,11 +21,15 @@ from tests.stack.elasticsearch import ElasticsearchServer
 CALLERS: Final = 300
 USERS: Final = 150
 KEYS: Final = 50
+BEHIND: Final = 40
+"""Callers who also come through a gateway."""
 DECLARATIONS: Final = 12
 ROLES: Final = 40
 MAPPINGS: Final = 60
 SEED: Final = 63
 PASSWORD: Final = "long enough"
+NOW: Final = Term.IN_FORCE
+_NOT_NOW: Final = (Term.NOT_YET, Term.EXPIRED, Term.OUTSIDE)
 OPERATOR: Final = Operator("answers", "contract")
 ACTIONS: Final = (
     "read",
@@ -70,7 +76,7 @@ class AnswerWorld:
         self._server, self._admin = server, admin
         random = Random(SEED)  # noqa: S311 - only for tests
         self.random = random
-        declared = [worlds.declared(random).share.body.to_json() for _ in range(DECLARATIONS)]
+        declared = [worlds.declared(random) for _ in range(DECLARATIONS)]
         self._roles = {f"ans-r{number}": self._role() for number in range(ROLES)}
         rendered = {f"excl-of-{worlds.principal(random.randrange(CALLERS))}": self._role() for _ in range(40)}
         self._foreign = self._roles | rendered | {"excl-google": self._role()}
@@ -83,16 +89,28 @@ class AnswerWorld:
             for number in range(MAPPINGS)
         }
         principals = [worlds.principal(number) for number in range(CALLERS)]
-        # Some have a role mapping alone, or nothing at all.
-        self._own = {
-            OPERATOR.role_name(name): declared[number % DECLARATIONS]
+        self.accesses = {
+            name: _access_of(
+                name, declared[number % DECLARATIONS], _NOT_NOW[number % 3] if random.random() >= 0.8 else NOW
+            )
             for number, name in enumerate(principals)
-            if random.random() < 0.8
+        }
+        """By principal. The role is written where rights are in force: others have a role mapping alone, or nothing."""
+        self._own = {
+            OPERATOR.role_name(name): access.share.body.to_json()
+            for name, access in self.accesses.items()
+            if access.validity.term is NOW
         }
         self._users = {
             f"ans-u{number:03}": random.sample([*self._roles, "ans-in-a-file", "viewer"], random.randint(0, 3))
             for number in range(USERS)
         }
+        roles = sorted(self._roles)
+        self.behind = {
+            name: [OPERATOR.role_name(name), *(roles[number : number + 1] if number % 3 == 0 else ())]
+            for number, name in enumerate(principals[:BEHIND])
+        }
+        """By principal, the roles of the native user as which a gateway would run: somebody gave some of them more."""
         self.key_ids: dict[str, str] = {}
         """What each API key logs in with, by id."""
 
@@ -119,7 +137,14 @@ class AnswerWorld:
         everything = {**self._mappings, ours.name: ours.to_json()}
         with ThreadPoolExecutor(4) as pool:
             paths = [(f"role_mapping/{name}", body) for name, body in everything.items()]
-            paths += [(f"user/{name}", {"password": PASSWORD, "roles": roles}) for name, roles in self._users.items()]
+            paths += [
+                (f"user/{name}", {**_login(number), "roles": roles})
+                for number, (name, roles) in enumerate(self._users.items())
+            ]
+            paths += [
+                (f"user/{OPERATOR.role_name(name)}", {**_login(KEYS), "roles": roles})
+                for name, roles in self.behind.items()
+            ]
             for done in pool.map(lambda each: admin.put(f"/_security/{each[0]}", json=each[1]), paths):
                 assert done.is_success, done.text
             for made in pool.map(self._make_key, range(KEYS)):
@@ -155,6 +180,12 @@ class AnswerWorld:
             users = [(Kind.USER, name, {"es-security-runas-user": name}) for name in self._users]
             return found + list(pool.map(lambda each: self._ask(self._admin, *each), users))
 
+    def ask_behind(self) -> list[Asked]:
+        """Ask Elasticsearch as a gateway does, which runs as the native user of each caller."""
+        with ThreadPoolExecutor(4) as pool:
+            whom = [(name, {"es-security-runas-user": OPERATOR.role_name(name)}) for name in self.behind]
+            return list(pool.map(lambda each: self._ask(self._admin, Kind.CALLER, *each), whom))
+
     def _ask(self, client: httpx.Client, kind: Kind, name: str, headers: dict[str, str]) -> Asked:
         probes = sorted({probe for action in ACTIONS for probe in probed(question_of(action))})
         question = {"index": [{"names": [*worlds.INDICES, "logs-1"], "privileges": probes}]}
@@ -173,7 +204,8 @@ class AnswerWorld:
     def remove(self) -> None:
         """Remove what was written."""
         mappings = [*self._mappings, OPERATOR.mapping_name]
-        paths = [f"role_mapping/{name}" for name in mappings] + [f"user/{name}" for name in self._users]
+        users = [*self._users, *map(OPERATOR.role_name, self.behind)]
+        paths = [f"role_mapping/{name}" for name in mappings] + [f"user/{name}" for name in users]
         keys = self._admin.get("/_security/api_key?name=ans-*").json()["api_keys"]
         ids = [key["id"] for key in keys if not key["invalidated"]]
         if ids:
@@ -183,6 +215,12 @@ class AnswerWorld:
         self._admin.request("DELETE", "/_security/role", json={"names": [*self._foreign, *self._own]})
         for index in worlds.INDICES:
             self._admin.delete(f"/{index}")
+
+
+def _access_of(principal: str, declared: Access, term: Term) -> Access:
+    """Return the SearchAccess of a principal, with what its time box says."""
+    name = principal.partition("@")[0]
+    return replace(declared, namespace="shop", name=name, principals=(principal,), validity=Validity(term))
 
 
 def _login(number: int) -> dict[str, str]:

@@ -141,6 +141,9 @@ def test_a_user_is_verified_by_elasticsearch_and_reads_by_an_alias(call: Call, k
     code, output = call("explain", "user:nobody", "ans-orders-1")
     assert code == Exit.UNKNOWN
     assert "another realm may have one" in output
+    for gone, says in (("shop/ordres", "there are: shop/orders"), ("key:gone", "there is no API key of the id gone")):
+        code, output = call("explain", gone, "ans-orders-1")
+        assert (code, says in output) == (Exit.FAILED, True), output
 
 
 def test_everybody_who_reads_is_listed_with_the_manifest_and_since_when(call: Call, key: str) -> None:
@@ -176,6 +179,9 @@ def test_it_works_without_kubernetes(elasticsearch_server: ElasticsearchServer, 
     done = CliRunner().invoke(app, ["explain", ORDERS, "ans-orders-1", *given], env={"COLUMNS": "200", **login})
     assert done.exit_code == Exit.IN_SYNC, done.output
     assert done.output.startswith(f"yes, {ORDERS} may read ans-orders-1 (SearchCluster elasticsearch)")
+    done = CliRunner().invoke(app, ["explain", "shop/orders", "ans-orders-1", *given], env=login)
+    assert done.exit_code == Exit.USAGE
+    assert "name the service account instead" in done.output
 
 
 def test_a_workload_asks_with_its_own_token_which_is_never_shown(

@@ -3,28 +3,34 @@
 import asyncio
 import json
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import Any, Final, TypeVar, cast
 
 import httpx
 import pytest
 
 from searchaccess.adapters.elasticsearch.client import ElasticsearchClient
 from searchaccess.api.vocabulary.privileges import INDEX_PRIVILEGES
+from searchaccess.cli.access.asking import Asking, Declarations, why
 from searchaccess.cli.access.reading import read_security
 from searchaccess.core.answers.access.actions import allows, patterns_of, question_of, shows_some
 from searchaccess.core.answers.access.callers import Callers, realm_chosen
 from searchaccess.core.answers.access.documents import any_of, matches
+from searchaccess.core.answers.access.explain import Says
 from searchaccess.core.answers.access.groups import Rights
 from searchaccess.core.answers.access.holders import Finding, Holder, Kind, Outcome, People, judge
 from searchaccess.core.answers.access.state import IndexedRoles, SecurityState, Target, target_of
+from searchaccess.core.answers.access.subjects import subject_of
 from searchaccess.core.answers.access.whocan import WhoCan, who_can
 from searchaccess.core.answers.logins import observer_role
 from searchaccess.core.clusters.connection import Connection
-from tests.contract.answers.answerworlds import ACTIONS, CALLERS, KEYS, USERS, AnswerWorld, Asked, paths_in
+from searchaccess.core.model.access import Access
+from searchaccess.core.model.timeboxes.timebox import Term
+from searchaccess.ports.errors import PermissionDenied
+from tests.contract.answers.answerworlds import ACTIONS, CALLERS, KEYS, OPERATOR, USERS, AnswerWorld, Asked, paths_in
 from tests.contract.rights import exclusiveworlds as worlds
 from tests.stack.elasticsearch import ElasticsearchServer
 from tests.unit.builders import a_grant, an_access
@@ -49,12 +55,22 @@ def ask(server: ElasticsearchServer, question: Callable[[ElasticsearchClient], A
     return asyncio.run(run())
 
 
+class NotAsked:
+    """A cluster whose login may not act as others."""
+
+    async def may(self, *_: object, **__: object) -> None:
+        raise PermissionDenied("not allowed")
+
+
 @dataclass(frozen=True)
 class Answered:
     """What Elasticsearch gives all of them, and what was read."""
 
     asked: list[Asked]
+    behind: list[Asked]
+    """The same callers behind a gateway."""
     state: SecurityState
+    accesses: Mapping[str, Access]
 
     @cached_property
     def holders(self) -> list[tuple[Asked, Holder]]:
@@ -69,6 +85,12 @@ class Answered:
         }
         found = [(one, read[one.kind](one.name)) for one in self.asked]
         return [(one, holder) for one, holder in found if holder is not None]
+
+    def asking(self, *, gateway: bool) -> Asking:
+        """Return what the command has when it has read everything; it may not act as anybody, so it only concludes."""
+        realm = None if gateway else realm_chosen(self.state.realms, None)
+        declared = Declarations(tuple(({}, access) for access in self.accesses.values()))
+        return Asking(cast("ElasticsearchClient", NotAsked()), self.state, declared, "prod", realm, gateway, OPERATOR)
 
     def roles(self, index: str) -> IndexedRoles:
         """Return the roles that have anything on an index by its own name: Elasticsearch was asked about that."""
@@ -86,7 +108,7 @@ def answered(elasticsearch_server: ElasticsearchServer, admin: httpx.Client) -> 
     world = AnswerWorld(elasticsearch_server, admin)
     try:
         world.write()
-        yield Answered(world.ask(), ask(elasticsearch_server, read_security))
+        yield Answered(world.ask(), world.ask_behind(), ask(elasticsearch_server, read_security), world.accesses)
     finally:
         world.remove()
 
@@ -136,6 +158,38 @@ def test_the_documents_and_fields_that_somebody_sees_are_those_that_elasticsearc
             else:
                 assert shown <= one.sees[index], (index, one.name, found)
     assert restricted > 100
+
+
+EXPLAINED: Final = (("excl-a2", "read"), ("excl-b1", "read"), ("excl-b1", "write"), ("excl-a2", "delete"))
+"""Without an alias that leads to them, about which Elasticsearch was not asked."""
+
+
+@pytest.mark.parametrize("gateway", [False, True], ids=["by-token", "gateway"])
+async def test_what_explain_answers_is_what_each_of_them_gets(answered: Answered, gateway: bool) -> None:  # noqa: FBT001 - a case
+    about, outcomes, terms = answered.asking(gateway=gateway), Counter[Outcome](), Counter[Term]()
+    whom = answered.behind if gateway else answered.asked
+    for number, one in enumerate(whom):
+        access = answered.accesses.get(one.name)
+        kinds = {Kind.USER: f"user:{one.name}", Kind.KEY: f"key:{one.name}"}
+        # By its SearchAccess or by its address, it is the same caller.
+        subject = kinds.get(one.kind) or (access.ref if access and number % 2 else one.name)
+        index, action = EXPLAINED[number % len(EXPLAINED)]
+        found = await why(about, subject_of(subject), subject, index, question_of(action), "")
+        outcomes[found.outcome] += 1
+        really = one.may[index, action]
+        assert not (really and found.outcome is Outcome.NO), (index, action, subject, found)
+        if found.outcome is Outcome.YES and not found.acting_as and not (found.rights and found.rights.how):
+            assert really, (index, action, subject, found)
+            certain = found.finding is not None and not (found.finding.perhaps or found.finding.doubts)
+            if action == "read" and found.rights and certain:
+                assert _cells(found.rights) == one.sees[index], (index, subject, found)
+        if access is not None:
+            terms[access.validity.term] += 1
+            over = [each for each in found.steps if each.what == "time box" and each.says is Says.BLOCKS]
+            assert bool(over) is (access.validity.term is not Term.IN_FORCE), (subject, found.steps)
+    assert min(outcomes[Outcome.YES], outcomes[Outcome.NO]) > len(whom) / 20, outcomes
+    assert outcomes[Outcome.UNKNOWN] < len(whom) / 3, outcomes
+    assert len(terms) == 4 or gateway, terms
 
 
 def test_everybody_who_may_do_it_is_listed_and_nobody_else(answered: Answered) -> None:

@@ -186,6 +186,39 @@ async def test_events_are_read_as_they_were_logged(
     assert any(event.opaque == "orders/orders-00001-abc" for event in found)
 
 
+@pytest.mark.parametrize("page", [1, 1500])
+async def test_an_answer_that_is_too_long_is_asked_for_in_smaller_parts(
+    port: ElasticsearchClient, monkeypatch: pytest.MonkeyPatch, page: int
+) -> None:
+    """An event may name thousands of indices: the number of events alone does not bound the memory that they take."""
+    sizes = list[int]()
+    whole = port._page
+
+    async def spied(point: str, query: object, size: int, after: object) -> object:
+        sizes.append(size)
+        return await whole(point, query, size, after)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(audit, "PAGE", page)
+    monkeypatch.setattr(port, "_page", spied)
+    found = await read(port, EventsWanted(NAMES[AGENT]))
+    assert sorted(event.written for event in found) == sorted(
+        event.written for event in await read(port, EventsWanted(NAMES[AGENT]))
+    )
+    assert len(found) == len(EVENTS)
+    assert sizes[0] == audit.FIRST
+    assert min(sizes) <= 3
+    assert max(sizes[1:4]) < audit.FIRST
+
+
+def test_pages_have_half_of_the_bytes_that_are_allowed() -> None:
+    assert audit.next_size(200, 0) == 1600
+    assert audit.next_size(1600, 0) == audit.EVENTS
+    assert audit.next_size(200, audit.PAGE) == 100
+    assert audit.next_size(200, audit.PAGE // 4) == 400
+    assert audit.next_size(1, 64 * audit.PAGE) == 1
+    assert audit.next_size(audit.EVENTS, 1) == audit.EVENTS
+
+
 @pytest.mark.parametrize("layout", LAYOUTS)
 @pytest.mark.parametrize(
     ("ask", "number"),

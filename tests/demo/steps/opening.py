@@ -30,11 +30,13 @@ def start_servers(stage: Stage) -> None:
 def install(stage: Stage) -> None:
     with stage.screen.step("Install the CRDs, the operator's rights and its login") as page:
         stage.world.install()
+        role = manifests.login_role()
+        stage.world.admin.put(f"/_security/role/{OPERATOR_USER}", json=role).raise_for_status()
         kinds = stage.kubectl("api-resources", "--api-group=searchaccess.dev", "-o", "name").split()
         table = new_table()
         table.add_row("crds/", ", ".join(kinds))
         table.add_row("deploy/", f"ServiceAccount {SYSTEM}/searchaccess-operator and RBAC")
-        table.add_row("Elasticsearch", f"user {OPERATOR_USER} with manage_security and monitor")
+        table.add_row("Elasticsearch", f"user {OPERATOR_USER}, with the role that `searchaccess login` prints")
         page.show(table)
 
 

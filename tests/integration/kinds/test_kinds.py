@@ -337,6 +337,7 @@ def stored(server: Server) -> Iterator[None]:
             "nextRotation": LATER,
         },
         "validity": {"state": "Active", "nextChange": LATER},
+        "usage": {"lastUsed": NOW, "observedAt": NOW, "since": NOW},
     }})  # fmt: skip
     counts = {"accesses": 7, "ready": 5, "drifted": 3, "roles": 6, "foreignRoles": 1}
     patch(server, "searchcluster", "prod", {"status": {
@@ -375,11 +376,13 @@ def test_wide_columns_of_search_accesses(server: Server) -> None:
         "NEXT-ROTATION",
         "NEXT-CHANGE",
         "LAST-SYNC",
+        "LAST-USED",
         "MESSAGE",
     ]
     assert row[7:13] == ["prod", "2", "orders@acme-shop.iam.gserviceaccount.com", "IdentityToken", LATER, LATER]
     assert row[13]
-    assert row[14] == "in sync"
+    assert row[14] == row[13], "an age too: what was never used, or is not known to be, has none"
+    assert row[15] == "in sync"
 
 
 @pytest.mark.usefixtures("stored")

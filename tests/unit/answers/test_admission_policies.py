@@ -138,6 +138,11 @@ def test_the_command_asks_the_api_server_without_files(tmp_path: Path) -> None:
     assert "searchaccess: " in said
 
 
+def test_the_command_reaches_a_gke_cluster_as_others_do() -> None:
+    said = refused("generate-admission-policy", "--gke", "tools")
+    assert "write projects/P/locations/L/clusters/C" in said
+
+
 def test_the_command_fails_if_a_policy_cannot_be_read(tmp_path: Path) -> None:
     metadata, spec = {"name": "broken"}, {"allow": [{"indices": ["/orders"], "can": ["read"]}]}
     raw = {"apiVersion": "searchaccess.dev/v1alpha1", "kind": "SearchAccessPolicy", "metadata": metadata, "spec": spec}

@@ -17,6 +17,7 @@ from searchaccess.core.policy.decision import Do, Gate, decide
 from searchaccess.core.policy.delegation import Delegation, is_open
 from searchaccess.core.policy.login import LoginRights
 from searchaccess.core.rights.mapping import build_template_mapping
+from tests.demo.manifests import access_files, login_role
 from tests.support.worlds.logins import documented_mapping, documented_role, roles_documented
 from tests.unit.answers.test_realms import GATEWAY
 from tests.unit.builders import OPERATOR, a_grant, a_search_access, a_search_cluster, an_access
@@ -161,3 +162,11 @@ def test_where_audit_events_are_declared_the_login_may_read_them(tmp_path: Path,
     assert json.loads(printed)["indices"][-1] == entry
     _, printed, _ = run("login", "-f", str(file), "--tier", tier, "--cluster", "another")
     assert entry not in json.loads(printed)["indices"]
+
+
+def test_the_demo_gives_the_operator_what_the_command_prints() -> None:
+    files = [argument for file in access_files() for argument in ("-f", str(file))]
+    done = CliRunner().invoke(app, ["login", "--tier", "Full", *files])
+    role = json.loads(done.stdout)
+    assert (done.exit_code, role) == (0, login_role())
+    assert "view_index_metadata" in [name for each in role["indices"] for name in each["privileges"]]

@@ -9,9 +9,19 @@ from typing import TYPE_CHECKING, Any, cast
 import pytest
 
 from searchaccess.cli.access import showing
-from searchaccess.cli.access.asking import Asking, Declarations, cluster_for, document_in, document_of, who, why
+from searchaccess.cli.access.asking import (
+    Asking,
+    Declarations,
+    check_declared,
+    cluster_for,
+    document_in,
+    document_of,
+    who,
+    why,
+)
 from searchaccess.cli.access.own import NoTokenError, token_of
 from searchaccess.cli.access.reading import read_security
+from searchaccess.cli.printing import fitting
 from searchaccess.core.answers.access.actions import question_of
 from searchaccess.core.answers.access.explain import Explanation
 from searchaccess.core.answers.access.holders import Outcome
@@ -20,7 +30,7 @@ from searchaccess.core.answers.access.subjects import subject_of
 from searchaccess.core.model.access import Access
 from searchaccess.core.model.identities.identity import Identity, State
 from searchaccess.core.model.identities.workload import Account
-from searchaccess.ports.errors import ExternalError, NoSuchCluster, PermissionDenied, Unreachable
+from searchaccess.ports.errors import ExternalError, NoSuchCluster, NoSuchSubject, PermissionDenied, Unreachable
 from tests.unit.answers.access.states import GOOGLE, ORDERS, entry, key, role, state, user
 from tests.unit.builders import OPERATOR, ROLE, a_cluster, an_access
 
@@ -131,6 +141,38 @@ def test_a_document_of_a_file_that_depends_on_the_mapping_is_undecided() -> None
     assert document_in(template, {}).shown is None
 
 
+def test_a_search_access_that_does_not_exist_is_an_error_and_no_answer() -> None:
+    declared = Declarations((({}, an_access(cluster="prod")),), (a_cluster("prod"),))
+    check_declared(subject_of("shop/orders"), declared, "prod")
+    check_declared(subject_of(ORDERS), declared, "")
+    with pytest.raises(NoSuchSubject, match=r"there is no SearchAccess shop/ordres; there are: shop/orders\."):
+        check_declared(subject_of("shop/ordres"), declared, "")
+    with pytest.raises(NoSuchSubject, match="there is none in namespace lab"):
+        check_declared(subject_of("lab/orders"), declared, "")
+    with pytest.raises(NoSuchSubject, match="names SearchCluster prod, not test"):
+        check_declared(subject_of("shop/orders"), declared, "test")
+    # What may not be read may be there.
+    check_declared(subject_of("shop/ordres"), replace(declared, complete=False), "")
+
+
+def test_an_api_key_that_does_not_exist_is_an_error_where_all_can_be_read() -> None:
+    with pytest.raises(NoSuchSubject, match="there is no API key of the id gone, or it is invalidated or has expired"):
+        explained(asking(state(keys=[key("there", {"r": READS})])), "key:gone")
+    unread = replace(state(), keys=None)
+    assert explained(asking(unread), "key:gone").outcome is Outcome.UNKNOWN
+
+
+def test_what_a_gateway_accepts_is_a_step() -> None:
+    access, given = an_access(), state({ROLE: READS}, users=[user(ROLE, ROLE)])
+    for apis, says in ((["Documents", "Search"], "info"), ([], "blocks")):
+        about = asking(given, access, gateway=True)
+        declared = Declarations((({"status": {"limits": {"apis": apis}}}, access),))
+        [step] = [
+            each for each in explained(replace(about, declared=declared), "shop/orders").steps if each.what == "limits"
+        ]
+        assert (step.says, step.text.rpartition(": ")[2]) == (says, ", ".join(apis) or "none")
+
+
 def test_which_cluster_is_asked() -> None:
     access, one, two = an_access(cluster="prod"), a_cluster("prod"), a_cluster("test")
     declared = Declarations((({}, access),), (one, two))
@@ -149,8 +191,8 @@ def test_answers_fit_a_narrow_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
         parts = [*showing.explanation_shown(found, about, None), *showing.who_shown(everybody, about)]
         texts = [part for part in parts if isinstance(part, str)]
         assert (len(texts) == len(parts)) is (columns == 80), "a table only where it fits"
-        blocks = [text for text in texts if text.startswith("  ")]
-        assert all(len(text) <= columns for text in blocks)
+        lines = [line for text in texts for line in fitting(text, columns)]
+        assert all(len(line) <= columns or " " not in line.strip() for line in lines)
     data = showing.who_data(everybody, about)
     assert json.loads(json.dumps(data)) == data
     assert [item["allowed"] for item in data["items"]] == ["yes", "yes"]

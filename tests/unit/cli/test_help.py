@@ -219,6 +219,7 @@ def test_bash_completes_with_the_script(tmp_path: Path, words: str) -> None:
 
 
 def test_each_shell_has_a_script() -> None:
+    """Tests execute that of bash; those of zsh and fish were executed by hand, with zsh 5.9 and fish 3.6."""
     for shell in ("bash", "zsh", "fish"):
         assert "_SEARCHACCESS_COMPLETE=complete_" + shell in refused("completion", shell, code=0)
     assert "'powershell' is not one of" in refused("completion", "powershell")

@@ -1,6 +1,7 @@
 """``searchaccess import`` from files: what it prints and writes, and what it refuses."""
 
 import json
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -19,6 +20,10 @@ from tests.unit.cli.program import refused
 if TYPE_CHECKING:
     from searchaccess.adapters.elasticsearch.client import ElasticsearchClient
 
+ONLY_FILES = (
+    "Elasticsearch was not read, only files, which have no native users and no API keys: who else needs a role cannot"
+    " be seen, so keep the old roles"
+)
 ROLES: dict[str, Any] = {"orders": a_role(an_entry("orders-*")), "hr": a_role(an_entry("people"), run_as=["jane"])}
 
 
@@ -44,7 +49,16 @@ def test_people_see_what_is_imported_what_is_left_and_what_to_do_next(files: Pat
     assert "RunAs: keep the old role for it" in text
     assert f"role hr run_as for {ORDERS}: it may act as jane" in text
     assert "2 new SearchAccesses, 0 declared already; 1 parts are left." in text
-    assert "nobody needs role orders any more" in text
+
+
+def test_files_do_not_show_who_else_needs_a_role_so_none_is_said_to_be_unneeded(files: Path) -> None:
+    text = imported("--from", files)
+    assert "nobody needs" not in text
+    assert "only files, which have no native users and no API keys: who else needs a role cannot be seen" in text
+    (files / "more.yml").write_text(yaml.safe_dump({"alone": a_role(an_entry("alone-*"))}))
+    text = imported("--from", files)
+    assert "role alone: no role mapping and no user gives it" in text
+    assert not re.search(r"delete|remove them|removed", text.partition("3. Remove mode: Observe")[0]), text
 
 
 def test_nothing_left_is_zero(tmp_path: Path) -> None:
@@ -66,14 +80,14 @@ def test_scripts_get_a_list_that_kubectl_accepts(files: Path, output: str) -> No
              "by": ["role mapping team"]}
             for name in ("hr", "orders")
         ],
-        "replaced": ["role orders"],
+        "replaced": [],
         "leftovers": [
             {"source": "role hr", "part": "run_as", "subject": ORDERS, "reason": "RunAs",
              "message": "it may act as jane",
              "next": "keep the old role for it: no SearchAccess lets a workload act as somebody else"}
         ],
         "alreadyManaged": 0,
-        "notes": [],
+        "notes": [ONLY_FILES],
     }  # fmt: skip
 
 

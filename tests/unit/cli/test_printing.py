@@ -7,8 +7,10 @@ import sys
 
 import pytest
 import yaml
+from hypothesis import given
+from hypothesis import strategies as st
 
-from searchaccess.cli.printing import Format, emit, plain, table, verbatim, warn
+from searchaccess.cli.printing import Format, emit, fitting, plain, table, verbatim, warn
 
 ODD = "a\x1b[2Jb\x9bc\u202ed\r\ne\ud800f"
 
@@ -48,3 +50,15 @@ def test_a_configuration_is_never_broken_into_lines(monkeypatch: pytest.MonkeyPa
     lines = [each.rstrip() for each in re.sub(r"\x1b\[[0-9;]*m", "", terminal.getvalue()).splitlines()]
     assert lines[:2] == [line, "xpack: 1"]
     assert max(map(len, lines[2:])) <= 40
+
+
+@given(st.lists(st.text("ab-/@", min_size=1, max_size=60), min_size=1, max_size=9), st.integers(0, 4))
+def test_names_stay_whole_on_a_terminal(words: list[str], indent: int) -> None:
+    """Otherwise nobody could copy them."""
+    text = " " * indent + " ".join(words)
+    lines = list(fitting(text, 30))
+    assert " ".join(lines).split() == words
+    assert all(len(line) <= 30 or " " not in line.strip() for line in lines)
+    assert all(line.startswith(" " * (indent + 2)) for line in lines[1:])
+    assert list(fitting("", 30)) == [""]
+    assert list(fitting("a\n\nb", 30)) == ["a", "", "b"]

@@ -108,14 +108,47 @@ def test_an_overview_says_when_each_was_last_used_where_that_is_known(tmp_path: 
     ]
     _, text, _ = run(tmp_path, some, "status", "-n", "shop", "--unused", "1d")
     names = {line.split()[0] for line in text.splitlines() if line}
-    # Neither is "used" anywhere near now; of the new one, nothing is known.
-    assert names == {"NAME", "idle", "orders", "3"}
+    # Neither is "used" anywhere near now; of the new one, nothing is known, and that is said.
+    assert names == {"NAME", "idle", "orders", "3", "1", "shop/new:"}
     _, text, _ = run(tmp_path, known("2026-02-01T00:00:00Z"), "status", "-n", "shop")
     assert "not since 2026-01-01?" in text
     assert "2026-01-31T09h?" in text
     code, _, said = run(tmp_path, some, "status", "shop/idle", "--unused", "1d")
     assert code != 0
     assert "--unused" in said
+
+
+def test_what_is_not_known_to_be_used_is_never_called_unused(tmp_path: Path) -> None:
+    idle = {"observedAt": "2026-01-31T10:00:00Z", "since": "2026-01-01T00:00:00Z"}
+    items = (
+        a_search_access("orders", status=ready(access="r orders-*", usage=idle)),
+        a_search_access("elsewhere", status=ready(access="r orders-*"), cluster="gone"),
+    )
+    unaudited = served(*items, searchclusters=listed(a_search_cluster()))
+    _, text, _ = run(tmp_path, unaudited, "status", "-n", "shop", "--unused", "1d")
+    assert text.splitlines() == [
+        "2 SearchAccesses: 2 ready, 0 drifted, 2 not shown.",
+        "",
+        "2 more may be unused or in use, which is not known:",
+        "  shop/elsewhere: SearchCluster gone cannot be read, or does not exist",
+        "  shop/orders: SearchCluster prod does not name its audit events (spec.audit)",
+    ]
+    _, text, _ = run(tmp_path, unaudited, "status", "-n", "shop", "--unused", "1d", "-o", "json")
+    found = json.loads(text)
+    assert (found["items"], [each["searchAccesses"] for each in found["usesUnknown"]]) == (
+        [],
+        [["shop/elsewhere"], ["shop/orders"]],
+    )
+    _, text, _ = run(tmp_path, unaudited, "status", "-n", "shop")
+    assert "not known" not in text
+
+
+def test_a_cluster_that_does_not_exist_is_an_error(tmp_path: Path) -> None:
+    some = served(*SOME, searchclusters=listed(a_search_cluster()))
+    code, text, said = run(tmp_path, some, "status", "-A", "--cluster", "prdo", "--drifted")
+    assert (code, text) == (1, "")
+    assert "there is no SearchCluster named 'prdo'; there are: prod" in said
+    assert run(tmp_path, served(*SOME), "status", "-A", "--cluster", "prod")[0] == 0, "a SearchAccess names it"
 
 
 def test_one_is_a_tree_and_the_same_as_data(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 import aiohttp
 
-from searchaccess.ports.errors import Unexpected
+from searchaccess.ports.errors import TooLong
 
 LONGEST: Final = 256 * 1024 * 1024
 """Bytes of one answer: twelve megabytes are the roles of 10,000 principals."""
@@ -85,16 +85,16 @@ async def body_of(response: aiohttp.ClientResponse, whose: str, longest: int = L
     Args:
         response: the answer, of which nothing was read yet.
         whose: for the message, such as ``the API server``.
-        longest: bytes.
+        longest: bytes; by default, more than any answer that makes sense.
 
     Raises:
-        Unexpected: it is longer than any answer that makes sense.
+        TooLong: it is longer than that.
     """
     parts, size = [], 0
     async for part in response.content.iter_chunked(_CHUNK):
         size += len(part)
         if size > longest:
             response.close()
-            raise Unexpected(f"{whose}: its response has more than {longest} bytes")
+            raise TooLong(f"{whose}: its response has more than {longest} bytes")
         parts.append(part)
     return b"".join(parts)

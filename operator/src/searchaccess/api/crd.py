@@ -93,6 +93,7 @@ _ACCESS = (
 )
 _DRIFT = "Open differences that somebody made in Elasticsearch."
 _NEXT_CHANGE = "When the rights end or begin, as validFrom, validUntil and schedule say."
+_LAST_USED = "Last allowed request, to the hour. Empty: none in the time that is known, or that is not known."
 _AGE = _column("Age", ".metadata.creationTimestamp", kind="date")
 
 
@@ -158,6 +159,7 @@ def custom_resource_definitions() -> dict[str, dict[str, Any]]:
                 _column("Next-Rotation", ".status.credential.nextRotation", wide=True),
                 _column("Next-Change", ".status.validity.nextChange", wide=True, doc=_NEXT_CHANGE),
                 _column("Last-Sync", ".status.lastSyncTime", kind="date", wide=True),
+                _column("Last-Used", ".status.usage.lastUsed", kind="date", wide=True, doc=_LAST_USED),
                 _column("Message", f"{_READY}.message", wide=True),
             ],
         ),

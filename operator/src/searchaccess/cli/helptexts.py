@@ -14,7 +14,7 @@ EXITS: Final = {
 }
 ANSWERS: Final = {
     Exit.IN_SYNC: "yes",
-    Exit.FAILED: "it could not be asked",
+    Exit.FAILED: "it could not be asked, or there is nobody of this name",
     Exit.NO: "no",
     Exit.UNKNOWN: "it depends on what cannot be seen",
     Exit.USAGE: "usage error",

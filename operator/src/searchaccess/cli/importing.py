@@ -5,9 +5,16 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from searchaccess.cli.printing import plain, table, warn
+from searchaccess.cli.printing import blocks, fits, plain, table, warn
 from searchaccess.core.answers.importing.formats.detect import UnknownDocumentError, material_in, together
-from searchaccess.core.answers.importing.material import Material, keys_in, mappings_in, roles_in, users_in
+from searchaccess.core.answers.importing.material import (
+    Material,
+    as_of_files,
+    keys_in,
+    mappings_in,
+    roles_in,
+    users_in,
+)
 from searchaccess.core.answers.importing.subjects import BadSubjectMapError, SubjectMap, subject_map
 from searchaccess.core.messages import some_of
 from searchaccess.ports.errors import BadManifest, ExternalError, PermissionDenied
@@ -39,12 +46,12 @@ def subjects_in(path: Path | None) -> SubjectMap:
 
 
 def material_from(paths: Sequence[Path]) -> Material:
-    """Read what files have. In a folder, files that are nothing of ours are left out, and named.
+    """Read what files have, as a part of what there is. In a folder, files that are nothing of ours are left out.
 
     Raises:
         BadManifest: a file cannot be read, or one that is named is not known.
     """
-    return together(_material(paths))
+    return as_of_files(together(_material(paths)))
 
 
 def _material(paths: Sequence[Path]) -> Iterator[Material]:
@@ -138,7 +145,9 @@ def report(found: "Imported", written: Sequence[Path], folder: Path | None) -> "
     parts: list[RenderableType] = []
     if found.made:
         rows = [(f"{one.ref}{' (declared)' if one.declared_by else ''}", one.subject, one.source) for one in found.made]
-        parts += [table(("SEARCHACCESS", "SUBJECT", "FROM"), rows), ""]
+        heads = ("SEARCHACCESS", "SUBJECT", "FROM")
+        narrow = blocks((name, f"{subject}\nfrom {source}") for name, subject, source in rows)
+        parts += [*([table(heads, rows)] if fits(heads, rows) else narrow), ""]
     parts += list(_leftovers(found))
     parts += [f"Note: {note}." for note in found.notes]
     kept = f"; {found.ours} objects belong to an operator already" if found.ours else ""

@@ -4,9 +4,10 @@ import json
 import re
 import shutil
 import sys
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from enum import StrEnum
+from textwrap import wrap
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
@@ -86,6 +87,49 @@ def table(
     return made
 
 
+def fits(heads: Sequence[str], rows: Sequence[Sequence[object]]) -> bool:
+    """Return whether a table has room on the terminal without line breaks in its cells, which names may not have."""
+    columns = width()
+    widest = [max(len(head), *(len(plain(row[at])) for row in rows)) for at, head in enumerate(heads)] if rows else []
+    return columns is None or sum(widest) + 2 * max(0, len(widest) - 1) <= columns
+
+
+def blocks(items: Iterable[tuple[str, str]]) -> list[str]:
+    """Return what would be rows of a table as titles with indented lines below, for terminals that are too narrow.
+
+    Args:
+        items: titles, and what is below each; the same title again is left out.
+    """
+    lines, before = list[str](), ""
+    for given, below in items:
+        title = " ".join(given.splitlines())
+        lines += [title] if title != before else []
+        lines += [f"  {line}" for line in below.splitlines()]
+        before = title
+    return lines
+
+
+def fitting(text: str, columns: int) -> Iterator[str]:
+    """Yield the lines of a text, those that are too long in several, each indented as the first and a little more.
+
+    Words stay whole, also those that do not fit: nobody could copy a name with a line break in it.
+    """
+    for line in text.splitlines() or [""]:
+        indent = " " * (len(line) - len(line.lstrip(" ")) + 2)
+        yield from whole_words(line, columns, indent) or [""]
+
+
+def whole_words(text: str, columns: int, indent: str) -> list[str]:
+    """Return a line in lines of some width that break only at spaces.
+
+    Args:
+        text: the line.
+        columns: the width.
+        indent: what the further lines begin with.
+    """
+    return wrap(text, columns, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False)
+
+
 def verbatim(text: str) -> "Text":
     """Return a text whose lines never get line breaks of our own, such as a configuration that is copied."""
     from rich.text import Text
@@ -127,7 +171,11 @@ def _print(parts: "Sequence[RenderableType]") -> None:
     screen = console()
     if screen.is_terminal:
         for part in parts:
-            screen.print(plain(part) if isinstance(part, str) else part, soft_wrap=getattr(part, "no_wrap", None))
+            if isinstance(part, str):
+                for line in fitting(plain(part), screen.width):
+                    screen.print(line, soft_wrap=True)
+            else:
+                screen.print(part, soft_wrap=getattr(part, "no_wrap", None))
         return
     # Cells of a table are padded: without it, each line of a file would end with spaces.
     text = io.StringIO()

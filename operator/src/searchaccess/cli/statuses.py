@@ -11,9 +11,19 @@ from rich.tree import Tree
 from searchaccess.cli.manifests import failure
 from searchaccess.cli.options.connecting import Kubernetes, nothing_in
 from searchaccess.cli.printing import Format, emit, plain, progress, table, warn, width
-from searchaccess.core.answers.statuses.overview import Wanted, chosen, counted, last_use, open_differences
+from searchaccess.core.answers.statuses.overview import (
+    UsesUnknown,
+    Wanted,
+    chosen,
+    counted,
+    is_watched,
+    last_use,
+    open_differences,
+    uses_unknown,
+)
 from searchaccess.core.answers.statuses.report import Report, report_of, used_until
 from searchaccess.core.answers.statuses.tree import Mark, Node, tree_of
+from searchaccess.core.messages import some_of
 
 _STYLES: Final = {Mark.PLAIN: "", Mark.GOOD: "green", Mark.WARN: "yellow", Mark.BAD: "bold red"}
 _WIDE: Final = 100
@@ -54,11 +64,33 @@ async def show_statuses(kubernetes: Kubernetes, access: str, wanted: Wanted, out
     summary = counted(reports, len(shown))
     if scope and not reports:
         warn(nothing_in(scope))
-    emit(
-        output,
-        {"items": shown, "summary": summary},
-        lambda: _overview(shown, summary, now, several=not scope),
-    )
+    clusters = {item.read.name: item.read.audit is not None for item in declared.clusters}
+    _check_cluster(wanted.cluster, {*clusters, *(report["cluster"] for report in reports)}, declared.gaps)
+    unknown = uses_unknown(reports, wanted, now, clusters)
+    data: dict[str, Any] = {"items": shown, "summary": summary}
+    if wanted.unused_since is not None:
+        data["usesUnknown"] = [{"why": each.why, "searchAccesses": list(each.names)} for each in unknown]
+    emit(output, data, lambda: [*_overview(shown, summary, now, several=not scope), *_unknown(unknown)])
+
+
+def _check_cluster(name: str, known: Collection[str], gaps: Sequence[str]) -> None:
+    """Check that a SearchCluster exists, so that a mistyped name does not look as if all were well.
+
+    Raises:
+        typer.Exit: there is none of this name, and no SearchAccess names it; that was printed.
+    """
+    if name and name not in known and not gaps:
+        there = ", ".join(sorted(known)[:_CLOSE]) or "none"
+        raise failure(f"there is no SearchCluster named {plain(name)!r}; there are: {there}")
+
+
+def _unknown(found: Sequence[UsesUnknown]) -> list[str]:
+    """Say of which SearchAccesses it is not known whether they are used: unknown is never unused."""
+    if not found:
+        return []
+    number = sum(len(each.names) for each in found)
+    head = f"{number} more may be unused or in use, which is not known:"
+    return ["", head, *(f"  {some_of(each.names, _CLOSE)}: {each.why}" for each in found)]
 
 
 def _show_one(found: list[Report], all_of_them: list[Report], name: str, scope: str, output: Format) -> None:

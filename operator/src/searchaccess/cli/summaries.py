@@ -10,8 +10,7 @@ from rich.cells import cell_len
 from rich.console import Console
 from rich.table import Table
 
-from searchaccess.api.conditions.docs import REASON_DOCS
-from searchaccess.api.conditions.meaning import Who
+from searchaccess.api.conditions.docs import NEXT_STEPS
 from searchaccess.cli.printing import Format
 from searchaccess.core.answers.audits import Audit
 from searchaccess.core.answers.changes import Change
@@ -28,7 +27,6 @@ _NARROW: Final = 60
 """Characters of a message in a table. The full message is in the status, in ``-o json``, and for failures below it."""
 _TROUBLES: Final = 10
 """Number of different failures that are shown in full."""
-_NEXT_STEPS: Final = {str(reason): doc.next_step for reason, doc in REASON_DOCS.items() if doc.who is not Who.NOBODY}
 _MARKS: Final = {Exit.IN_SYNC: "ok", Exit.PENDING: "pending", Exit.FAILED: "FAILED"}
 
 
@@ -57,7 +55,7 @@ def _troubles(lines: Sequence[Line]) -> Iterator[str]:
             troubles.setdefault((line.reason, line.message), []).append(name)
     for (reason, message), names in list(troubles.items())[:_TROUBLES]:
         yield f"{reason or 'no status yet'} ({some_of(names, 1)}): {message}".removesuffix(": ")
-        if next_step := _NEXT_STEPS.get(reason):
+        if next_step := NEXT_STEPS.get(reason):
             yield f"  next: {next_step}"
     if len(troubles) > _TROUBLES:
         yield f"{len(troubles) - _TROUBLES} more failures: -o json shows all of them."

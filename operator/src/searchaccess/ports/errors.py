@@ -6,6 +6,7 @@ ExternalError
  │    ├── Throttled            429
  │    ├── Conflict             409: a concurrent write
  │    ├── Unexpected           a response that we cannot interpret
+ │    │    └── TooLong         a response that is longer than its request allows
  │    └── NotHolder            another replica owns it, or may own it by now
  ├── WaitingError              a person or another system must act; retried periodically
  │    ├── TlsNotVerified
@@ -24,6 +25,7 @@ ExternalError
  ├── BadManifest               a file has no manifests that can be read
  ├── InvalidLog                a log file cannot be read
  ├── NoSuchCluster             a requested SearchCluster does not exist
+ ├── NoSuchSubject             somebody who was asked about does not exist
  ├── NotStarted                it was stopped, refused, or out of time, before it could start
  └── CannotListen              the address for probes and metrics is in use, or not of this machine
 
@@ -73,6 +75,10 @@ class Conflict(TransientError):
 
 class Unexpected(TransientError):
     """A response that we cannot interpret."""
+
+
+class TooLong(Unexpected):
+    """A response is longer than its request allows; it was not read to the end."""
 
 
 class NotHolder(TransientError):
@@ -167,6 +173,10 @@ class NoSuchCluster(ExternalError):
     """A SearchCluster that was named does not exist."""
 
     reason = Reason.CLUSTER_NOT_FOUND
+
+
+class NoSuchSubject(ExternalError):
+    """Somebody who was asked about does not exist: a SearchAccess, or an API key."""
 
 
 class NotStarted(ExternalError):

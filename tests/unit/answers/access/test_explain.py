@@ -8,7 +8,7 @@ import pytest
 from searchaccess.api.searchcluster import PrincipalClaim
 from searchaccess.core.answers.access.actions import question_of
 from searchaccess.core.answers.access.callers import Callers, realm_chosen
-from searchaccess.core.answers.access.explain import Explanation, Says, confirmed, explain, steps_of_access
+from searchaccess.core.answers.access.explain import Asked, Explanation, Says, confirmed, explain, steps_of_access
 from searchaccess.core.answers.access.holders import Outcome, People, judge
 from searchaccess.core.answers.access.state import IndexedRoles, Realm, SecurityState, Target, anonymous_in, realms_in
 from searchaccess.core.answers.access.subjects import NoSubjectError, SubjectKind, subject_of
@@ -30,7 +30,7 @@ def explained(given: SecurityState, name: str, *, caller: bool = True, field: st
     roles = IndexedRoles(given.roles, TARGET)
     people = People(given, roles)
     found = Callers(given, roles, GOOGLE, people.common()).caller(name, **known) if caller else people.user(name)
-    return explain(name, [found] if found else [], roles, TARGET, READ, field)
+    return explain(Asked(name, TARGET, READ, field), [found] if found else [], roles)
 
 
 def says(found: Explanation) -> list[tuple[Says, str, str]]:
@@ -85,7 +85,7 @@ def test_a_realm_that_takes_roles_from_another_is_no_no() -> None:
     realm = Realm("google", "jwt", "https://accounts.google.com", claimed=frozenset(), doubt="is odd")
     given = state({ROLE: role()})
     roles = IndexedRoles(given.roles, TARGET)
-    found = explain(ORDERS, [Callers(given, roles, realm).caller(ORDERS)], roles, TARGET, READ)
+    found = explain(Asked(ORDERS, TARGET, READ), [Callers(given, roles, realm).caller(ORDERS)], roles)
     assert found.outcome is Outcome.UNKNOWN
 
 
@@ -111,7 +111,7 @@ def test_who_may_act_as_somebody_who_may_may() -> None:
     users = [judge(each, roles, READ) for each in People(given, roles).users()]
     [gateway] = [people.user("gateway")]
     assert gateway is not None
-    found = explain("user:gateway", [gateway], roles, TARGET, READ, users=users)
+    found = explain(Asked("user:gateway", TARGET, READ), [gateway], roles, users=users)
     assert (found.outcome, found.acting_as) == (Outcome.YES, "ada")
     assert (Says.GRANTS, "run_as", "ada") in says(found)
     assert confirmed(found, answer=False).outcome is Outcome.YES, "Elasticsearch was asked about itself"
@@ -123,8 +123,8 @@ def test_rights_on_other_names_are_no_no_where_aliases_are_not_known() -> None:
     for name, outcome in (("sales", Outcome.UNKNOWN), ("deletes", Outcome.NO)):
         holder = People(state(users=[user("ada", name)]), roles).user("ada")
         assert holder is not None
-        assert explain("user:ada", [holder], roles, TARGET, READ).outcome is Outcome.NO
-        assert explain("user:ada", [holder], roles, TARGET, READ, knows_aliases=False).outcome is outcome
+        assert explain(Asked("user:ada", TARGET, READ), [holder], roles).outcome is Outcome.NO
+        assert explain(Asked("user:ada", TARGET, READ), [holder], roles, knows_aliases=False).outcome is outcome
 
 
 def test_nobody_of_a_name_is_unknown() -> None:

@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 
 from searchaccess.adapters.auditlogs.files import find, read_audit, read_gateway, read_requests
 from searchaccess.cli.auditing.page import page
-from searchaccess.cli.auditing.shown import summary
+from searchaccess.cli.auditing.shown import summary, tables
 from searchaccess.cli.main import app
 from searchaccess.core.answers.audit import tally as tallies
 from searchaccess.core.answers.audit.known import Known, KnownAccess, known_access, logins_of
@@ -243,6 +243,34 @@ class TestReading:
         assert len(report_.rows) <= 40
         assert sum(row.allowed for row in report_.rows) == 150
         assert any(row.principal == ELSEWHERE for row in report_.rows)
+
+    def test_memory_is_bounded_however_many_indices_a_request_names(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(tallies, "MOST_INDICES", 100)
+        lines = (line(indices=[f"i-{number}-{each}" for each in range(20)]) for number in range(50))
+        report_ = reported(tmp_path, *lines)
+        assert report_.merged
+        assert len(report_.rows) <= 2 * 100 + 2 * 20 + 1
+        assert report_.events == 50
+
+
+class TestTerminal:
+    def test_names_stay_whole_where_a_table_would_break_them(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("searchaccess.cli.printing.width", lambda: 80)
+        index = ".ds-logs-elasticsearch.audit-default-2026.11.29-000001"
+        lines = [line(indices=[name]) for name in (index, "orders-1", "orders-2\nAs declared:")]
+        shown = [str(part) for part in tables(reported(tmp_path, line(user__name="ada", indices=[index]), *lines))]
+        declared = shown.index("As declared:")
+        by = f"    by {REVISION.partition('/')[2]}~: 1 allowed, 0 denied"
+        assert shown[1:5] == ["ada", f"  read {index}", by, "    2026-11-29 23:05"]
+        assert shown[declared + 1 : declared + 3] == [f"shop/web ({WEB.partition('.')[0]})", "  read orders-1"]
+        assert shown.count("As declared:") == 1, "a name cannot look like a heading"
+        assert sum(each == shown[declared + 1] for each in shown) == 2, "once for each group of rows"
+        monkeypatch.setattr("searchaccess.cli.printing.width", lambda: 300)
+        assert not any(str(part) == "ada" for part in tables(reported(tmp_path, line(user__name="ada"))))
 
 
 class TestGateway:

@@ -1,11 +1,14 @@
 """Plans against roles, and against a dry run of the loop."""
 
+from dataclasses import replace
 from typing import Any
 
+from searchaccess.cli.plans.markdown import markdown_of
+from searchaccess.cli.plans.text import lines_of
 from searchaccess.core.answers.changes import Change, change_of_role
 from searchaccess.core.answers.exits import Exit
 from searchaccess.core.answers.plan.live import Found, plan_of_run, plan_with_roles
-from searchaccess.core.answers.plan.model import Kind, Plan
+from searchaccess.core.answers.plan.model import Kind, Object, ObjectChange, Plan
 from searchaccess.core.answers.plan.stated import Declared
 from searchaccess.core.answers.summary import Line, Summary
 from searchaccess.core.model.access import Access
@@ -117,3 +120,33 @@ def test_what_failed_makes_a_plan_incomplete_only_where_it_matters() -> None:
     assert plan_of_run(unreachable, declared, declared).code is Exit.FAILED
     assert plan_of_run(Summary((), unfinished="it was stopped", changes=()), declared, declared).code is Exit.FAILED
     assert plan_of_run(Summary((), faults=1, changes=()), declared, declared).code is Exit.FAILED
+
+
+def test_a_trouble_of_a_cluster_is_said_once_with_the_objects_counted() -> None:
+    names = [f"orders-{number}" for number in range(12)]
+    declared = declared_by([an_access(name) for name in names], clock=Stopped())
+    accesses = [a_line(f"shop/{name}", "LoginMissing") for name in names]
+    lines = (*accesses, a_line("prod", "LoginMissing", "SearchCluster"))
+    plan = plan_of_run(Summary(lines, changes=()), declared, declared)
+    [trouble], rest = plan.troubles()
+    assert (trouble.problem, trouble.failed, len(trouble.names)) == ("LoginMissing: why", True, 13)
+    assert trouble.names[0] == "SearchCluster prod"
+    assert rest == ()
+    text = "\n".join(line.text for line in lines_of(plan))
+    assert text.count("LoginMissing") == 1
+    assert "of 13 objects: SearchCluster prod, shop/orders-0, shop/orders-1 and 10 more" in text
+    assert "  next: " in text
+    assert markdown_of(plan).count("LoginMissing") == 1
+    assert [each["problem"] for each in plan.to_json()["manifests"]] == ["LoginMissing: why"] * 13, "scripts get each"
+
+
+def test_what_else_is_said_of_an_object_stays_beside_a_shared_trouble() -> None:
+    objects = [ObjectChange("SearchAccess", name, Object.SAME, problem="Rejected: why", failed=True) for name in "ab"]
+    objects.append(ObjectChange("SearchAccess", "c", Object.SAME, problem="InvalidSpec: other", failed=True))
+    plan = Plan("live", (), (replace(objects[0], note="its rights stay"), *objects[1:]))
+    troubles, rest = plan.troubles()
+    assert [each.names for each in troubles] == [("a", "b")]
+    assert [(each.name, each.problem, each.note) for each in rest] == [
+        ("a", "", "its rights stay"),
+        ("c", "InvalidSpec: other", ""),
+    ]

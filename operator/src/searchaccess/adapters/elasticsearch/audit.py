@@ -6,15 +6,17 @@ from typing import Any, Final
 
 from elasticsearch import AsyncElasticsearch
 
+from searchaccess.adapters.answers import LONGEST
 from searchaccess.adapters.elasticsearch.auditfields import ACTIONS, ASKED, SOURCE, AuditFields, fields_in
 from searchaccess.adapters.elasticsearch.errors import mapped
+from searchaccess.adapters.elasticsearch.node import at_most
 from searchaccess.adapters.elasticsearch.part import ClientPart
-from searchaccess.adapters.longanswers import decoded
+from searchaccess.adapters.longanswers import LongAnswer, decoded
 from searchaccess.core.answers.audit.events import DENIED, GRANTED, NO_IDENTITY, AuditEvent, from_document
 from searchaccess.core.answers.audit.wanted import EventsWanted
 from searchaccess.core.model.intake.reading import mapping, objects, text
 from searchaccess.core.usage.uses import Use, Uses, UsesWanted
-from searchaccess.ports.errors import ExternalError, NotFound, PermissionDenied, Rejected, Unexpected
+from searchaccess.ports.errors import ExternalError, NotFound, PermissionDenied, Rejected, TooLong, Unexpected
 
 CALLERS: Final = 5000
 """Callers that one answer has at most."""
@@ -23,7 +25,13 @@ MOST_ANSWERS: Final = 20
 MOST_NAMES: Final = 60_000
 """Names in one query; Elasticsearch takes 65,536 by default. With more, all callers are read."""
 EVENTS: Final = 5000
-"""Events in one answer."""
+"""Events in one answer at most."""
+FIRST: Final = 200
+"""Events in the first answer, before it is known how long they are."""
+PAGE: Final = 8 * 1024 * 1024
+"""Bytes of one answer: decoded, it takes several times as much memory. An event may name thousands of indices."""
+_STEP: Final = 8
+"""By how much the number of events changes at once, at most."""
 WITHIN: Final = "20s"
 """How long Elasticsearch may take for an aggregation."""
 _KEPT: Final = "2m"
@@ -69,23 +77,15 @@ class AuditClient(ClientPart):
             raise Unexpected("Elasticsearch: its response lacks the point in time")
         try:
             after: list[Any] | None = None
-            total = 0
+            total, size = 0, min(FIRST, EVENTS)
             while True:
-                with mapped():
-                    api = await self._api()
-                    answer = await api.search(
-                        pit={"id": point, "keep_alive": _KEPT},
-                        query=events_query(wanted, fields),
-                        size=EVENTS,
-                        sort=["_shard_doc"],
-                        search_after=after,
-                        source_includes=list(SOURCE),
-                        # Counted once, for the progress.
-                        track_total_hits=after is None,
-                        allow_partial_search_results=False,
-                        filter_path="pit_id,timed_out,hits.total.value,hits.hits._source,hits.hits.sort",
-                    )
-                    body = mapping(await decoded(answer.body))
+                try:
+                    body, received = await self._page(point, events_query(wanted, fields), size, after)
+                except TooLong:
+                    if size == 1:
+                        raise
+                    size = max(1, size // _STEP)
+                    continue
                 point = text(body.get("pit_id"), 1 << 20) or point
                 held = mapping(body.get("hits"))
                 total = mapping(held.get("total")).get("value", total)
@@ -94,13 +94,50 @@ class AuditClient(ClientPart):
                     return
                 yield [from_document(mapping(hit.get("_source"))) for hit in hits], total
                 after = hits[-1].get("sort")
-                if not isinstance(after, list) or len(hits) < EVENTS:
+                if not isinstance(after, list) or len(hits) < size:
                     return
+                size = next_size(size, received)
         finally:
             # Otherwise it ends by itself after a while.
             with suppress(ExternalError), mapped():
                 api = await self._api()
                 await api.close_point_in_time(id=point)
+
+    async def _page(
+        self, point: str, query: Mapping[str, Any], size: int, after: list[Any] | None
+    ) -> tuple[Mapping[str, Any], int]:
+        """Read some events; return them with the bytes of the answer.
+
+        Raises:
+            TooLong: these are too many at once. One alone may be as long as any answer.
+        """
+        with mapped(), at_most(PAGE if size > 1 else LONGEST):
+            api = await self._api()
+            answer = await api.search(
+                pit={"id": point, "keep_alive": _KEPT},
+                query=query,
+                size=size,
+                sort=["_shard_doc"],
+                search_after=after,
+                source_includes=list(SOURCE),
+                # Counted once, for the progress.
+                track_total_hits=after is None,
+                allow_partial_search_results=False,
+                filter_path="pit_id,timed_out,hits.total.value,hits.hits._source,hits.hits.sort",
+            )
+        received = len(answer.body.body) if isinstance(answer.body, LongAnswer) else 0
+        return mapping(await decoded(answer.body)), received
+
+
+def next_size(size: int, received: int) -> int:
+    """Return how many events to ask for next, so that an answer has about half of the bytes that are allowed.
+
+    Args:
+        size: how many were asked for.
+        received: bytes of their answer; 0: few.
+    """
+    wanted = size * PAGE // (2 * received) if received else size * _STEP
+    return max(1, min(EVENTS, size * _STEP, wanted))
 
 
 async def _fields(api: AsyncElasticsearch, index: str) -> AuditFields:

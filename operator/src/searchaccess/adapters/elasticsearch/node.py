@@ -2,14 +2,16 @@
 
 import asyncio
 import socket
-from collections.abc import Callable
-from typing import Any, NoReturn
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Any, Final, NoReturn
 
 import aiohttp
 from aiohttp.abc import AbstractResolver, ResolveResult
 from elastic_transport import AiohttpHttpNode, TransportError
 
-from searchaccess.adapters.answers import body_of
+from searchaccess.adapters.answers import LONGEST, body_of
 from searchaccess.api.searchcluster import Exposure
 from searchaccess.core.clusters.exposure import Exposed, is_public, refusal
 from searchaccess.ports.errors import ExternalError, NotPrivate
@@ -49,10 +51,27 @@ class PrivateResolver(AbstractResolver):
         await self._found_by.close()
 
 
+_longest: Final = ContextVar("longest", default=LONGEST)
+
+
+@contextmanager
+def at_most(longest: int) -> Iterator[None]:
+    """Refuse longer answers to the requests that are made meanwhile, by ``TooLong``.
+
+    Args:
+        longest: bytes.
+    """
+    token = _longest.set(longest)
+    try:
+        yield
+    finally:
+        _longest.reset(token)
+
+
 class _Bounded(aiohttp.ClientResponse):
     async def read(self) -> bytes:
         """Read the whole body, if it is not too long."""
-        return await body_of(self, "Elasticsearch")
+        return await body_of(self, "Elasticsearch", _longest.get())
 
 
 async def _refuse_redirect(*_: object) -> NoReturn:

@@ -331,3 +331,9 @@ REASON_DOCS: dict[Reason, ReasonDoc] = {
 def doc_of(reason: Reason) -> ReasonDoc:
     """Return what a reason means and what to do next."""
     return REASON_DOCS[reason]
+
+
+NEXT_STEPS: dict[str, str] = {
+    str(reason): doc.next_step for reason, doc in REASON_DOCS.items() if doc.who is not Who.NOBODY
+}
+"""What a person does next, by the name of a reason, where one has to act."""

@@ -11,12 +11,14 @@ from searchaccess.core.answers.access.actions import Question, is_confirmed, pro
 from searchaccess.core.answers.access.callers import Callers, realm_chosen
 from searchaccess.core.answers.access.documents import all_of, any_of, matches
 from searchaccess.core.answers.access.explain import (
+    Asked,
     Explanation,
     Says,
     Step,
     confirmed,
     explain,
     steps_of_access,
+    steps_of_status,
 )
 from searchaccess.core.answers.access.holders import Holder, Kind, Outcome, People, judge, runs_as
 from searchaccess.core.answers.access.state import IndexedRoles, Realm, SecurityState, Target, target_of
@@ -26,14 +28,23 @@ from searchaccess.core.answers.statuses.overview import last_use
 from searchaccess.core.answers.statuses.report import use_of, used_until
 from searchaccess.core.clusters.cluster import Cluster
 from searchaccess.core.model.access import Access
-from searchaccess.core.model.intake.reading import mapping, objects, text
+from searchaccess.core.model.intake.reading import mapping
 from searchaccess.core.rights.ownership import Operator, owner_in
-from searchaccess.ports.errors import ExternalError, NoSuchCluster, NotFound, PermissionDenied, Rejected
+from searchaccess.ports.errors import (
+    ExternalError,
+    NoSuchCluster,
+    NoSuchSubject,
+    NotFound,
+    PermissionDenied,
+    Rejected,
+)
 
 if TYPE_CHECKING:
     from searchaccess.adapters.elasticsearch.client import ElasticsearchClient
     from searchaccess.operator.answers.reading import Declared, Live
 
+_NAMED: Final = 5
+"""Names that a message lists."""
 _WITHOUT_RUN_AS: Final = "Elasticsearch answers about a caller of a token only to itself: searchaccess can-i asks there"
 
 
@@ -46,6 +57,8 @@ class Declarations:
     gaps: tuple[str, ...] = ()
     used_until: Mapping[str, str | None] = field(default_factory=dict)
     """By SearchCluster, until when uses are known; None: they are not."""
+    complete: bool = True
+    """Whether the SearchAccesses could be read."""
 
 
 async def declarations(live: "Live", namespace: str = "") -> Declarations:
@@ -59,17 +72,40 @@ async def declarations(live: "Live", namespace: str = "") -> Declarations:
         ExternalError: the API server does not answer.
     """
     if live.kubernetes is None:
-        return Declarations(gaps=("SearchAccesses are not read: --elasticsearch was given",))
+        return Declarations(gaps=("SearchAccesses are not read: --elasticsearch was given",), complete=False)
     try:
         found: Declared = await live.declared(namespace)
     except PermissionDenied as error:
-        return Declarations(gaps=(error.message,))
+        return Declarations(gaps=(error.message,), complete=False)
     return Declarations(
         tuple((item.raw, item.read) for item in found.accesses),
         tuple(item.read for item in found.clusters),
         found.gaps,
         {item.read.name: used_until(item.raw) for item in found.clusters},
     )
+
+
+def check_declared(subject: Subject, declared: Declarations, cluster: str) -> None:
+    """Check that a SearchAccess that is asked about exists, so that a mistyped name does not look like an answer.
+
+    Args:
+        subject: who is asked about.
+        declared: what is declared.
+        cluster: name of the SearchCluster that was given; empty: none.
+
+    Raises:
+        NoSuchSubject: there is no such SearchAccess, or it names another SearchCluster.
+    """
+    if subject.kind is not SubjectKind.ACCESS or not declared.complete:
+        return
+    found = next((access for _, access in declared.accesses if access.ref == subject.name), None)
+    if found is None:
+        namespace = subject.name.partition("/")[0]
+        names = sorted(access.ref for _, access in declared.accesses if access.namespace == namespace)
+        there = f"there are: {', '.join(names[:_NAMED])}" if names else f"there is none in namespace {namespace}"
+        raise NoSuchSubject(f"there is no SearchAccess {subject.name}; {there}. See searchaccess status -A")
+    if cluster and found.cluster != cluster:
+        raise NoSuchSubject(f"SearchAccess {subject.name} names SearchCluster {found.cluster}, not {cluster}")
 
 
 def cluster_for(subject: Subject | None, declared: Declarations, wanted: str) -> str:
@@ -92,7 +128,7 @@ def cluster_for(subject: Subject | None, declared: Declarations, wanted: str) ->
     names = sorted(cluster.name for cluster in declared.clusters)
     if len(names) == 1:
         return names[0]
-    raise NoSuchCluster(f"name a SearchCluster with --cluster; there are: {', '.join(names[:5]) or 'none'}")
+    raise NoSuchCluster(f"name a SearchCluster with --cluster; there are: {', '.join(names[:_NAMED]) or 'none'}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,6 +189,9 @@ async def why(asking: Asking, subject: Subject, shown: str, index: str, question
         index: on which index.
         question: what.
         field: that must be shown; empty: any.
+
+    Raises:
+        NoSuchSubject: no API key of this id works, although all can be read.
     """
     target = target_of(index, asking.state.names)
     roles = IndexedRoles(asking.state.roles, target)
@@ -160,9 +199,8 @@ async def why(asking: Asking, subject: Subject, shown: str, index: str, question
     people = People(asking.state, roles)
     judged = (judge(each, roles, question, field) for each in people.users()) if _may_act(holders, roles) else ()
     users = [each for each in judged if each.outcome is not Outcome.NO]
-    found = explain(
-        shown, holders, roles, target, question, field, before, users, knows_aliases=asking.state.knows_aliases
-    )
+    asked = Asked(shown, target, question, field)
+    found = explain(asked, holders, roles, before, users, knows_aliases=asking.state.knows_aliases)
     found = replace(
         found,
         unread=(*asking.state.unread(), *asking.declared.gaps),
@@ -190,8 +228,11 @@ class _Finding:
             case SubjectKind.USER:
                 return self._alone(people.user(subject.name), "user", subject.name, self._about_user(subject.name))
             case SubjectKind.KEY:
-                nothing = "no API key of this id works" if state.keys is not None else "API keys cannot be read"
-                return self._alone(people.key(subject.name), "API key", subject.name, nothing)
+                found = people.key(subject.name)
+                if found is None and state.keys is not None:
+                    text_ = f"there is no API key of the id {subject.name}, or it is invalidated or has expired"
+                    raise NoSuchSubject(f"{text_}: see GET _security/api_key?id={subject.name}")
+                return self._alone(found, "API key", subject.name, "API keys cannot be read")
             case SubjectKind.ACCESS:
                 return self._of_accesses([each for each in self.asking.accesses() if each[1].ref == subject.name])
             case SubjectKind.WORKLOAD:
@@ -227,7 +268,8 @@ class _Finding:
         names = dict[tuple[str, str], None]()
         for raw, access in chosen:
             steps += steps_of_access(access, self.target, self.question)
-            steps += _reported(raw, access, self.asking.used_until)
+            steps += steps_of_status(raw, access)
+            steps += _steps_of_use(raw, access, self.asking.used_until)
             if access.has_credential:
                 holders += self._credentials(access)
             else:
@@ -237,6 +279,8 @@ class _Finding:
                     steps.append(Step("subject", access.ref, Says.UNKNOWN, text_))
         if not chosen and not known:
             text_ = "no SearchAccess of it names this cluster: see searchaccess status -A, or name its service account"
+            if not self.asking.declared.complete:
+                text_ = "SearchAccesses are not read: name its service account"
             steps.append(Step("SearchAccess", "", Says.UNKNOWN, text_))
         steps += self._about_realm()
         return steps, [*holders, *self._callers(names)]
@@ -282,14 +326,8 @@ def _other_of(access: Access, name: str) -> str:
     return ""
 
 
-def _reported(raw: Mapping[str, Any], access: Access, known_until: str | None) -> Iterator[Step]:
-    """Yield what the operator reported last."""
-    for each in objects(mapping(raw.get("status")).get("conditions")):
-        if each.get("type") == "Ready":
-            ready, since = each.get("status"), text(each.get("lastTransitionTime")) or "?"
-            message = text(each.get("message")) or ""
-            says = Says.INFO if ready == "True" else Says.UNKNOWN
-            yield Step("status", access.ref, says, f"Ready {ready} since {since}: {each.get('reason')}: {message}")
+def _steps_of_use(raw: Mapping[str, Any], access: Access, known_until: str | None) -> Iterator[Step]:
+    """Yield which revisions serve, and when the caller was last allowed a request."""
     use = use_of([raw], known_until)
     if use.revisions:
         yield Step("revision", access.ref, Says.INFO, f"serving: {', '.join(use.revisions)}")
@@ -302,10 +340,10 @@ async def _verified(asking: Asking, found: Explanation, holders: Sequence[Holder
     users = [each for each in holders if each.kind is Kind.USER]
     if not users or len(users) != len(holders):
         return confirmed(found, answer=None, why=_WITHOUT_RUN_AS if holders else "nobody was found")
-    question = found.question
+    question, target = found.asked.question, found.asked.target
     for user in users:
         try:
-            has = await asking.port.may(found.target.names, probed(question), acting_as=user.name)
+            has = await asking.port.may(target.names, probed(question), acting_as=user.name)
         except (PermissionDenied, Rejected) as error:
             return confirmed(found, answer=None, why=f"{error.message}; run_as on {user.name} allows to ask")
         if any(is_confirmed(question, each) for each in has.values()):
@@ -332,7 +370,7 @@ async def document_of(asking: Asking, found: Explanation, document: str) -> Show
     sets = found.rights.documents if found.rights else ()
     try:
         for some in sets or (frozenset[str](),):
-            matched = await asking.port.finds(found.target.name, document, sorted(some))
+            matched = await asking.port.finds(found.asked.target.name, document, sorted(some))
             if matched is None:
                 return Shown(None, f"there is no document {document}, or this login may not see it")
             if not matched:

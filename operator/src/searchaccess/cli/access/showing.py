@@ -4,7 +4,6 @@ import json
 import time
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from textwrap import wrap
 from typing import TYPE_CHECKING, Any, Final
 
 from searchaccess.cli.access.asking import Asking, Shown
@@ -48,11 +47,11 @@ def explanation_data(found: Explanation, asking: Asking, document: Shown | None)
     """Return an explanation for scripts."""
     shown = {True: "yes", False: "no", None: "unknown"}
     return {
-        "subject": found.subject,
+        "subject": found.asked.subject,
         "cluster": asking.cluster,
-        "action": found.question.action,
-        **_target(found.target),
-        "field": found.field or None,
+        "action": found.asked.question.action,
+        **_target(found.asked.target),
+        "field": found.asked.field or None,
         "allowed": str(outcome_with(found, document)),
         **_rights(found.rights),
         "document": None if document is None else {"shown": shown[document.shown], "why": document.why},
@@ -69,26 +68,26 @@ def explanation_data(found: Explanation, asking: Asking, document: Shown | None)
 
 def explanation_shown(found: Explanation, asking: Asking, document: Shown | None) -> "Sequence[RenderableType]":
     """Return an explanation for people."""
-    from searchaccess.cli.printing import table, width
+    from searchaccess.cli.printing import blocks, table, width
 
     outcome = outcome_with(found, document)
+    who, does = found.asked.subject, f"{found.asked.question.action} {found.asked.target.name}"
     said = {
-        Outcome.YES: f"yes, {found.subject} may {found.question.action} {found.target.name}",
-        Outcome.NO: f"no, {found.subject} may not {found.question.action} {found.target.name}",
-        Outcome.UNKNOWN: f"unknown: whether {found.subject} may {found.question.action} {found.target.name}"
-        " depends on what cannot be seen",
+        Outcome.YES: f"yes, {who} may {does}",
+        Outcome.NO: f"no, {who} may not {does}",
+        Outcome.UNKNOWN: f"unknown: whether {who} may {does} depends on what cannot be seen",
     }[outcome]
     lines: list[RenderableType] = [f"{said} (SearchCluster {asking.cluster})"]
     if rights := found.rights:
         lines += [f"{rights.how}"] if rights.how else []
-        if found.question.reads:
+        if found.asked.question.reads:
             lines += [f"documents: {documents_in_words(rights)}", f"fields: {fields_in_words(rights)}"]
     if document is not None:
         shown = {True: "is shown", False: "is not shown", None: "is not decided"}[document.shown]
         lines.append(f"the document {shown}: {document.why}")
     rows = [(str(each.says), each.what, each.name, each.text) for each in found.steps]
     if (columns := width()) is not None and columns < _WIDE:
-        lines += ["", *_blocks([(f"{says}: {what} {name}", why) for says, what, name, why in rows], columns), ""]
+        lines += ["", *blocks((f"{says}: {what} {name}", why) for says, what, name, why in rows), ""]
     else:
         styles = [_STYLES.get(each.says) for each in found.steps]
         lines += ["", table(("SAYS", "WHAT", "NAME", "WHY"), rows, styles), ""]
@@ -197,7 +196,7 @@ def _sources(finding: Finding) -> list[str]:
 
 def who_shown(found: WhoCan, asking: Asking) -> "Sequence[RenderableType]":
     """Return everybody who may do something, for people."""
-    from searchaccess.cli.printing import table, width
+    from searchaccess.cli.printing import blocks, table, width
 
     rows, declared, now = [], _by_name(asking), time.time()
     for each in found.findings:
@@ -230,7 +229,7 @@ def who_shown(found: WhoCan, asking: Asking) -> "Sequence[RenderableType]":
     styles = ["yellow" if each.outcome is Outcome.UNKNOWN else None for each in found.findings]
     parts: list[RenderableType] = []
     if rows and (columns := width()) is not None and columns < _WIDE:
-        parts = [*_blocks([_block(row) for row in rows], columns), ""]
+        parts = [*blocks(map(_block, rows)), ""]
     elif rows:
         # A column that says nothing takes width from others.
         shown = len(heads) if any(row[-1] for row in rows) else len(heads) - 1
@@ -245,16 +244,6 @@ def _block(row: Sequence[str]) -> tuple[str, str]:
     parts += [f"fields: {fields}" if fields not in {"", "all"} else "", f"since {since}" if since else ""]
     parts += [f"last used: {used}" if used else ""]
     return f"{name} ({kind})", "\n".join(filter(None, parts))
-
-
-def _blocks(items: Sequence[tuple[str, str]], columns: int) -> list[str]:
-    """Return items as indented texts, for terminals on which a table would have columns of a few letters."""
-    lines = list[str]()
-    for title, below in items:
-        lines += wrap(title, columns, subsequent_indent="  ")
-        for text in below.splitlines():
-            lines += wrap(text, columns, initial_indent="  ", subsequent_indent="    ")
-    return lines
 
 
 def _about(finding: Finding) -> str:

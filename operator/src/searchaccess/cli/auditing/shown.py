@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING, Final
 
-from searchaccess.cli.printing import table
+from searchaccess.cli.printing import blocks, fits, plain, table
 from searchaccess.core.answers.audit.report import MEANINGS, Oddity, Report, Row
 from searchaccess.core.model.identities.workload import is_unique_id
 
@@ -19,10 +19,10 @@ def tables(report: Report) -> "list[RenderableType]":
     for finding in Oddity:
         found = [row for row in report.rows if row.oddities and row.oddities[0] is finding]
         if found:
-            parts += [f"{finding}: {MEANINGS[finding]}", _table(found, _STYLES.get(finding)), ""]
+            parts += [f"{finding}: {MEANINGS[finding]}", *_rows(found, _STYLES.get(finding)), ""]
     explained = [row for row in report.rows if not row.oddities]
     if explained:
-        parts += ["As declared:", _table(explained, None), ""]
+        parts += ["As declared:", *_rows(explained, None), ""]
     return [*parts, summary(report)]
 
 
@@ -41,8 +41,22 @@ def summary(report: Report) -> str:
     return text
 
 
-def _table(rows: list[Row], style: str | None) -> "RenderableType":
-    return table(_HEADS, [_cells(row) for row in rows], [style] * len(rows))
+def _rows(rows: list[Row], style: str | None) -> "list[RenderableType]":
+    """Return rows as a table, or on a narrow terminal by caller, so that names stay whole and can be copied."""
+    from rich.text import Text
+
+    cells = [_cells(row) for row in rows]
+    if fits(_HEADS, cells):
+        return [table(_HEADS, cells, [style] * len(rows))]
+    return [Text(line, style or "", no_wrap=True, overflow="ignore") for line in blocks(map(_block, cells))]
+
+
+def _block(cells: tuple[str, ...]) -> tuple[str, str]:
+    # A name with a line break could look like another row.
+    caller, action, index, revision, allowed, denied, first, last = (" ".join(plain(cell).split()) for cell in cells)
+    counted = f"{allowed} allowed, {denied} denied"
+    by = f"by {revision}: {counted}" if revision != "-" else counted
+    return caller, "\n".join([f"{action} {index}", f"  {by}", f"  {first}" + (f" to {last}" if last != first else "")])
 
 
 def _cells(row: Row) -> tuple[str, ...]:

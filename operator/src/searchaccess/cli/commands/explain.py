@@ -58,7 +58,15 @@ def command(
     The answer follows from what the SearchAccess, policies, approvals and clocks say, and from the roles, role
     mappings, users and API keys in Elasticsearch, whoever manages them. Where it may, it asks Elasticsearch itself.
     """
-    from searchaccess.cli.access.asking import ask, cluster_for, declarations, document_in, document_of, why
+    from searchaccess.cli.access.asking import (
+        ask,
+        check_declared,
+        cluster_for,
+        declarations,
+        document_in,
+        document_of,
+        why,
+    )
     from searchaccess.cli.access.options import index_of, question_for, source_in
     from searchaccess.cli.access.showing import exit_of, explanation_data, explanation_shown, outcome_with
     from searchaccess.cli.printing import emit, progress
@@ -68,6 +76,9 @@ def command(
         who = subject_of(subject)
     except NoSubjectError as error:
         raise typer.BadParameter(str(error), param_hint="SUBJECT") from None
+    if reaching.elasticsearch and who.kind in {SubjectKind.ACCESS, SubjectKind.WORKLOAD}:
+        text = "--elasticsearch reads no SearchAccesses, so name the service account instead"
+        raise typer.BadParameter(text, param_hint="SUBJECT")
     question, name = question_for(action, field, documents=bool(document or doc)), index_of(index)
     if document and doc:
         raise typer.BadParameter("excludes --document", param_hint="--doc")
@@ -78,6 +89,7 @@ def command(
             with progress("reading what is declared") as show:
                 namespace = subject.partition("/")[0] if who.kind is SubjectKind.ACCESS else ""
                 declared = await declarations(live, namespace)
+                check_declared(who, declared, reaching.cluster)
                 cluster = reaching.cluster or "elasticsearch"
                 if not reaching.elasticsearch:
                     cluster = cluster_for(who, declared, reaching.cluster)

@@ -157,8 +157,6 @@ def _show(result: "Result", output: FindingsFormat, code: "Exit") -> None:
             printing.emit(printing.Format(output.value), result.data(code), list)
         case FindingsFormat.TABLE:
             from searchaccess.cli.findings.shown import lines_of
-            from searchaccess.cli.plans.text import wrapped
+            from searchaccess.cli.plans.text import print_lines
 
-            screen = printing.console()
-            for line in wrapped(lines_of(result), printing.width()):
-                screen.print(line.text, style=line.style or None)
+            print_lines(lines_of(result))

@@ -5,7 +5,7 @@ from typing import Annotated, Final
 
 from searchaccess.cli.helptexts import block, epilog, exit_codes
 from searchaccess.cli.manifests import Filenames
-from searchaccess.cli.options.common import Kubeconfig, KubeContext
+from searchaccess.cli.options.connecting import Server, takes_server
 
 EPILOG: Final = epilog(
     exit_codes("all were printed", "a policy cannot be read: it has no part in what was printed"),
@@ -17,12 +17,8 @@ EPILOG: Final = epilog(
 )
 
 
-def command(
-    *,
-    filename: Annotated[list[Path] | None, Filenames] = None,
-    kubeconfig: Kubeconfig = None,
-    context: KubeContext = "",
-) -> None:
+@takes_server
+def command(*, filename: Annotated[list[Path] | None, Filenames] = None, server: Server) -> None:
     """Print a ValidatingAdmissionPolicy with its binding for each SearchAccessPolicy, as YAML.
 
     The API server then refuses what CEL can decide, without a webhook. It never refuses what the operator accepts. What
@@ -31,4 +27,4 @@ def command(
     """
     from searchaccess.cli.rendering.admissionpolicies import print_admission_policies
 
-    print_admission_policies(filename or [], kubeconfig, context)
+    print_admission_policies(filename or [], server)

@@ -105,9 +105,8 @@ def _code(findings: "Sequence[Finding]", fail_on: FailOn) -> Exit:
 
 
 def _show(findings: "Sequence[Finding]", output: Format, code: Exit) -> None:
-    from searchaccess.cli import printing
     from searchaccess.cli.plans.findings import github_lines, lines_of, to_json, to_sarif
-    from searchaccess.cli.plans.text import wrapped
+    from searchaccess.cli.plans.text import print_lines
 
     match output:
         case Format.JSON:
@@ -120,9 +119,7 @@ def _show(findings: "Sequence[Finding]", output: Format, code: Exit) -> None:
             for text in github_lines(findings):
                 typer.echo(text)
         case Format.TABLE:
-            screen = printing.console()
-            for line in wrapped(lines_of(findings), printing.width()):
-                screen.print(line.text, style=line.style or None)
+            print_lines(lines_of(findings))
 
 
 def _show_rules(output: Format) -> None:

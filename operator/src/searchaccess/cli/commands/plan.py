@@ -211,7 +211,7 @@ def _only_cluster(manifests: list[dict[str, Any]]) -> str:
 def _show(plan: "Plan", output: Format, diffs: bool) -> None:  # noqa: FBT001 - of an option
     from searchaccess.cli import printing
     from searchaccess.cli.plans.markdown import markdown_of
-    from searchaccess.cli.plans.text import lines_of, wrapped
+    from searchaccess.cli.plans.text import lines_of, print_lines
 
     if output is Format.MARKDOWN:
         typer.echo(markdown_of(plan), nl=False)
@@ -219,6 +219,4 @@ def _show(plan: "Plan", output: Format, diffs: bool) -> None:  # noqa: FBT001 - 
     if output is not Format.TABLE:
         printing.emit(printing.Format(output.value), plan.to_json(), list)
         return
-    screen = printing.console()
-    for line in wrapped(lines_of(plan, diffs=diffs), printing.width()):
-        screen.print(line.text, style=line.style or None)
+    print_lines(lines_of(plan, diffs=diffs))

@@ -9,7 +9,7 @@ import typer
 from searchaccess.cli.auditing.logs import LogOptions, takes_logs
 from searchaccess.cli.auditing.servers import count_all
 from searchaccess.cli.helptexts import block, epilog
-from searchaccess.cli.manifests import Filenames
+from searchaccess.cli.manifests import Filenames, failure
 from searchaccess.cli.options.common import configure_logging
 from searchaccess.cli.options.connecting import Reaching, takes_reaching
 
@@ -34,7 +34,7 @@ EPILOG: Final = epilog(
     block(
         "Exit codes",
         " 0  it was printed",
-        " 1  a log, a file or the API server cannot be read",
+        " 1  a log, a file or the API server cannot be read, or there is no such SearchAccess",
         " 2  with --exit-code: something is not needed",
         "64  usage error; nothing was done",
     ),
@@ -70,14 +70,19 @@ def command(
     Shows the change of each spec as a diff, with the evidence. It never takes away what was used: where it is not
     certain which grant a request needed, all of them stay. Logs do not show which fields and documents were read.
     """
-    from searchaccess.cli.printing import Format, emit
+    from searchaccess.cli.printing import Format, emit, plain
     from searchaccess.core.answers.exits import Exit
     from searchaccess.core.answers.recommend.advice import advise, window_of
+    from searchaccess.core.messages import some_of
 
     configure_logging(as_json=False, verbose=False)
     tally = logs.tally()
     accesses, _ = count_all(reaching, logs, tally, filename or [])
-    found = [item for item in advise(accesses, tally) if not access or item.path in access]
+    advice = advise(accesses, tally)
+    if missing := sorted(set(access or ()) - {item.path for item in advice}):
+        there = some_of(sorted(item.path for item in advice)) or "none"
+        raise failure(f"there is no SearchAccess {plain(missing[0])}; there are: {there}")
+    found = [item for item in advice if not access or item.path in access]
     window = window_of(tally)
     data = {
         "from": window.first.isoformat() if window.first else None,
@@ -90,6 +95,8 @@ def command(
 
 
 def _shown(found: "list[Advice]", window: "Window") -> "list[RenderableType]":
+    from searchaccess.cli.printing import verbatim
+
     parts: list[RenderableType] = []
     for item in found:
         used = f"{item.requests:,} requests, the last {item.last:%Y-%m-%d %H:%M}" if item.last else "no requests"
@@ -99,12 +106,15 @@ def _shown(found: "list[Advice]", window: "Window") -> "list[RenderableType]":
         if item.requests and item.decided and not item.removals and item.after is not None:
             parts.append("  all of it was used")
         if item.diff:
-            parts.append(item.diff.rstrip())
+            parts.append(verbatim(item.diff.rstrip()))
         parts.append("")
     if window.first and window.last:
-        parts.append(f"The logs cover {window.days:.1f} days, until {window.last:%Y-%m-%d %H:%M}.")
+        span = f"{window.days:.1f} days" if window.days >= 1 else f"{24 * window.days:.1f} hours"
+        parts.append(f"The logs cover {span}, until {window.last:%Y-%m-%d %H:%M}.")
         if window.days < _SHORT:
-            parts.append(f"What is used less often than every {window.days:.1f} days does not show in them.")
+            parts.append(
+                "What is used less often does not show in them: read a longer time before you remove something."
+            )
     else:
         parts.append("The logs have no events of this time.")
     return parts

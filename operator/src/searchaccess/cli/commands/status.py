@@ -14,7 +14,7 @@ EPILOG: Final = epilog(
     block(
         "Exit codes",
         " 0  it was shown, whatever the state is",
-        " 1  there is no such SearchAccess, or it may not be read",
+        " 1  there is no such SearchAccess or SearchCluster, or it may not be read",
         "64  usage error",
     ),
     block(

@@ -5,7 +5,8 @@ from itertools import chain
 from typing import Final
 
 from searchaccess.cli.plans.escaping import as_code, as_text, fence_for, printable
-from searchaccess.core.answers.plan.model import Kind, ObjectChange, Plan, RoleChange, in_words
+from searchaccess.cli.plans.text import next_step
+from searchaccess.core.answers.plan.model import Kind, ObjectChange, Plan, RoleChange, Trouble, in_words
 
 LONGEST: Final = 60_000
 """Characters of a comment; GitHub accepts 65,536, and GitLab more."""
@@ -13,6 +14,8 @@ _LONGEST_CELL: Final = 2_000
 _ROWS: Final = 100
 """Callers and manifests that a table shows."""
 _DIFFS: Final = 50
+_NAMED: Final = 3
+"""Objects that a problem of many names."""
 _KINDS: Final = {
     Kind.ADDED: "added",
     Kind.WIDENED: "**widened**",
@@ -60,13 +63,26 @@ def _tables(plan: Plan) -> Iterator[str]:
             map(_row, plan.roles[:_ROWS]),
         )
         yield "\n".join(rows) + _more(len(plan.roles) - _ROWS, "callers")
-    shown = [each for each in plan.objects if each.loosened or each.verdicts or each.problem or each.note]
+    troubles, objects = plan.troubles()
+    if troubles:
+        yield "\n".join(map(_trouble, troubles[:_ROWS])) + _more(len(troubles) - _ROWS, "problems")
+    shown = [each for each in objects if each.loosened or each.verdicts or each.problem or each.note]
     if shown:
         rows = chain(["| Manifest | Change | What to review |", "|---|---|---|"], map(_object, shown[:_ROWS]))
         yield "\n".join(rows) + _more(len(shown) - _ROWS, "manifests")
     if plan.others:
         listed = [f"- would {as_text(each)}" for each in plan.others[:_ROWS]]
         yield "\n".join(["Also in Elasticsearch:", "", *listed]) + _more(len(plan.others) - _ROWS, "changes")
+
+
+def _trouble(trouble: Trouble) -> str:
+    """Return a problem of several objects, once."""
+    mark = "**Problem**" if trouble.failed else "Problem"
+    step = next_step(trouble.problem)
+    following = f" Next: {as_text(step)}" if step else ""
+    shown, left = [as_code(name) for name in trouble.names[:_NAMED]], len(trouble.names) - _NAMED
+    named = ", ".join(shown) + (f" and {left} more" if left > 0 else "")
+    return f"- {mark} of {len(trouble.names)} objects ({named}): {as_text(trouble.problem)}{following}"
 
 
 def _more(number: int, what: str) -> str:

@@ -1,17 +1,21 @@
 """A plan as text, for a terminal or a log."""
 
-import textwrap
 from collections.abc import Iterator
 from typing import Final, NamedTuple
 
+from searchaccess.api.conditions.docs import NEXT_STEPS
+from searchaccess.cli import printing
 from searchaccess.cli.plans.escaping import printable
-from searchaccess.core.answers.plan.model import Kind, ObjectChange, Plan, RoleChange, in_words
+from searchaccess.core.answers.plan.model import Kind, ObjectChange, Plan, RoleChange, Trouble, in_words
+from searchaccess.core.messages import some_of
 from searchaccess.core.model.verdict import Outcome
 
 OPENS: Final = "red"
 CLOSES: Final = "green"
 HEAD: Final = "bold"
 DIM: Final = "dim"
+_SHOWN: Final = 3
+"""Objects that a problem of many names."""
 _WORDS: Final = {
     Kind.ADDED: "gets rights for the first time",
     Kind.WIDENED: "gets more rights",
@@ -52,7 +56,11 @@ def lines_of(plan: Plan, *, diffs: bool = True) -> Iterator[Styled]:
     for role in plan.roles:
         yield from _role(role, diffs=diffs)
         yield Styled("")
-    for change in plan.objects:
+    troubles, objects = plan.troubles()
+    for trouble in troubles:
+        yield from _trouble(trouble)
+        yield Styled("")
+    for change in objects:
         if found := list(_object(change)):
             yield from found
             yield Styled("")
@@ -89,6 +97,19 @@ def _lost(words: str) -> str:
     )
 
 
+def _trouble(trouble: Trouble) -> Iterator[Styled]:
+    mark, style = ("FAILED", OPENS) if trouble.failed else ("problem", "")
+    yield _line(f"{mark} {trouble.problem}", style, 2)
+    yield _line(f"  of {len(trouble.names)} objects: {some_of(trouble.names, _SHOWN)}", indent=4)
+    if step := next_step(trouble.problem):
+        yield _line(f"  next: {step}", indent=4)
+
+
+def next_step(problem: str) -> str:
+    """Return what to do about a problem, which begins with its reason; empty: nobody has to do anything."""
+    return NEXT_STEPS.get(problem.partition(":")[0], "")
+
+
 def _object(change: ObjectChange) -> Iterator[Styled]:
     if not (change.loosened or change.verdicts or change.problem or change.note or change.kind != "SearchAccess"):
         return
@@ -111,5 +132,12 @@ def wrapped(lines: Iterator[Styled], width: int | None) -> Iterator[Styled]:
         if width is None or len(line.text) <= width:
             yield line
             continue
-        parts = textwrap.wrap(line.text, width, subsequent_indent=" " * line.indent, drop_whitespace=True)
+        parts = printing.whole_words(line.text, width, " " * line.indent)
         yield from (Styled(part, line.style) for part in parts)
+
+
+def print_lines(lines: Iterator[Styled]) -> None:
+    """Print lines: on a terminal with colors, and so that words stay whole."""
+    screen = printing.console()
+    for line in wrapped(lines, printing.width()):
+        screen.print(line.text, style=line.style or None, soft_wrap=True)

@@ -1,6 +1,5 @@
 """Prints ValidatingAdmissionPolicies."""
 
-import asyncio
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -8,36 +7,29 @@ from typing import Any
 import typer
 import yaml
 
-from searchaccess.adapters.kubernetes.client import KubernetesClient
-from searchaccess.cli.manifests import failure, read
-from searchaccess.cli.options.common import configure_logging
+from searchaccess.cli.manifests import read
+from searchaccess.cli.options.common import answer, configure_logging
+from searchaccess.cli.options.connecting import Server
 from searchaccess.core.answers.admission.objects import Generated, generated
 from searchaccess.core.policy.guardrails.policy import policy_from_object
-from searchaccess.operator.connections.login import KubernetesLogin, KubernetesOptions
-from searchaccess.operator.starting import in_full
-from searchaccess.ports.errors import ExternalError
 from searchaccess.ports.kubernetes import Plural
 
 
-def print_admission_policies(files: list[Path], kubeconfig: Path | None, context: str) -> None:
+def print_admission_policies(files: list[Path], server: Server) -> None:
     """Print what the API server can check of SearchAccessPolicies.
 
     Args:
         files: with the policies; empty: those of the API server are read.
-        kubeconfig: how to reach it.
-        context: of the kubeconfig.
+        server: how to reach it.
 
     Raises:
         typer.Exit: one cannot be read; the reason was printed.
     """
-    configure_logging(as_json=False, verbose=False)
     if files:
+        configure_logging(as_json=False, verbose=False)
         found = [raw for raw in read(files, "") if raw["kind"] == "SearchAccessPolicy"]
     else:
-        try:
-            found = asyncio.run(_listed(KubernetesOptions(kubeconfig, context)))
-        except ExternalError as error:
-            raise failure(in_full(error)) from None
+        found = answer(lambda: _listed(server))
     results = [generated(policy_from_object(raw)) for raw in found]
     typer.echo("".join(map(_shown, results)), nl=False)
     for line in _lines(results):
@@ -46,17 +38,9 @@ def print_admission_policies(files: list[Path], kubeconfig: Path | None, context
         raise typer.Exit(1)
 
 
-async def _listed(options: KubernetesOptions) -> list[dict[str, Any]]:
-    client = KubernetesClient(await KubernetesLogin(options).configuration())
-    try:
-        page = await client.list_page(Plural.POLICIES)
-        items = page.items
-        while page.following:
-            page = await client.list_page(Plural.POLICIES, page.following)
-            items += page.items
-        return items
-    finally:
-        await client.close()
+async def _listed(server: Server) -> list[dict[str, Any]]:
+    async with server.open() as live:
+        return await live.list_raw(Plural.POLICIES)
 
 
 def _shown(one: Generated) -> str:

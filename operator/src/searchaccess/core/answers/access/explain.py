@@ -1,9 +1,9 @@
 """Why somebody may do something on an index, or may not: the chain of what gives it, and what does not."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from typing import Final
+from typing import Any, Final
 
 from searchaccess.core.answers.access.actions import Question
 from searchaccess.core.answers.access.groups import Part, Rights, groups_of, rights_of
@@ -12,6 +12,7 @@ from searchaccess.core.answers.access.state import IndexedRoles, Target
 from searchaccess.core.answers.access.words import documents_in_words, fields_in_words
 from searchaccess.core.model.access import Access
 from searchaccess.core.model.consent import ConsentState
+from searchaccess.core.model.intake.reading import mapping, objects, text, texts
 from searchaccess.core.model.timeboxes.timebox import Term, shown_time
 from searchaccess.core.policy.decision import OPEN, Do, decide
 from searchaccess.core.policy.guardrails.messages import refusal_message
@@ -49,14 +50,28 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True)
-class Explanation:
-    """The answer about one subject.
+class Asked:
+    """What is asked: whether somebody may do something.
 
     Args:
         subject: as it was asked about.
         target: the index.
         question: what is asked about.
         field: that must be shown; empty: any.
+    """
+
+    subject: str
+    target: Target
+    question: Question
+    field: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """The answer about one subject.
+
+    Args:
+        asked: what was asked.
         finding: what follows from what was read; None: nobody of this name was found.
         steps: the chain, from the declaration to Elasticsearch.
         verified: what Elasticsearch itself answered; None: it was not asked.
@@ -65,10 +80,7 @@ class Explanation:
         unseen: what no API shows.
     """
 
-    subject: str
-    target: Target
-    question: Question
-    field: str
+    asked: Asked
     finding: Finding | None
     steps: tuple[Step, ...]
     verified: bool | None = None
@@ -219,18 +231,36 @@ def _time(access: Access) -> Iterator[Step]:
     yield Step("time box", access.ref, says, f"{term}: see spec.validFrom, spec.validUntil and spec.schedule")
 
 
+def steps_of_status(raw: Mapping[str, Any], access: Access) -> Iterator[Step]:
+    """Yield what the operator reported last, and what a gateway accepts of the caller.
+
+    Args:
+        raw: the SearchAccess with its status, as the API server has it.
+        access: the same.
+    """
+    status = mapping(raw.get("status"))
+    for each in objects(status.get("conditions")):
+        if each.get("type") == "Ready":
+            ready, since = each.get("status"), text(each.get("lastTransitionTime")) or "?"
+            message = text(each.get("message")) or ""
+            says = Says.INFO if ready == "True" else Says.UNKNOWN
+            yield Step("status", access.ref, says, f"Ready {ready} since {since}: {each.get('reason')}: {message}")
+    limits = mapping(status.get("limits"))
+    if isinstance(limits.get("apis"), list):
+        apis = ", ".join(texts(limits["apis"]))
+        says = Says.INFO if apis else Says.BLOCKS
+        yield Step("limits", access.ref, says, f"whatever is granted, the gateway accepts these APIs: {apis or 'none'}")
+
+
 def best_of(findings: Iterable[Finding]) -> Finding | None:
     """Return the finding that allows most, of one subject that is several holders; None: it is none."""
     return min(findings, key=lambda each: _BEST.index(each.outcome), default=None)
 
 
 def explain(
-    subject: str,
+    asked: Asked,
     holders: Sequence[Holder],
     roles: IndexedRoles,
-    target: Target,
-    question: Question,
-    field: str = "",
     before: Iterable[Step] = (),
     users: Sequence[Finding] = (),
     *,
@@ -239,16 +269,14 @@ def explain(
     """Return whether a subject may do something, and why.
 
     Args:
-        subject: as it was asked about.
-        holders: what it is in Elasticsearch; none: nobody.
+        asked: what is asked.
+        holders: what the subject is in Elasticsearch; none: nobody.
         roles: of the cluster, for the index.
-        target: the index.
-        question: what is asked about.
-        field: that must be shown; empty: any.
         before: the first steps of the chain.
         users: those who may, or may perhaps: somebody may act as one of them (``run_as``).
         knows_aliases: whether all aliases and data streams are known.
     """
+    target, question = asked.target, asked.question
     steps = list(before)
     if target.exists is False:
         steps.append(Step("index", target.name, Says.INFO, "there is none of this name now, as far as the login sees"))
@@ -259,7 +287,7 @@ def explain(
         where = f" ({holder.about})" if holder.about else ""
         steps.append(Step(str(holder.kind), holder.name, Says.INFO, f"in Elasticsearch{where}"))
         steps += steps_of_holder(holder, roles, question)
-        judged = judge(holder, roles, question, field)
+        judged = judge(holder, roles, question, asked.field)
         findings.append(judged if knows_aliases else in_doubt(judged, roles, question))
         if findings[-1].outcome is not Outcome.YES and (by_acting := acting(holder, roles, users)):
             says = Says.GRANTS if by_acting.outcome is Outcome.YES else Says.UNKNOWN
@@ -267,8 +295,8 @@ def explain(
             findings.append(by_acting)
     finding = best_of(findings)
     if finding and finding.hidden_field:
-        steps.append(Step("field", field, Says.BLOCKS, "no role that allows the action shows this field"))
-    return Explanation(subject, target, question, field, finding, tuple(steps))
+        steps.append(Step("field", asked.field, Says.BLOCKS, "no role that allows the action shows this field"))
+    return Explanation(asked, finding, tuple(steps))
 
 
 def confirmed(found: Explanation, *, answer: bool | None, why: str = "") -> Explanation:

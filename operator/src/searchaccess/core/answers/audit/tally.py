@@ -10,6 +10,8 @@ from searchaccess.core.answers.audit.naming import kind_of, of_request, revision
 
 MOST_ENTRIES: Final = 50_000
 """Beyond it, revisions and then indices are no longer told apart, so that memory stays bounded."""
+MOST_INDICES: Final = 250_000
+"""Names of indices in all entries, beyond which it is the same: one request may name thousands."""
 MOST_TRACES: Final = 500_000
 ELASTICSEARCH, GATEWAY = "elasticsearch", "gateway"
 """Whose log an event is from."""
@@ -89,6 +91,8 @@ class Tally:
     hours: dict[tuple[str, bool], int] = field(default_factory=dict)
     """How many were allowed and refused, by hour of the log's own time."""
     _entries: dict[_Key, Count] = field(default_factory=dict)
+    _indices: int = 0
+    """Names of indices in all entries."""
     _names: dict[str, tuple[str, str]] = field(default_factory=dict)
     _kinds: dict[str, str] = field(default_factory=dict)
 
@@ -144,25 +148,29 @@ class Tally:
         service, revision = found or self._claimed(opaque)
         key = (user, key_id, key_name, kind, indices, service, revision, found is not None, allowed, through)
         entry = self._entries.get(key)
-        if entry is None and len(self._entries) >= MOST_ENTRIES:
+        if entry is None and self._is_full(1):
             self.merged = True
             key = (user, key_id, key_name, kind, indices, "", ELSEWHERE, False, allowed, through)
-            if key not in self._entries and len(self._entries) >= 2 * MOST_ENTRIES:
+            if key not in self._entries and self._is_full(2):
                 self.nameless = self.nameless or bool(key_id)
                 key = (user, "", "", kind, (ELSEWHERE,), "", ELSEWHERE, False, allowed, through)
             entry = self._entries.get(key)
-            if entry is None and len(self._entries) >= 3 * MOST_ENTRIES:
+            if entry is None and self._is_full(3):
                 self.nameless = True
                 key = (ELSEWHERE, "", "", kind, (ELSEWHERE,), "", ELSEWHERE, False, allowed, through)
                 entry = self._entries.get(key)
         if entry is None:
             self._entries[key] = Count(1, at, at)
+            self._indices += len(key[4])
             return
         entry.number += 1
         if at > entry.last:
             entry.last = at
         elif at < entry.first:
             entry.first = at
+
+    def _is_full(self, times: int) -> bool:
+        return len(self._entries) >= times * MOST_ENTRIES or self._indices >= times * MOST_INDICES
 
     def _claimed(self, opaque: str) -> tuple[str, str]:
         if not opaque:

@@ -167,8 +167,8 @@ KINDS: Final[dict[Kind, KindDoc]] = {
         "gitops.md",
     ),
     Kind.ONLY_OBSERVED: KindDoc(
-        _LOW, "`mode: Observe`: the operator reports what somebody changes, and does not correct it.",
-        "Set `mode: Enforce` when the migration is over.", "gitops.md",
+        _LOW, "`mode: Observe`: the operator reports differences, and neither grants, revokes nor corrects.",
+        "Set `mode: Enforce` if what is declared is meant to be in force.", "gitops.md",
     ),
     Kind.HELD: KindDoc(
         _MEDIUM, "Previous rights stay in force, because the declared ones are not.",
@@ -199,7 +199,8 @@ KINDS: Final[dict[Kind, KindDoc]] = {
     ),
     Kind.UNUSED: KindDoc(
         _LOW, "No request in the logs needed this.",
-        "Remove it, with `mode: Observe` first: what is used seldom does not show.", "audit.md", Source.AUDIT,
+        "Remove it if the logs cover enough time: what is used once a year does not show in a month.",
+        "audit.md", Source.AUDIT,
     ),
     Kind.UNEXPLAINED: KindDoc(
         _HIGH, "No SearchAccess names a caller that the logs have.",

@@ -84,6 +84,26 @@ class Material:
         )
 
 
+def as_of_files(found: Material) -> Material:
+    """Return what files have as a part of what the cluster has: they do not show who else needs a role.
+
+    Args:
+        found: what all files have.
+    """
+    absent = [
+        what
+        for what, there in (
+            ("role mappings", found.mappings),
+            ("native users", found.users),
+            ("API keys", found.keys),
+        )
+        if not there
+    ]
+    lacks = f", which have no {' and no '.join(absent)}" if absent else ""
+    note = f"Elasticsearch was not read, only files{lacks}: who else needs a role cannot be seen, so keep the old roles"
+    return replace(found, partial=True, notes=(*found.notes, note))
+
+
 def is_ours(raw: Mapping[str, Any]) -> bool:
     """Return whether an operator manages an object, or released it, by its metadata."""
     metadata = mapping(raw.get("metadata"))

@@ -19,7 +19,7 @@ class Why(StrEnum):
 
     NO_SUBJECT = (
         "NoSubject",
-        "name the service account or workload in the subject map, or delete what nobody uses any more",
+        "name the service account or workload in the subject map; until then keep it, as its users may not be visible",
     )
     NOT_A_SERVICE_ACCOUNT = (
         "NotAServiceAccount",
@@ -50,7 +50,7 @@ class Why(StrEnum):
         "Disabled",
         "declare it if the workload should have it: nobody has it now, as the license lacks document or field security",
     )
-    NOTHING_GRANTED = ("NothingGranted", "delete the role if nothing refers to it")
+    NOTHING_GRANTED = ("NothingGranted", "leave it: nobody gets anything by it")
     CLUSTER_PRIVILEGE = ("ClusterPrivilege", "keep the old role for it, or give the workload a narrower right")
     RUN_AS = ("RunAs", "keep the old role for it: no SearchAccess lets a workload act as somebody else")
     APPLICATION = ("Application", "keep the old role for it: only Kibana's features can be declared")

@@ -1,7 +1,7 @@
 """The result of a plan: what changes for each caller, what is loosened, and what policies say."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any, Final
 
@@ -119,6 +119,11 @@ class ObjectChange:
     failed: bool = False
 
     @property
+    def says_something(self) -> bool:
+        """Whether it changes, or there is something to say of it."""
+        return self.change is not Object.SAME or bool(self.loosened or self.verdicts or self.problem or self.note)
+
+    @property
     def is_refused(self) -> bool:
         """Whether a policy refuses it."""
         return any(each.outcome is Outcome.DENIED for each in self.verdicts)
@@ -134,6 +139,21 @@ class ObjectChange:
             "loosened": [each.to_json() for each in self.loosened], "policies": verdicts, "problem": self.problem,
             "note": self.note,
         }  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """A problem that several objects have, such as all those of a SearchCluster that cannot be reached.
+
+    Args:
+        problem: as each of them has it.
+        failed: whether somebody must fix it.
+        names: of the objects; ``SearchCluster prod`` comes before ``shop/orders``.
+    """
+
+    problem: str
+    failed: bool
+    names: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,6 +187,17 @@ class Plan:
         changed = self.roles or self.others or any(each.change is not Object.SAME for each in self.objects)
         return Exit.PENDING if changed else Exit.IN_SYNC
 
+    def troubles(self) -> tuple[tuple[Trouble, ...], tuple[ObjectChange, ...]]:
+        """Return each problem that several objects have once, and the objects without what that says of them."""
+        having: dict[tuple[str, bool], list[ObjectChange]] = {}
+        for each in self.objects:
+            if each.problem:
+                having.setdefault((each.problem, each.failed), []).append(each)
+        several = {key: found for key, found in having.items() if len(found) > 1}
+        troubles = tuple(Trouble(*key, _names(found)) for key, found in several.items())
+        rest = [replace(each, problem="") if (each.problem, each.failed) in several else each for each in self.objects]
+        return troubles, tuple(each for each in rest if each.says_something)
+
     def count(self) -> str:
         """Return it as a sentence."""
         kinds = [
@@ -197,6 +228,11 @@ class Plan:
             "manifests": [each.to_json() for each in self.objects], "others": list(self.others),
             "unfinished": self.unfinished,
         }  # fmt: skip
+
+
+def _names(objects: Iterable[ObjectChange]) -> tuple[str, ...]:
+    ordered = sorted(objects, key=lambda each: (each.kind == "SearchAccess", each.kind, each.name))
+    return tuple(each.name if each.kind == "SearchAccess" else f"{each.kind} {each.name}" for each in ordered)
 
 
 def _counted(number: int, noun: str, does: str) -> str:

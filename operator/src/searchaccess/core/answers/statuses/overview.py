@@ -1,7 +1,7 @@
 """Which SearchAccesses an overview shows."""
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from typing import Final
 
 from searchaccess.api.times.moments import moment
@@ -75,6 +75,54 @@ def is_unused(report: Report, since: float, now: float) -> bool:
     last = moment(usage.get("lastUsed") or "")
     # Within the hour of the last use, the status is not written again.
     return last is None or last + _HOUR <= since
+
+
+@dataclass(frozen=True, slots=True)
+class UsesUnknown:
+    """SearchAccesses that may be unused or in use, and why that is not known.
+
+    Args:
+        why: for people.
+        names: of the SearchAccesses, as ``namespace/name``.
+    """
+
+    why: str
+    names: tuple[str, ...]
+
+
+def uses_unknown(
+    reports: Iterable[Report], wanted: Wanted, now: float, clusters: Mapping[str, bool]
+) -> tuple[UsesUnknown, ...]:
+    """Return of which SearchAccesses it is not known whether they were used since a time: none of them is unused.
+
+    Args:
+        reports: of all SearchAccesses.
+        wanted: which of them; without ``unused_since``, nothing is asked.
+        now: seconds since the epoch.
+        clusters: by the name of each SearchCluster that could be read, whether it names its audit events.
+    """
+    since = wanted.unused_since
+    if since is None:
+        return ()
+    found = dict[str, list[str]]()
+    for report in chosen(reports, replace(wanted, unused_since=None), now):
+        last = moment((report["usage"] or {}).get("lastUsed") or "")
+        was_used = last is not None and last + _HOUR > since
+        if not was_used and not is_unused(report, since, now):
+            why = _why_unknown(report, now, clusters)
+            found.setdefault(why, []).append(f"{report['namespace']}/{report['name']}")
+    return tuple(UsesUnknown(why, tuple(names)) for why, names in found.items())
+
+
+def _why_unknown(report: Report, now: float, clusters: Mapping[str, bool]) -> str:
+    cluster, usage = report["cluster"], report["usage"]
+    if cluster not in clusters:
+        return f"SearchCluster {cluster} cannot be read, or does not exist"
+    if not clusters[cluster]:
+        return f"SearchCluster {cluster} does not name its audit events (spec.audit)"
+    if usage is None or not is_watched(report, now):
+        return f"no audit events of SearchCluster {cluster} were read lately: kubectl describe searchcluster {cluster}"
+    return f"uses are known since {usage['since']} only"
 
 
 def is_watched(report: Report, now: float) -> bool:

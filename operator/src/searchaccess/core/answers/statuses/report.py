@@ -4,8 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from searchaccess.api.conditions.docs import REASON_DOCS
-from searchaccess.api.conditions.meaning import Who
+from searchaccess.api.conditions.docs import NEXT_STEPS
 from searchaccess.api.conditions.types import ConditionType
 from searchaccess.api.status import SearchAccessStatus, SearchClusterStatus, condition_of
 from searchaccess.api.times.moments import moment
@@ -15,7 +14,6 @@ from searchaccess.core.model.intake.metadata import part
 from searchaccess.core.model.timeboxes.timebox import shown_time
 
 Report = dict[str, Any]
-_NEXT_STEPS: Final = {str(reason): doc.next_step for reason, doc in REASON_DOCS.items() if doc.who is not Who.NOBODY}
 _SHOWN_ELSEWHERE: Final = frozenset(
     {
         ConditionType.READY,
@@ -53,7 +51,7 @@ def report_of(access: Access, raw: Mapping[str, Any], used_until: str | None = N
         "ready": ready.status if ready else "Unknown",
         "reason": reason,
         "message": ready.message if ready else "the operator has not reported on it yet",
-        "nextStep": _NEXT_STEPS.get(reason),
+        "nextStep": NEXT_STEPS.get(reason),
         "since": ready.last_transition_time if ready else None,
         "current": status.observed_generation == access.generation,
         "deletedAt": access.deleted_at or None,
