@@ -16,7 +16,6 @@ from searchaccess.core.answers.statuses.overview import (
     Wanted,
     chosen,
     counted,
-    is_watched,
     last_use,
     open_differences,
     uses_unknown,

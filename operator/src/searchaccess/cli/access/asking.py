@@ -19,12 +19,12 @@ from searchaccess.core.answers.access.explain import (
     explain,
     steps_of_access,
     steps_of_status,
+    steps_of_use,
 )
 from searchaccess.core.answers.access.holders import Holder, Kind, Outcome, People, judge, runs_as
 from searchaccess.core.answers.access.state import IndexedRoles, Realm, SecurityState, Target, target_of
 from searchaccess.core.answers.access.subjects import Subject, SubjectKind
 from searchaccess.core.answers.access.whocan import WhoCan, unseen_in, who_can
-from searchaccess.core.answers.statuses.overview import last_use
 from searchaccess.core.answers.statuses.report import use_of, used_until
 from searchaccess.core.clusters.cluster import Cluster
 from searchaccess.core.model.access import Access
@@ -269,7 +269,7 @@ class _Finding:
         for raw, access in chosen:
             steps += steps_of_access(access, self.target, self.question)
             steps += steps_of_status(raw, access)
-            steps += _steps_of_use(raw, access, self.asking.used_until)
+            steps += steps_of_use(use_of([raw], self.asking.used_until), access, time.time())
             if access.has_credential:
                 holders += self._credentials(access)
             else:
@@ -324,15 +324,6 @@ def _other_of(access: Access, name: str) -> str:
         if name in {each.email, each.unique_id}:
             return each.unique_id if name == each.email else each.email
     return ""
-
-
-def _steps_of_use(raw: Mapping[str, Any], access: Access, known_until: str | None) -> Iterator[Step]:
-    """Yield which revisions serve, and when the caller was last allowed a request."""
-    use = use_of([raw], known_until)
-    if use.revisions:
-        yield Step("revision", access.ref, Says.INFO, f"serving: {', '.join(use.revisions)}")
-    if said := last_use(use.usage, time.time()):
-        yield Step("last use", access.ref, Says.INFO, f"{said}, of any index")
 
 
 async def _verified(asking: Asking, found: Explanation, holders: Sequence[Holder]) -> Explanation:

@@ -105,6 +105,7 @@ def _code(findings: "Sequence[Finding]", fail_on: FailOn) -> Exit:
 
 
 def _show(findings: "Sequence[Finding]", output: Format, code: Exit) -> None:
+    from searchaccess.cli import printing
     from searchaccess.cli.plans.findings import github_lines, lines_of, to_json, to_sarif
     from searchaccess.cli.plans.text import print_lines
 

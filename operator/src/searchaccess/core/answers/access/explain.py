@@ -10,6 +10,8 @@ from searchaccess.core.answers.access.groups import Part, Rights, groups_of, rig
 from searchaccess.core.answers.access.holders import Finding, Holder, Kind, Outcome, acting, in_doubt, judge
 from searchaccess.core.answers.access.state import IndexedRoles, Target
 from searchaccess.core.answers.access.words import documents_in_words, fields_in_words
+from searchaccess.core.answers.statuses.overview import last_use
+from searchaccess.core.answers.statuses.report import Use
 from searchaccess.core.model.access import Access
 from searchaccess.core.model.consent import ConsentState
 from searchaccess.core.model.intake.reading import mapping, objects, text, texts
@@ -250,6 +252,20 @@ def steps_of_status(raw: Mapping[str, Any], access: Access) -> Iterator[Step]:
         apis = ", ".join(texts(limits["apis"]))
         says = Says.INFO if apis else Says.BLOCKS
         yield Step("limits", access.ref, says, f"whatever is granted, the gateway accepts these APIs: {apis or 'none'}")
+
+
+def steps_of_use(use: Use, access: Access, now: float) -> Iterator[Step]:
+    """Yield which revisions serve, and when the caller was last allowed a request.
+
+    Args:
+        use: of the caller.
+        access: the SearchAccess.
+        now: seconds since the epoch.
+    """
+    if use.revisions:
+        yield Step("revision", access.ref, Says.INFO, f"serving: {', '.join(use.revisions)}")
+    if said := last_use(use.usage, now):
+        yield Step("last use", access.ref, Says.INFO, f"{said}, of any index")
 
 
 def best_of(findings: Iterable[Finding]) -> Finding | None:
