@@ -298,6 +298,8 @@ class Prefixes:
         self._sorted: list[str] = []
         self._lengths: list[int] = []
         """Of all prefixes."""
+        self._may_be_backing = False
+        """Whether any pattern may match a backing index of a data stream, by its prefix."""
 
     def add(self, pattern: str) -> None:
         """Add a pattern that is not contained yet."""
@@ -305,6 +307,7 @@ class Prefixes:
         if prefix not in self._patterns:
             self._patterns[prefix] = []
             insort(self._sorted, prefix)
+            self._may_be_backing = self._may_be_backing or any(compatible(prefix, begin) for begin in BACKING)
             if len(prefix) not in self._lengths:
                 insort(self._lengths, len(prefix))
         self._patterns[prefix].append(pattern)
@@ -314,7 +317,8 @@ class Prefixes:
         prefix = prefix_of(pattern)
         wanted = [prefix]
         for begin in BACKING:
-            wanted.append(begin + prefix)
+            if self._may_be_backing:
+                wanted.append(begin + prefix)
             if prefix.startswith(begin):
                 wanted.append(prefix.removeprefix(begin))
             elif begin.startswith(prefix):

@@ -11,9 +11,11 @@ from searchaccess.api.stores.credentials import Auth
 from searchaccess.core.model.access import Access
 from searchaccess.core.model.claims import Claim
 from searchaccess.core.model.limits import DeclaredLimits
+from searchaccess.core.patterns.meeting import plain_prefix_of
 from searchaccess.core.policy.guardrails.subjects import Who, who_of
 
 _SPECIAL: Final = frozenset("*?\\/")
+_FEW_INDICES: Final = 20
 WHOLE_NAME: Final = 1_000
 """More than the literal prefix of any wildcard."""
 
@@ -177,6 +179,12 @@ def size_of(claims: Sequence[Claim], prefix: int) -> Size:
         any(pattern[:1] == "/" for each in claims for pattern in each.indices),
         min(prefix, WHOLE_NAME),
     )
+
+
+def is_plain(claims: Sequence[Claim]) -> bool:
+    """Return whether few indices are named, each by its name or by what it begins with."""
+    indices = [pattern for each in claims for pattern in each.indices]
+    return len(indices) <= _FEW_INDICES and all(plain_prefix_of(pattern) for pattern in indices)
 
 
 def literal_prefix(pattern: str) -> int:
