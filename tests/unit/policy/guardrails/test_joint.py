@@ -459,7 +459,8 @@ def test_reasons_that_are_found_when_they_are_read_are_those_that_are_found_at_o
         limits=st.sampled_from([{"grants": 1}, {"literalPrefix": 8}, {"patterns": 2}]),
     )
     known = [
-        a_policy(name, allow=data.draw(st.lists(allow, min_size=1, max_size=2)), **data.draw(beside)) for name in "abcde"
+        a_policy(name, allow=data.draw(st.lists(allow, min_size=1, max_size=2)), **data.draw(beside))
+        for name in "abcde"
     ]
     grants = [a_grant(*data.draw(PLAINLY_NAMED), can=data.draw(CAN)) for _ in range(data.draw(st.integers(1, 3)))]
     access = an_access(grants=grants, **data.draw(st.sampled_from([{}, {"subject": ORDERS}])))

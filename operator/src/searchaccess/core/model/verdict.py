@@ -112,7 +112,7 @@ class PolicyVerdict:
     @property
     def refused(self) -> bool:
         """Whether it gets no rights."""
-        return self.unmatched or bool(self.denied_by)
+        return self.unmatched or any(each.outcome is Outcome.DENIED for each in self.outcomes)
 
     @property
     def refuses_subject(self) -> bool:
@@ -127,7 +127,8 @@ class PolicyVerdict:
     @property
     def revokes(self) -> bool:
         """Whether rights that it has are revoked: if it is refused, unless all that refuse it let them stay."""
-        return self.revoked or self.unmatched or not all(each.keeps for each in self.denied_by)
+        denied = (each for each in self.outcomes if each.outcome is Outcome.DENIED)
+        return self.revoked or self.unmatched or not all(each.keeps for each in denied)
 
 
 ACCEPTED = PolicyVerdict()

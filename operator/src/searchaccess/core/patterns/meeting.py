@@ -27,7 +27,7 @@ from searchaccess.core.patterns.expressions import (
 from searchaccess.core.patterns.lucene import PatternError
 from searchaccess.core.patterns.marks import is_mark
 from searchaccess.core.patterns.parsed import MAX_LENGTH, TooComplicatedError, find_name, parse_index_pattern
-from searchaccess.core.patterns.wildcards import is_name, is_prefix
+from searchaccess.core.patterns.wildcards import is_name
 from searchaccess.core.work import Work, completed
 
 PAIRS_KEPT: Final = 1 << 15
@@ -166,11 +166,12 @@ def prefix_of(pattern: str) -> str:
 
 def plain_prefix_of(pattern: str) -> str | None:
     """Return the prefix of a name, or of one with a star at its end, without parsing it; None: it is something else."""
-    if not 0 < len(pattern) <= MAX_LENGTH:
+    if not 0 < len(pattern) <= MAX_LENGTH or pattern[0] == "/":
         return None
-    if is_name(pattern):
-        return pattern
-    return pattern[:-1] if pattern.isascii() and is_prefix(pattern) else None
+    if pattern[-1] != "*":
+        return pattern if is_name(pattern) else None
+    begin = pattern[:-1]
+    return begin if is_name(begin) and pattern.isascii() else None
 
 
 def _prefix(expression: Expression) -> str:

@@ -1,6 +1,5 @@
 """What one SearchAccessPolicy says of a SearchAccess that it applies to."""
 
-from dataclasses import replace
 from datetime import datetime
 from functools import lru_cache
 from itertools import chain
@@ -79,9 +78,8 @@ class Ruling:
         Args:
             asked: what it asks for; it names few indices plainly, and the policy is plain, too.
         """
-        of_subject = self._refuses_subject(asked.who)
-        reasons = Explanation((self, asked), _explained)
-        return replace(self.unexplained, reasons=reasons, of_subject=of_subject)
+        of_subject, reasons = self._refuses_subject(asked.who), Explanation((self, asked), _explained)
+        return PolicyOutcome(self.policy.name, self.unexplained.outcome, reasons, self.policy.keeps, of_subject)
 
     def _refuses_subject(self, who: Who) -> bool:
         spec = self.policy.spec

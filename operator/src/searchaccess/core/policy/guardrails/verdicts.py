@@ -97,9 +97,7 @@ class Guardrails:
             steps than there are: then some refuse, as too complicated, what they accept otherwise.
     """
 
-    def __init__(
-        self, policies: Iterable[Policy] | None, memory: Memory | None = None, *, alone: bool = False
-    ) -> None:
+    def __init__(self, policies: Iterable[Policy] | None, memory: Memory | None = None, *, alone: bool = False) -> None:
         self._alone = alone
         self._known = policies is not None
         self._policies = tuple(sorted(policies or (), key=lambda policy: policy.name))

@@ -129,8 +129,7 @@ class JointBounds:
                 spent += steps
                 if not found or spent > JOINT_STEPS:
                     return _NOBODY
-                if prefix < shortest:
-                    shortest = prefix
+                shortest = min(shortest, prefix)
             if not claim.indices:
                 return _NOBODY
             if aliases is not None and found & self._denying and not claim.clusters:

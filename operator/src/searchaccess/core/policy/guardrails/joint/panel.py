@@ -142,6 +142,8 @@ class Panel:
 
     def exempt(self, access: Access, now: datetime) -> int:
         """Return which policies have an exception for a SearchAccess."""
+        if not self._excepted:
+            return 0
         found = 0
         for at in each_of(self._excepted.get((access.namespace, access.name), 0)):
             if self.rulings[at].exception(access, now):
