@@ -99,13 +99,17 @@ def test_an_internal_error_is_over_as_soon_as_it_is_judged(edited: bool) -> None
     run_virtually(play())
 
 
+def fail(_: object) -> None:
+    raise KeyError("broken")
+
+
 def test_what_could_not_be_read_is_not_cured_by_judging_it(monkeypatch: pytest.MonkeyPatch) -> None:
     async def play() -> None:
         inventory = turns.knowing({"allow": [{"indices": ["orders-*"], "can": ["append"]}]})
         inventory.see_access(turns.usual())
         working = asyncio.create_task(inventory.finish_judgments())
         with monkeypatch.context() as patched:
-            patched.setattr(intake, "access_from_object", lambda _: {}["broken"])
+            patched.setattr(intake, "access_from_object", fail)
             raw = turns.usual()
             raw["metadata"] |= {"generation": 2, "resourceVersion": "3"}
             inventory.see_access(raw)

@@ -237,14 +237,12 @@ class Inventory(Judged):
     def _reidentify(self, record: AccessRecord) -> None:
         before = record.access
         try:
-            access = self._judged_or_held(
-                self.subjects.register(before, self.claim(before.cluster), record.status_json)
-            )
+            claim = self.claim(before.cluster)
+            access = self._judged_or_held(self.subjects.register(before, claim, record.status_json))
         except Exception as error:  # noqa: BLE001 - the barrier between one object and all others
             fault = caught(self._meter, before.cluster, PLACE, error).message
             access = self._despite_fault(replace(before, fault=fault, fault_in_judgment=False))
-        if (access.fault, access.validity) != (before.fault, before.validity):
-            # Its time may have come just now: nobody else will find that out.
+        if (access.fault, access.validity) != (before.fault, before.validity):  # Its time may have come just now.
             self.marks.mark_access(access)
         self._replace(record, access)
 
