@@ -27,7 +27,7 @@ def reasons(*patterns: str, deny: str, aliases: Aliases | None, **more: Any) -> 
     access = an_access(grants=[a_grant(*patterns, **more)])
     policy = a_policy(deny=[{"indices": [deny], "can": ["read"]}])
     [outcome] = Guardrails([policy]).judge(Question(access, None, NOW, aliases)).outcomes
-    return outcome.reasons
+    return tuple(outcome.reasons)
 
 
 # Each: a pattern of a grant, a denied one, what leads there and to which index; empty: nothing does.

@@ -25,7 +25,7 @@ def reasons(created: str = CREATED, **spec: Any) -> tuple[str, ...]:
         .judge(Question(replace(an_access(**spec), created_at=created), None, datetime(2027, 1, 1, tzinfo=UTC)))
         .outcomes
     )
-    return outcome.reasons
+    return tuple(outcome.reasons)
 
 
 @pytest.mark.parametrize(
