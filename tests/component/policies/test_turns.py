@@ -126,7 +126,7 @@ def test_the_judgment_of_one_is_spread_over_turns(monkeypatch: pytest.MonkeyPatc
         assert "too complicated" in known(inventory).verdict.denied_by[-1].reasons[0]
 
     # Of each policy the reasons are looked for, which takes longest.
-    monkeypatch.setattr(verdicts, "TOLD", POLICIES)
+    monkeypatch.setattr(verdicts, "EXPLAINED", POLICIES)
     with counted(monkeypatch) as turns:
         asyncio.run(play(turns))
     assert turns.all > 2 * turns.most
@@ -234,6 +234,7 @@ def test_an_internal_error_grants_nothing_and_is_tried_again(monkeypatch: pytest
             inventory.see_access(hostile("other", f"p{version}", version=version))
         await Turns().until(lambda: not inventory.policies.judgments.is_open)
         assert not known(inventory).verdict.unknown, "however often others are edited"
+        assert not known(inventory).fault
         working.cancel()
 
     run_virtually(play())

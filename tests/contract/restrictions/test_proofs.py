@@ -4,7 +4,7 @@ import json
 from collections.abc import Callable
 
 from searchaccess.core.policy.guardrails.aliases import Aliases
-from searchaccess.core.policy.guardrails.verdicts import Guardrails
+from searchaccess.core.policy.guardrails.verdicts import Guardrails, Question
 from tests.contract.elasticsearch_sides import ElasticsearchSide, RealSide
 from tests.stack.elasticsearch import ElasticsearchServer
 from tests.unit.builders import a_grant, an_access
@@ -74,8 +74,8 @@ async def test_data_streams_aliases_and_backing_indices_have_names_and_are_tried
         assert stream not in dict(names.behind), "its own backing indices follow from its name"
         denies = a_policy(deny=[{"indices": [index]}])
         access = an_access(grants=[a_grant(alias)])
-        assert not Guardrails([denies]).judge(access, None, NOW).refused, "by its name alone"
-        assert Guardrails([denies]).judge(access, None, NOW, aliases=Aliases(names)).refused
+        assert not Guardrails([denies]).judge(Question(access, None, NOW)).refused, "by its name alone"
+        assert Guardrails([denies]).judge(Question(access, None, NOW, Aliases(names))).refused
         for name in (stream, alias):
             tried = await side.port.try_query([name], TEXT)
             assert (tried.shards, len(tried.failures)) == (1, 1)

@@ -18,7 +18,7 @@ from searchaccess.core.answers.admission.objects import generated
 from searchaccess.core.model.access import access_from_object
 from searchaccess.core.model.verdict import PolicyVerdict
 from searchaccess.core.policy.guardrails.policy import Policy, policy_from_object
-from searchaccess.core.policy.guardrails.verdicts import Guardrails
+from searchaccess.core.policy.guardrails.verdicts import Guardrails, Question
 from tests.stack.kubernetes import KubernetesServers
 from tests.support.operatorprocess import ROOT
 from tests.support.waiting import eventually
@@ -216,7 +216,8 @@ class Made:
 def verdict_of(policy: Policy, raw: Mapping[str, Any]) -> PolicyVerdict:
     now = datetime.now(UTC)
     access = replace(access_from_object(raw), created_at=now.strftime("%Y-%m-%dT%H:%M:%SZ"))
-    return Guardrails([policy]).judge(access, LABELS | {"kubernetes.io/metadata.name": access.namespace}, now)
+    labels = LABELS | {"kubernetes.io/metadata.name": access.namespace}
+    return Guardrails([policy]).judge(Question(access, labels, now))
 
 
 def namespace_of(name: str) -> dict[str, Any]:

@@ -353,7 +353,7 @@ def test_what_is_remembered_of_places_that_anybody_may_name_is_limited(monkeypat
         remembered = [
             *_remembered(guardrails),
             *_remembered(one),
-            *_remembered(one._bounds),
+            *(each for part in one._compared[0] for each in _remembered(part)),
             *_remembered(one.rulings[0]),
         ]
         assert len(remembered) == 13

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from searchaccess.core.model.verdict import ACCEPTED, PolicyVerdict
-from searchaccess.core.policy.guardrails.verdicts import Question
+from searchaccess.core.policy.guardrails.verdicts import Basis
 from searchaccess.core.work import Tally, Work, counted
 from searchaccess.engine.concurrency.allowance import LEAST, TURN
 from searchaccess.engine.concurrency.fairness import in_turn
@@ -34,7 +34,7 @@ def working(steps: int, tally: Tally) -> Work[PolicyVerdict]:
 
 def ask(judgments: Judgments, namespace: str, number: int, steps: int = LONG, says: Hashable = "") -> PolicyVerdict:
     key = Key(f"{namespace}-{number}", "prod", namespace, str(number))
-    return judgments.ask(key, lambda: Question(says, says), lambda tally: working(steps, tally), lambda: True)
+    return judgments.ask(key, lambda: Basis(says, says), lambda tally: working(steps, tally), lambda: True)
 
 
 async def turns_until(judgments: Judgments, uid: str) -> int:

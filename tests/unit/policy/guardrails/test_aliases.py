@@ -6,7 +6,8 @@ import pytest
 
 from searchaccess.core.policy.guardrails import budget
 from searchaccess.core.policy.guardrails.aliases import Aliases, IndexNames, is_own, stream_of
-from searchaccess.core.policy.guardrails.verdicts import Guardrails
+from searchaccess.core.policy.guardrails.joint import bounds
+from searchaccess.core.policy.guardrails.verdicts import Guardrails, Question
 from tests.unit.builders import a_grant, an_access
 from tests.unit.policy.guardrails.test_verdicts import NOW, a_policy
 
@@ -25,8 +26,8 @@ FOUND = IndexNames(
 def reasons(*patterns: str, deny: str, aliases: Aliases | None, **more: Any) -> tuple[str, ...]:
     access = an_access(grants=[a_grant(*patterns, **more)])
     policy = a_policy(deny=[{"indices": [deny], "can": ["read"]}])
-    [outcome] = Guardrails([policy]).judge(access, None, NOW, aliases=aliases).outcomes
-    return outcome.reasons
+    [outcome] = Guardrails([policy]).judge(Question(access, None, NOW, aliases)).outcomes
+    return tuple(outcome.reasons)
 
 
 # Each: a pattern of a grant, a denied one, what leads there and to which index; empty: nothing does.
@@ -72,7 +73,7 @@ def test_what_cannot_be_read_is_said() -> None:
     denying, allowing = a_policy(deny=[{"indices": ["bank-*"]}]), a_policy(allow=[{"indices": ["*"], "can": ["read"]}])
 
     def by_name(aliases: Aliases | None, *policies: Any) -> tuple[str, ...]:
-        return Guardrails(policies).judge(access, None, NOW, aliases=aliases).by_name
+        return Guardrails(policies).judge(Question(access, None, NOW, aliases)).by_name
 
     assert by_name(Aliases(None), denying) == ("shop-all", "logs-*")
     assert by_name(Aliases(FOUND, frozenset({"shop-all"})), denying) == ("logs-*",)
@@ -83,6 +84,7 @@ def test_what_cannot_be_read_is_said() -> None:
 
 def test_many_aliases_take_no_more_than_their_steps(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(budget, "STEPS", 100)
+    monkeypatch.setattr(bounds, "JOINT_STEPS", 100)
     found = IndexNames((), tuple((f"shop-{number}", (f"old-{number}",)) for number in range(5_000)))
 
     [reason] = reasons("shop-*", deny="bank-*", aliases=Aliases(found))

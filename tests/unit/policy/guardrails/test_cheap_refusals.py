@@ -7,7 +7,7 @@ import pytest
 from searchaccess.core.policy.guardrails.joint.remembered import Remembered, weight_of
 from searchaccess.core.policy.guardrails.memory import Memory
 from searchaccess.core.policy.guardrails.rules import demands, grants
-from searchaccess.core.policy.guardrails.verdicts import Guardrails
+from searchaccess.core.policy.guardrails.verdicts import Guardrails, Question
 from tests.unit.builders import a_grant, an_access
 from tests.unit.policy.guardrails.test_verdicts import NOW, a_policy
 
@@ -30,7 +30,7 @@ def test_each_of_thousands_of_patterns_is_looked_at_once_for_all_policies(monkey
     ]
     access = an_access(grants=[a_grant(*[f"hostile-{grant}-{number}" for number in range(50)]) for grant in range(20)])
     calls = counted(monkeypatch, demands, "literal_prefix")
-    assert len(Guardrails(policies).judge(access, None, NOW).outcomes) == 50
+    assert len(Guardrails(policies).judge(Question(access, None, NOW)).outcomes) == 50
     assert len(calls) <= 1_000
 
 
@@ -49,7 +49,7 @@ def test_once_the_steps_are_over_no_policy_begins_another_comparison(
     policies = [a_policy(f"p-{number}", **_numbered(rule, number)) for number in range(20)]
     access = an_access(grants=[a_grant("x*y*z", fields={"exclude": ["*.ssn"]})])
     calls = counted(monkeypatch, place, "measuring")
-    assert Guardrails(policies).judge(access, None, NOW, plainly=True).refused
+    assert Guardrails(policies, alone=True).judge(Question(access, None, NOW)).refused
     assert len(calls) <= 1
 
 
@@ -80,5 +80,5 @@ def test_what_is_remembered_of_large_declarations_is_bounded(monkeypatch: pytest
     for number in range(30):
         names = [f"{number}-{index:0>200}" for index in range(49)]
         access = an_access(grants=[a_grant("secret-1", *names)])
-        assert guardrails.judge(access, None, NOW).refused
+        assert guardrails.judge(Question(access, None, NOW)).refused
         assert memory.remembered < 10

@@ -9,7 +9,7 @@ import pytest
 from searchaccess.api.searchaccesspolicy import PolicyException
 from searchaccess.core.model.verdict import Outcome
 from searchaccess.core.policy.guardrails.ends import end_of
-from searchaccess.core.policy.guardrails.verdicts import Guardrails
+from searchaccess.core.policy.guardrails.verdicts import Guardrails, Question
 from tests.unit.builders import an_access
 from tests.unit.policy.guardrails.test_verdicts import a_policy
 
@@ -22,10 +22,10 @@ WINDOWS = {"cron": "0 8 * * MON-FRI", "timeZone": "UTC", "duration": "1h"}
 def reasons(created: str = CREATED, **spec: Any) -> tuple[str, ...]:
     [outcome] = (
         Guardrails([EIGHT_HOURS])
-        .judge(replace(an_access(**spec), created_at=created), None, datetime(2027, 1, 1, tzinfo=UTC))
+        .judge(Question(replace(an_access(**spec), created_at=created), None, datetime(2027, 1, 1, tzinfo=UTC)))
         .outcomes
     )
-    return outcome.reasons
+    return tuple(outcome.reasons)
 
 
 @pytest.mark.parametrize(
@@ -91,7 +91,7 @@ def test_without_a_known_time_of_creation_nothing_is_assumed(created: str) -> No
 def test_the_answer_does_not_depend_on_the_current_time(until: str) -> None:
     access = replace(an_access(validUntil=until), created_at=CREATED)
     verdicts = {
-        Guardrails([EIGHT_HOURS]).judge(access, None, datetime(year, 1, 31, 16, tzinfo=UTC))
+        Guardrails([EIGHT_HOURS]).judge(Question(access, None, datetime(year, 1, 31, 16, tzinfo=UTC)))
         for year in (1971, 2027, 2028, 9999)
     }
     assert len(verdicts) == 1
@@ -119,7 +119,7 @@ def test_exceptions_end_at_every_time_that_is_stored(until: str, end: datetime) 
     assert end_of(exception) == end
     policy = a_policy(require={"validUntil": "8h"}, exceptions=[exception.to_json()])
     assert not policy.invalid
-    [outcome] = Guardrails([policy]).judge(an_access(), None, datetime(2026, 1, 1, tzinfo=UTC)).outcomes
+    [outcome] = Guardrails([policy]).judge(Question(an_access(), None, datetime(2026, 1, 1, tzinfo=UTC))).outcomes
     assert outcome.outcome is Outcome.EXEMPT
 
 

@@ -13,7 +13,7 @@ from searchaccess.core.model.identities.workload import Account
 from searchaccess.core.model.verdict import ACCEPTED, Outcome, PolicyOutcome, PolicyVerdict
 from searchaccess.core.policy.guardrails.policy import Policy, policy_from_object
 from searchaccess.core.policy.guardrails.ruling import MOST_REASONS
-from searchaccess.core.policy.guardrails.verdicts import Guardrails
+from searchaccess.core.policy.guardrails.verdicts import Guardrails, Question
 from tests.unit.builders import PRINCIPAL, a_grant, an_access
 
 NOW = datetime(2026, 6, 1, 12, tzinfo=UTC)
@@ -33,7 +33,7 @@ def a_policy(name: str = "limits", **spec: Any) -> Policy:
 def verdict_of(
     access: Access, *policies: Policy, labels: Mapping[str, str] | None = None, **more: Any
 ) -> PolicyVerdict:
-    return Guardrails(policies).judge(access, labels, NOW, **more)
+    return Guardrails(policies).judge(Question(access, labels, NOW, **more))
 
 
 def reasons_of(access: Access, **spec: Any) -> tuple[str, ...]:
@@ -451,7 +451,7 @@ def test_a_policy_that_cannot_be_read_refuses_everything_and_revokes_nothing() -
 
 
 def test_before_policies_were_read_nothing_is_decided() -> None:
-    verdict = Guardrails(None).judge(an_access(), {}, NOW)
+    verdict = Guardrails(None).judge(Question(an_access(), {}, NOW))
 
     assert verdict.unknown
     assert not verdict.refused

@@ -27,4 +27,4 @@ def audits_of(access: Access) -> Iterator[Audit]:
     """Yield what policies would refuse of a SearchAccess."""
     for outcome in access.verdict.outcomes:
         if outcome.outcome is Outcome.WOULD_DENY:
-            yield Audit(outcome.policy, access.ref, access.cluster, outcome.reasons)
+            yield Audit(outcome.policy, access.ref, access.cluster, tuple(outcome.reasons))

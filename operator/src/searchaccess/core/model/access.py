@@ -159,6 +159,8 @@ class Access:
     """Whether its SearchCluster admits SearchAccesses of its namespace."""
     fault: str = ""
     """The unexpected internal error when this version was read: its rights stay as they are; empty: none."""
+    fault_in_judgment: bool = False
+    """Whether it occurred when it was judged, not when it was read: it is over as soon as it is judged."""
     widens: str = ""
     """Which two of its own grants would together show what neither of them allows; empty: no two."""
     created_at: str = ""

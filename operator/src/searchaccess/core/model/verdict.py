@@ -1,7 +1,11 @@
 """What SearchAccessPolicies say of a SearchAccess."""
 
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Generic, TypeVar, overload
+
+S = TypeVar("S", bound=Hashable)
 
 
 class Outcome(StrEnum):
@@ -15,6 +19,52 @@ class Outcome(StrEnum):
     """It is accepted but for an approval, which is missing."""
     EXEMPT = "Exempt"
     """It is named in an exception that did not end yet."""
+
+
+class Explanation(Sequence[str], Generic[S]):
+    """Reasons that are put into words when somebody reads them.
+
+    Args:
+        source: all that they follow from: of equal ones they are equal.
+        explain: finds the reasons.
+    """
+
+    __slots__ = ("_explain", "_found", "_source")
+
+    def __init__(self, source: S, explain: Callable[[S], tuple[str, ...]]) -> None:
+        self._source = source
+        self._explain = explain
+        self._found: tuple[str, ...] | None = None
+
+    @property
+    def reasons(self) -> tuple[str, ...]:
+        """The reasons."""
+        if self._found is None:
+            self._found = self._explain(self._source)
+        return self._found
+
+    @overload
+    def __getitem__(self, index: int) -> str: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> tuple[str, ...]: ...
+
+    def __getitem__(self, index: int | slice) -> str | tuple[str, ...]:
+        return self.reasons[index]
+
+    def __len__(self) -> int:
+        return len(self.reasons)
+
+    def __eq__(self, other: object) -> bool:
+        if isinstance(other, Explanation):
+            return self._source == other._source or self.reasons == other.reasons
+        return self.reasons == other if isinstance(other, tuple) else NotImplemented
+
+    def __hash__(self) -> int:
+        return hash(self.reasons)
+
+    def __repr__(self) -> str:
+        return repr(self.reasons)
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +81,7 @@ class PolicyOutcome:
 
     policy: str
     outcome: Outcome
-    reasons: tuple[str, ...] = ()
+    reasons: Sequence[str] = ()
     keeps: bool = False
     of_subject: bool = False
 
@@ -62,7 +112,7 @@ class PolicyVerdict:
     @property
     def refused(self) -> bool:
         """Whether it gets no rights."""
-        return self.unmatched or bool(self.denied_by)
+        return self.unmatched or any(each.outcome is Outcome.DENIED for each in self.outcomes)
 
     @property
     def refuses_subject(self) -> bool:
@@ -77,7 +127,8 @@ class PolicyVerdict:
     @property
     def revokes(self) -> bool:
         """Whether rights that it has are revoked: if it is refused, unless all that refuse it let them stay."""
-        return self.revoked or self.unmatched or not all(each.keeps for each in self.denied_by)
+        denied = (each for each in self.outcomes if each.outcome is Outcome.DENIED)
+        return self.revoked or self.unmatched or not all(each.keeps for each in denied)
 
 
 ACCEPTED = PolicyVerdict()

@@ -27,7 +27,7 @@ from searchaccess.core.patterns.expressions import (
 from searchaccess.core.patterns.lucene import PatternError
 from searchaccess.core.patterns.marks import is_mark
 from searchaccess.core.patterns.parsed import MAX_LENGTH, TooComplicatedError, find_name, parse_index_pattern
-from searchaccess.core.patterns.wildcards import is_name, is_prefix
+from searchaccess.core.patterns.wildcards import is_name
 from searchaccess.core.work import Work, completed
 
 PAIRS_KEPT: Final = 1 << 15
@@ -166,11 +166,12 @@ def prefix_of(pattern: str) -> str:
 
 def plain_prefix_of(pattern: str) -> str | None:
     """Return the prefix of a name, or of one with a star at its end, without parsing it; None: it is something else."""
-    if not 0 < len(pattern) <= MAX_LENGTH:
+    if not 0 < len(pattern) <= MAX_LENGTH or pattern[0] == "/":
         return None
-    if is_name(pattern):
-        return pattern
-    return pattern[:-1] if pattern.isascii() and is_prefix(pattern) else None
+    if pattern[-1] != "*":
+        return pattern if is_name(pattern) else None
+    begin = pattern[:-1]
+    return begin if is_name(begin) and pattern.isascii() else None
 
 
 def _prefix(expression: Expression) -> str:
@@ -298,6 +299,8 @@ class Prefixes:
         self._sorted: list[str] = []
         self._lengths: list[int] = []
         """Of all prefixes."""
+        self._may_be_backing = False
+        """Whether any pattern may match a backing index of a data stream, by its prefix."""
 
     def add(self, pattern: str) -> None:
         """Add a pattern that is not contained yet."""
@@ -305,6 +308,7 @@ class Prefixes:
         if prefix not in self._patterns:
             self._patterns[prefix] = []
             insort(self._sorted, prefix)
+            self._may_be_backing = self._may_be_backing or any(compatible(prefix, begin) for begin in BACKING)
             if len(prefix) not in self._lengths:
                 insort(self._lengths, len(prefix))
         self._patterns[prefix].append(pattern)
@@ -314,7 +318,8 @@ class Prefixes:
         prefix = prefix_of(pattern)
         wanted = [prefix]
         for begin in BACKING:
-            wanted.append(begin + prefix)
+            if self._may_be_backing:
+                wanted.append(begin + prefix)
             if prefix.startswith(begin):
                 wanted.append(prefix.removeprefix(begin))
             elif begin.startswith(prefix):

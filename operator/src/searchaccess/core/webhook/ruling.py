@@ -13,7 +13,7 @@ from searchaccess.core.model.verdict import Outcome
 from searchaccess.core.policy.consent.messages import whose_request
 from searchaccess.core.policy.decision import AccessDecision, Gate, decide
 from searchaccess.core.policy.guardrails.messages import described
-from searchaccess.core.policy.guardrails.ruling import MOST_REASONS, UNTOLD
+from searchaccess.core.policy.guardrails.ruling import MOST_REASONS, UNEXPLAINED
 from searchaccess.core.policy.timebox import not_in_force
 from searchaccess.core.webhook.narrowing import narrows
 from searchaccess.core.webhook.smells import smells
@@ -156,7 +156,7 @@ def _violations(judged: Judged) -> frozenset[tuple[str, str]]:
 def _has_more(access: Access) -> bool:
     """Return whether not all violations are known."""
     denied = access.verdict.denied_by
-    return any(len(outcome.reasons) > MOST_REASONS or UNTOLD in outcome.reasons for outcome in denied)
+    return any(len(outcome.reasons) > MOST_REASONS or UNEXPLAINED in outcome.reasons for outcome in denied)
 
 
 def _warnings(access: Access) -> Iterator[str]:

@@ -6,6 +6,7 @@ An event only shows that something changed, never what to do about it.
 import asyncio
 from collections.abc import Collection, Mapping
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import structlog
@@ -119,6 +120,7 @@ class Inventory(Judged):
         try:
             self._take_access(access, self.statuses.as_written(meta.uid, read_status(raw)))
         except Exception as error:  # noqa: BLE001 - the barrier between one object and all others
+            self.policies.judgments.retry(meta.uid, partial(self.see_access, raw))
             self._replace_faulty(faulty_access(raw, known.access if known else None, self._meter, error))
 
     def _has_names(self, meta: Metadata, *names: str) -> bool:
@@ -212,7 +214,7 @@ class Inventory(Judged):
         """
         for uid in self.subjects.set_identity(subject, identity):
             known = self.accesses[uid]
-            access = self._judged(identified(known.access, identity, self.claim(known.access.cluster)))
+            access = self._judged_or_held(identified(known.access, identity, self.claim(known.access.cluster)))
             if force or access != known.access:
                 self._replace(known, access)
                 self.marks.mark_access(access)
@@ -233,16 +235,14 @@ class Inventory(Judged):
                 del self._reclaimed[cluster]
 
     def _reidentify(self, record: AccessRecord) -> None:
-        cluster = record.access.cluster
+        before = record.access
         try:
-            access = self._judged(self.subjects.register(record.access, self.claim(cluster), record.status_json))
+            claim = self.claim(before.cluster)
+            access = self._judged_or_held(self.subjects.register(before, claim, record.status_json))
         except Exception as error:  # noqa: BLE001 - the barrier between one object and all others
-            access = self._despite_fault(
-                replace(record.access, fault=caught(self._meter, cluster, PLACE, error).message)
-            )
-            self.marks.mark_access(access)
-        if access.validity != record.access.validity:
-            # Its time has come just now: nobody else will find that out.
+            fault = caught(self._meter, before.cluster, PLACE, error).message
+            access = self._despite_fault(replace(before, fault=fault, fault_in_judgment=False))
+        if (access.fault, access.validity) != (before.fault, before.validity):  # Its time may have come just now.
             self.marks.mark_access(access)
         self._replace(record, access)
 

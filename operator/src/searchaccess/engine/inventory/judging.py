@@ -133,6 +133,9 @@ class Judged(Declared):
             access: the SearchAccess.
             keeps: whether the former verdict stays until another one is found.
         """
+        if access.fault_in_judgment:
+            # Whether the former verdict still counts was not found out.
+            access, keeps = replace(access, fault="", fault_in_judgment=False), False
         wanted = self._wanted(access)
         approvals = self.approvals.of(access.uid)
         ahead = given_ahead(access, wanted.demands, approvals) if approvals else []
@@ -146,6 +149,16 @@ class Judged(Declared):
         judged = self._judged_by_policies(timed, wanted, keeps=keeps)
         self.time_boxes.remind(access.uid, first_end(wanted.audited))
         return judged
+
+    def _judged_or_held(self, access: Access, *, keeps: bool = False) -> Access:
+        """Return what ``_judged`` does; after an internal error it is held, and judged again after a while."""
+        try:
+            return self._judged(access, keeps=keeps)
+        except Exception as error:  # noqa: BLE001 - the barrier between one object and all others
+            fault = caught(self._meter, access.cluster, PLACE, error).message
+            self.policies.judgments.retry(access.uid)
+            is_read = not access.fault or access.fault_in_judgment
+            return self._despite_fault(replace(access, fault=fault, fault_in_judgment=True) if is_read else access)
 
     def _wanted(self, access: Access) -> _Wanted:
         """Return which approvals policies want of a SearchAccess: computed once for all that looks at it."""
@@ -320,11 +333,7 @@ class Judged(Declared):
 
     def _judge(self, record: AccessRecord, *, keeps: bool = True) -> None:
         before = record.access
-        try:
-            access = self._judged(before, keeps=keeps)
-        except Exception as error:  # noqa: BLE001 - the barrier between one object and all others
-            fault = caught(self._meter, before.cluster, PLACE, error).message
-            access = self._despite_fault(replace(before, fault=fault))
+        access = self._judged_or_held(before, keeps=keeps)
         if access is not before:
             record.access = access
             self.marks.mark_access(access)

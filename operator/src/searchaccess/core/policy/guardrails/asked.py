@@ -3,6 +3,7 @@
 The rules of policies get these parts and nothing else. So what they say can depend on nothing that is not compared.
 """
 
+import re
 from collections.abc import Sequence
 from typing import Final, NamedTuple
 
@@ -11,9 +12,11 @@ from searchaccess.api.stores.credentials import Auth
 from searchaccess.core.model.access import Access
 from searchaccess.core.model.claims import Claim
 from searchaccess.core.model.limits import DeclaredLimits
+from searchaccess.core.patterns.meeting import plain_prefix_of
 from searchaccess.core.policy.guardrails.subjects import Who, who_of
 
-_SPECIAL: Final = frozenset("*?\\/")
+_SPECIAL: Final = re.compile(r"[*?\\/]")
+_FEW_INDICES: Final = 20
 WHOLE_NAME: Final = 1_000
 """More than the literal prefix of any wildcard."""
 
@@ -179,7 +182,13 @@ def size_of(claims: Sequence[Claim], prefix: int) -> Size:
     )
 
 
+def is_plain(claims: Sequence[Claim]) -> bool:
+    """Return whether few indices are named, each by its name or by what it begins with."""
+    indices = [pattern for each in claims for pattern in each.indices]
+    return len(indices) <= _FEW_INDICES and all(plain_prefix_of(pattern) for pattern in indices)
+
+
 def literal_prefix(pattern: str) -> int:
     """Return how many characters a pattern begins with that stand for themselves; of a whole name, any number."""
-    before = next((at for at, sign in enumerate(pattern) if sign in _SPECIAL), None)
-    return len(pattern) + WHOLE_NAME if before is None else before
+    found = _SPECIAL.search(pattern)
+    return len(pattern) + WHOLE_NAME if found is None else found.start()

@@ -10,16 +10,6 @@ JOINT_STEPS: Final = 20_000
 """Of comparisons that find out at once what many policies say. Who needs more has them asked one after the other."""
 
 
-def are_enough(one: int, together: int) -> bool:
-    """Return whether no budget ends.
-
-    Args:
-        one: most steps of all comparisons of a kind with one policy.
-        together: steps of all comparisons.
-    """
-    return one <= STEPS and together <= ALL_STEPS
-
-
 class OutOfStepsError(Exception):
     """The comparisons took too long."""
 
@@ -42,6 +32,10 @@ class Budget:
     def is_over(self) -> bool:
         """Whether more steps were taken than there are."""
         return self._left < 0
+
+    def has(self, steps: int) -> bool:
+        """Return whether so many steps are left."""
+        return steps <= self._left
 
     def spend(self, steps: int) -> None:
         """Take so many steps.

@@ -1,7 +1,7 @@
 """What is known of policies and of what they said, while some of them change."""
 
 from collections.abc import Iterable, MutableMapping
-from typing import Final, TypeAlias
+from typing import Final, NamedTuple, TypeAlias
 
 from searchaccess.core.policy.guardrails.aliases import Aliases
 from searchaccess.core.policy.guardrails.asked import Asked
@@ -23,6 +23,20 @@ KnownSaid: TypeAlias = MutableMapping[tuple[Ruling, bool, bool], Said]
 """What single policies said, with whether it was known where aliases lead, and whether they were to say why."""
 
 
+class About(NamedTuple):
+    """What single policies are asked about.
+
+    Args:
+        asked: what is asked for.
+        aliases: where the aliases of the cluster lead; None: not known, names alone are compared.
+        known: what they said before; None: it also depends on where aliases lead.
+    """
+
+    asked: Asked
+    aliases: Aliases | None
+    known: KnownSaid | None = None
+
+
 class Memory:
     """What is known of policies."""
 
@@ -38,8 +52,6 @@ class Memory:
         """How many entries these are; each SearchAccess counts as one more, a large one as many."""
         self.asked = 0
         """How often a single policy was asked about a SearchAccess."""
-        self.effort = 0
-        """Steps that this took."""
 
     @property
     def remembered(self) -> int:
@@ -83,11 +95,11 @@ class Memory:
             yield steps
         return panel
 
-    def said_of(self, asked: Asked, aliases: Aliases | None) -> Work[KnownSaid | None]:
-        """Find out what single policies said of a SearchAccess; None: it also depends on where aliases lead."""
+    def about(self, asked: Asked, aliases: Aliases | None) -> Work[About]:
+        """Find out what single policies said of a SearchAccess before."""
         for pattern in (pattern for claim in asked.claims for pattern in claim.indices) if aliases else ():
             if aliases and aliases.leads(pattern):
-                return None
+                return About(asked, aliases)
             yield 1
         if self._pairs >= _SAID_KEPT:
             self._said.clear()
@@ -96,42 +108,25 @@ class Memory:
             self._said[asked] = {}
             named = [(claim.indices, claim.privileges) for claim in asked.claims]
             self._pairs += weight_of((*named, asked.terms, asked.extent))
-        return self._said[asked]
+        return About(asked, aliases, self._said[asked])
 
-    def ask(
-        self, ruling: Ruling, asked: Asked, aliases: Aliases | None, budget: Budget, *, told: bool = True
-    ) -> Work[Said]:
-        """Find out what a single policy says, see ``Ruling.said``."""
-        said = yield from ruling.said(asked, budget, aliases, told=told)
-        yield _STEPS_OF_ASKING
-        self.asked += 1
-        self.effort += _STEPS_OF_ASKING + said.steps
-        return said
-
-    def ask_once(
-        self,
-        ruling: Ruling,
-        asked: Asked,
-        aliases: Aliases | None,
-        budget: Budget,
-        known: KnownSaid | None,
-        *,
-        told: bool = True,
-    ) -> Work[Said]:
-        """Find out the same as ``ask``, or what it said before.
+    def ask(self, ruling: Ruling, about: About, budget: Budget, *, explain: bool = True) -> Work[Said]:
+        """Find out what a single policy says, see ``Ruling.said``, or what it said before: that takes as many steps.
 
         Args:
             ruling: the policy.
-            asked: what is asked for.
-            aliases: where the aliases of the cluster lead; None: not known, names alone are compared.
-            budget: how much may be compared.
-            known: what ``said_of`` gave.
-            told: whether it says why it refuses it.
+            about: what it is asked about.
+            budget: how much may be compared with all policies.
+            explain: whether it says why it refuses it.
         """
-        key = ruling, aliases is None, told
-        if known is not None and key in known:
-            return known[key]
-        said = yield from self.ask(ruling, asked, aliases, budget, told=told)
+        key, known = (ruling, about.aliases is None, explain), about.known
+        if known is not None and (before := known.get(key)) is not None and budget.has(before.steps):
+            budget.spend(before.steps)
+            return before
+        said = yield from ruling.said(about.asked, budget, about.aliases, explain=explain)
+        yield _STEPS_OF_ASKING
+        self.asked += 1
+        # What was cut short would say something else where more steps are left.
         if known is not None and not budget.is_over:
             known[key] = said
             self._pairs += 1

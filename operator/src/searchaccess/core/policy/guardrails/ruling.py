@@ -2,11 +2,13 @@
 
 from datetime import datetime
 from functools import lru_cache
+from itertools import chain
 from typing import Final, NamedTuple
 
 from searchaccess.api.searchaccesspolicy import PolicyException, SearchAccessPolicySpec
 from searchaccess.core.model.access import Access
-from searchaccess.core.model.verdict import Outcome, PolicyOutcome
+from searchaccess.core.model.verdict import Explanation, Outcome, PolicyOutcome
+from searchaccess.core.patterns.wildcards import is_name, is_prefix
 from searchaccess.core.policy.guardrails.aliases import Aliases
 from searchaccess.core.policy.guardrails.asked import Asked
 from searchaccess.core.policy.guardrails.budget import Budget
@@ -17,16 +19,20 @@ from searchaccess.core.policy.guardrails.reasons import Reasons
 from searchaccess.core.policy.guardrails.rules.demands import exceeded, unmet
 from searchaccess.core.policy.guardrails.rules.grants import Bounds, bounds_of, violations
 from searchaccess.core.policy.guardrails.subjects import Who, matches_any
-from searchaccess.core.work import Work
+from searchaccess.core.work import Work, completed
 
 MOST_REASONS: Final = 5
 """Of one policy: more would not be read."""
-TOLD: Final = 3
+EXPLAINED: Final = 3
 """Policies that refuse a SearchAccess, and whose reasons are looked for: those of a hundred would not be read."""
-UNTOLD: Final = "it refuses it, too: the reasons are shown once the policies before it accept it"
+UNEXPLAINED: Final = "it refuses it, too: the reasons are shown once the policies before it accept it"
 _NAMESPACES_KEPT: Final = 1_000
 """Whoever asks the admission webhook may name any number of them."""
 _NAMES_KEPT: Final = 1 << 10
+_STEPS_AT_ONCE: Final = 100
+"""Others need not run in between."""
+_FEW_ALLOWED: Final = 100
+"""Names and beginnings."""
 _SUBJECT: Final = "subject: this workload or service account may not be named in this namespace"
 
 
@@ -54,8 +60,10 @@ class Ruling:
     def __init__(self, policy: Policy) -> None:
         self.policy: Final = policy
         refuses = Outcome.WOULD_DENY if policy.audits else Outcome.DENIED
-        self.untold: Final = PolicyOutcome(policy.name, refuses, (UNTOLD,), policy.keeps, of_subject=True)
+        self.unexplained: Final = PolicyOutcome(policy.name, refuses, (UNEXPLAINED,), policy.keeps, of_subject=True)
         """That it refuses a SearchAccess, without the reasons."""
+        self.is_plain: Final = policy.spec is not None and _is_plain(policy.spec)
+        """Whether it takes little to find out why it refuses a SearchAccess that names few indices plainly."""
         self._exceptions = exceptions(policy)
         self._bounds = Remembered[str, Bounds](self._bounds_in, _NAMESPACES_KEPT)
 
@@ -64,47 +72,62 @@ class Ruling:
         named = (each for each in self._exceptions if (each.namespace, each.name) == (access.namespace, access.name))
         return next((each for each in named if (end := end_of(each)) is not None and now < end), None)
 
-    def said(self, asked: Asked, whole: Budget, aliases: Aliases | None, *, told: bool = True) -> Work[Said]:
+    def refuses(self, asked: Asked) -> PolicyOutcome:
+        """Return that it refuses a SearchAccess, which is known, with the reasons, which are found when they are read.
+
+        Args:
+            asked: what it asks for; it names few indices plainly, and the policy is plain, too.
+        """
+        of_subject, reasons = self._refuses_subject(asked.who), Explanation((self, asked), _explained)
+        return PolicyOutcome(self.policy.name, self.unexplained.outcome, reasons, self.policy.keeps, of_subject)
+
+    def _refuses_subject(self, who: Who) -> bool:
+        spec = self.policy.spec
+        return spec is not None and _is_other(spec, who) and not _waits_for_account(spec, who)
+
+    def said(self, asked: Asked, whole: Budget, aliases: Aliases | None, *, explain: bool = True) -> Work[Said]:
         """Find out what it says of a SearchAccess that has no exception.
 
         Args:
             asked: what it asks for.
             whole: how much may be compared with all policies.
             aliases: where the aliases of its cluster lead; None: not known, names alone are compared.
-            told: whether it says why it refuses it.
+            explain: whether it says why it refuses it.
         """
         policy, before = self.policy, whole.spent
-        if policy.spec is None and not told:
-            return Said(self.untold, waits=False, steps=0)
+        if policy.spec is None and not explain:
+            return Said(self.unexplained, waits=False, steps=0)
         if policy.spec is None:
             reason = f"the policy cannot be read ({policy.invalid})"
             denied = PolicyOutcome(policy.name, Outcome.DENIED, (reason,), policy.keeps, of_subject=True)
             return Said(denied, waits=False, steps=0)
-        waits = _waits_for_account(policy.spec, asked.who)
+        waits, refuses_subject = _waits_for_account(policy.spec, asked.who), self._refuses_subject(asked.who)
         # No more are looked for than are shown: each may take long to find.
-        found = list[str]()
-        for each in self._violations(policy.spec, asked, whole, aliases, waits=waits):
+        found, taken = list[str](), 0
+        violations = self._violations(policy.spec, asked, whole, aliases)
+        for each in chain((_SUBJECT,), violations) if refuses_subject else violations:
             if isinstance(each, int):
-                yield each
+                if (taken := taken + each) >= _STEPS_AT_ONCE:
+                    yield taken
+                    taken = 0
                 continue
             found.append(each)
-            if not told:
-                return Said(self.untold, waits, whole.spent - before)
+            if not explain:
+                return Said(self.unexplained, waits, whole.spent - before)
             if len(found) > MOST_REASONS:
                 break
+        if taken:
+            yield taken
         steps = whole.spent - before
         if not found:
             return Said(accepted_by(policy.name), waits, steps)
         outcome = Outcome.WOULD_DENY if policy.audits else Outcome.DENIED
         reasons = (*found[:MOST_REASONS], *(["and more"] if len(found) > MOST_REASONS else []))
-        of_subject = found[0] == _SUBJECT
-        return Said(PolicyOutcome(policy.name, outcome, reasons, policy.keeps, of_subject), waits, steps)
+        return Said(PolicyOutcome(policy.name, outcome, reasons, policy.keeps, refuses_subject), waits, steps)
 
     def _violations(
-        self, spec: SearchAccessPolicySpec, asked: Asked, whole: Budget, aliases: Aliases | None, *, waits: bool
+        self, spec: SearchAccessPolicySpec, asked: Asked, whole: Budget, aliases: Aliases | None
     ) -> Reasons:
-        if spec.subjects is not None and not waits and not matches_any(spec.subjects, asked.who, unknown=False):
-            yield _SUBJECT
         yield from violations(asked.claims, self._bounds[asked.who.namespace], whole, aliases)
         if spec.require is not None:
             yield from unmet(spec.require, asked, whole)
@@ -121,10 +144,9 @@ def accepted_by(name: str) -> PolicyOutcome:
     return PolicyOutcome(name, Outcome.ACCEPTED)
 
 
-def exempted(policy: Policy, exception: PolicyException) -> Said:
+def exempted(policy: Policy, exception: PolicyException) -> PolicyOutcome:
     """Return that a SearchAccess has an exception."""
-    reason = f"until {exception.until}: {exception.reason}"
-    return Said(PolicyOutcome(policy.name, Outcome.EXEMPT, (reason,)), waits=False, steps=0)
+    return PolicyOutcome(policy.name, Outcome.EXEMPT, (f"until {exception.until}: {exception.reason}",))
 
 
 def exceptions(policy: Policy) -> tuple[PolicyException, ...]:
@@ -132,8 +154,29 @@ def exceptions(policy: Policy) -> tuple[PolicyException, ...]:
     return tuple((policy.spec.exceptions if policy.spec else None) or ())
 
 
+def _explained(source: tuple[Ruling, Asked]) -> tuple[str, ...]:
+    ruling, asked = source
+    return tuple(completed(ruling.said(asked, Budget(), None)).outcome.reasons)
+
+
+def _is_plain(spec: SearchAccessPolicySpec) -> bool:
+    """Return whether a policy allows few names and beginnings, and compares nothing else."""
+    allowed = [pattern for rule in spec.allow or () for pattern in rule.indices]
+    return (
+        spec.deny is None
+        and (spec.require is None or not (spec.require.fields or spec.require.hidden_fields))
+        and len(allowed) <= _FEW_ALLOWED
+        and all(is_name(pattern) or is_prefix(pattern) for pattern in allowed)
+    )
+
+
+def _is_other(spec: SearchAccessPolicySpec, who: Who) -> bool:
+    """Return whether a policy names subjects, and this one not for certain."""
+    return spec.subjects is not None and not matches_any(spec.subjects, who, unknown=False)
+
+
 def _waits_for_account(spec: SearchAccessPolicySpec, who: Who) -> bool:
     """Return whether it depends on an account that will be known: nothing is revoked until then."""
     if spec.subjects is None or who.has_credential:
         return False
-    return not matches_any(spec.subjects, who, unknown=False) and matches_any(spec.subjects, who, unknown=True)
+    return _is_other(spec, who) and matches_any(spec.subjects, who, unknown=True)

@@ -11,15 +11,15 @@ from searchaccess.core.model.verdict import ACCEPTED, Outcome, PolicyOutcome, Po
 from searchaccess.core.policy.consent.decision import Demand
 from searchaccess.core.policy.guardrails.aliases import Aliases
 from searchaccess.core.policy.guardrails.applies import Looks, applies, may_apply_in
-from searchaccess.core.policy.guardrails.asked import Asked, asked_of
-from searchaccess.core.policy.guardrails.budget import Budget, are_enough
+from searchaccess.core.policy.guardrails.asked import Asked, asked_of, is_plain
+from searchaccess.core.policy.guardrails.budget import Budget
 from searchaccess.core.policy.guardrails.ends import end_of
 from searchaccess.core.policy.guardrails.joint.panel import Panel
 from searchaccess.core.policy.guardrails.joint.remembered import RememberedWork
 from searchaccess.core.policy.guardrails.joint.sets import each_of
-from searchaccess.core.policy.guardrails.memory import Memory
+from searchaccess.core.policy.guardrails.memory import About, Memory
 from searchaccess.core.policy.guardrails.policy import Policy
-from searchaccess.core.policy.guardrails.ruling import TOLD, Ruling, Said, exceptions, exempted
+from searchaccess.core.policy.guardrails.ruling import EXPLAINED, Ruling, Said, exceptions, exempted
 from searchaccess.core.policy.guardrails.subjects import Who, who_of
 from searchaccess.core.work import Work, completed
 
@@ -52,12 +52,30 @@ class _Refusals:
         self._denied += outcome.outcome is Outcome.DENIED
         self._audited += outcome.outcome is Outcome.WOULD_DENY
 
-    def are_told(self, policy: Policy) -> bool:
+    def are_explained(self, policy: Policy) -> bool:
         """Return whether so many policies of a kind refused that others of it do not say why."""
-        return (self._audited if policy.audits else self._denied) >= TOLD
+        return (self._audited if policy.audits else self._denied) >= EXPLAINED
 
 
 class Question(NamedTuple):
+    """What policies are asked.
+
+    Args:
+        access: the SearchAccess; one whose spec cannot be read is not judged by what it says.
+        labels: labels of its namespace; None: not known.
+        now: the time.
+        aliases: where the aliases of its cluster lead; None: not read yet, names alone are compared.
+        wanted: whether its SearchCluster refuses what no policy applies to.
+    """
+
+    access: Access
+    labels: Mapping[str, str] | None
+    now: datetime
+    aliases: Aliases | None = None
+    wanted: bool = False
+
+
+class Basis(NamedTuple):
     """What an answer depends on.
 
     Args:
@@ -75,9 +93,12 @@ class Guardrails:
     Args:
         policies: the policies; None: they were not read yet, and nothing can be decided.
         memory: what is known of them: what policies that did not change said is not computed again.
+        alone: ask each policy alone, also what all of them say at once. The answer is the same, unless that takes more
+            steps than there are: then some refuse, as too complicated, what they accept otherwise.
     """
 
-    def __init__(self, policies: Iterable[Policy] | None, memory: Memory | None = None) -> None:
+    def __init__(self, policies: Iterable[Policy] | None, memory: Memory | None = None, *, alone: bool = False) -> None:
+        self._alone = alone
         self._known = policies is not None
         self._policies = tuple(sorted(policies or (), key=lambda policy: policy.name))
         self._memory = memory or Memory()
@@ -97,38 +118,13 @@ class Guardrails:
         ends = (end_of(exception) for policy in self._policies for exception in exceptions(policy))
         return min((end for end in ends if end and end > now), default=None)
 
-    def judge(
-        self,
-        access: Access,
-        labels: Mapping[str, str] | None,
-        now: datetime,
-        *,
-        aliases: Aliases | None = None,
-        wanted: bool = False,
-        plainly: bool = False,
-    ) -> PolicyVerdict:
-        """Decide about a SearchAccess.
+    def judge(self, question: Question) -> PolicyVerdict:
+        """Decide about a SearchAccess."""
+        return completed(self.judging(question))
 
-        Args:
-            access: the SearchAccess; one whose spec cannot be read is not judged by what it says.
-            labels: labels of its namespace; None: not known.
-            now: the time.
-            aliases: where the aliases of its cluster lead; None: not read yet, names alone are compared.
-            wanted: whether its SearchCluster refuses what no policy applies to.
-            plainly: ask one policy after the other; the answer is the same.
-        """
-        return completed(self.judging(access, labels, now, aliases=aliases, wanted=wanted, plainly=plainly))
-
-    def question(
-        self,
-        access: Access,
-        labels: Mapping[str, str] | None,
-        now: datetime,
-        *,
-        aliases: Aliases | None = None,
-        wanted: bool = False,
-    ) -> Question:
+    def basis(self, question: Question) -> Basis:
         """Return all that an answer of ``judge`` depends on."""
+        access, labels, now, aliases, wanted = question
         rulings = self._rulings_in(access)
         led = aliases.says(access.share.local_indices) if aliases is not None else None
         # Labels at which nobody looks change nothing: whoever edits them begins no judgment anew.
@@ -136,7 +132,7 @@ class Guardrails:
         said = asked_of(access), access.name, (access.invalid, access.fault) if access.is_unreadable else ()
         exempting = tuple(each.policy.name for each in rulings if each.exception(access, now))
         aliased = None if led is None else tuple((hidden, tuple(behind.items())) for hidden, behind in led)
-        return Question(
+        return Basis(
             (said, situation.labels, situation.around, self._known, rulings, exempting, aliased, wanted),
             (said, access.labels, None if labels is None else tuple(sorted(labels.items()))),
         )
@@ -162,28 +158,21 @@ class Guardrails:
         panel = yield from self._panel(access)
         yield from panel.preparing(access.namespace)
 
-    def judging(
-        self,
-        access: Access,
-        labels: Mapping[str, str] | None,
-        now: datetime,
-        *,
-        aliases: Aliases | None = None,
-        wanted: bool = False,
-        plainly: bool = False,
-    ) -> Work[PolicyVerdict]:
+    def judging(self, question: Question) -> Work[PolicyVerdict]:
         """Decide about a SearchAccess, in parts, see ``judge``."""
+        access, wanted = question.access, question.wanted
         if not self._known:
             return PolicyVerdict(unknown=_UNREAD)
         if not self._policies:
             return _UNMATCHED if wanted else ACCEPTED
         panel, asked = (yield from self._panel(access)), asked_of(access)
-        applying = panel.applying(access.namespace, panel.situation(asked.who, access.labels, labels))
-        unlabelled = applying.unknown if wanted else applying.unknown & ~panel.auditing
+        applying = panel.applying(access.namespace, panel.situation(asked.who, access.labels, question.labels))
+        # One that only reports matters if it may be the only one that applies.
+        may_be_only_one = wanted and not applying.certain
+        unlabelled = applying.unknown if may_be_only_one else applying.unknown & ~panel.auditing
         if access.is_unreadable and applying.certain:
             return PolicyVerdict(unknown=_INVALID if access.invalid else access.fault)
-        decide = self._plainly if plainly else self._jointly
-        outcomes, waiting = yield from decide(panel, applying.certain, access, asked, now, aliases)
+        outcomes, waiting = yield from self._ask(panel, applying.certain, question, asked)
         unknown = ""
         if unlabelled > waiting:
             unknown = f"the labels of the namespace {access.namespace} are not known"
@@ -194,10 +183,8 @@ class Guardrails:
             return PolicyVerdict(unknown=unknown)
         if not outcomes and not wanted:
             return ACCEPTED
-        denies = bool(applying.certain & panel.denying)
-        return PolicyVerdict(
-            outcomes, unmatched=wanted and not outcomes, by_name=_by_name(access, aliases) if denies else ()
-        )
+        by_name = _by_name(access, question.aliases) if applying.certain & panel.denying else ()
+        return PolicyVerdict(outcomes, unmatched=wanted and not outcomes, by_name=by_name)
 
     def demands(self, access: Access, labels: Mapping[str, str] | None, now: datetime) -> tuple[Demand, ...]:
         """Return which policies that apply for certain to a SearchAccess require an approval; what, see ``judge``."""
@@ -226,62 +213,43 @@ class Guardrails:
         place = access.namespace, access.cluster
         return self._possible.get(place) or (yield from self._possible.find(place))
 
-    def _jointly(
-        self, panel: Panel, applying: int, access: Access, asked: Asked, now: datetime, aliases: Aliases | None
-    ) -> Work[_Found]:
-        """Ask all policies at once, and those that neither accept nor refuse for certain one by one."""
-        certain, steps = yield from panel.accepting(asked, access.name, aliases)
-        left = applying & ~certain
-        if not left and are_enough(0, steps):
+    def _ask(self, panel: Panel, applying: int, question: Question, asked: Asked) -> Work[_Found]:
+        """Ask all policies at once, and those that neither accept nor refuse for certain one after the other.
+
+        Only these take steps, and those that enforce have steps of their own. So neither a policy that only reports nor
+        an exception leaves another policy too few (docs/adr/0081).
+        """
+        certain = 0 if self._alone else (yield from panel.accepting(asked, question.aliases))
+        exempt = applying & panel.exempt(question.access, question.now)
+        left = applying & ~certain | exempt
+        if not left:
             return _Found(panel.accepted(applying))
-        refusing, steps_of_each = yield from panel.refusing(asked, access.name)
-        known = yield from self._memory.said_of(asked, aliases)
-        alone, untold, waiting, refusals, budget = dict[int, PolicyOutcome](), 0, 0, _Refusals(), Budget(joint=True)
+        refusing = 0 if self._alone else (yield from panel.refusing(asked)) & ~exempt
+        are_plain, about = is_plain(asked.claims), About(asked, question.aliases) if self._alone else None
+        single, unexplained, waiting, refusals = dict[int, PolicyOutcome](), 0, 0, _Refusals()
+        enforced, audited = Budget(), Budget()
         while left:
             at = (left & -left).bit_length() - 1
             left &= left - 1
-            ruling = panel.rulings[at]
-            if exempt := ruling.exception(access, now):
-                said = exempted(ruling.policy, exempt)
-            else:
-                told = not refusals.are_told(ruling.policy)
-                said = yield from self._memory.ask_once(ruling, asked, aliases, budget, known, told=told)
-            alone[at] = said.outcome
-            waiting |= _is_waiting(said, ruling.policy) << at
-            steps += said.steps
-            refusals.note(said.outcome)
-            if refusals.are_told(ruling.policy):
-                alike = panel.auditing if ruling.policy.audits else ~panel.auditing
-                more = left & refusing & alike
-                untold, left = untold | more, left & ~more
-                steps += more.bit_count() * steps_of_each
-            if budget.is_over or not are_enough(0, steps):
-                # Together they may take more steps than there are: then it matters which comes first.
-                return (yield from self._plainly(panel, applying, access, asked, now, aliases))
-        outcomes = list(panel.said(applying & ~untold, untold))
-        for at, outcome in alone.items():
-            outcomes[(applying & ((1 << at) - 1)).bit_count()] = outcome
-        return _Found(tuple(outcomes), waiting)
-
-    def _plainly(
-        self, panel: Panel, applying: int, access: Access, asked: Asked, now: datetime, aliases: Aliases | None
-    ) -> Work[_Found]:
-        """Ask one policy after the other: all comparisons together have a number of steps."""
-        outcomes, waiting, refusals = list[PolicyOutcome](), 0, _Refusals()
-        # What only reports takes nothing from what decides.
-        enforced, audited = Budget(), Budget()
-        for at in each_of(applying):
-            ruling = panel.rulings[at]
-            policy = ruling.policy
-            if exempt := ruling.exception(access, now):
-                outcomes.append(exempted(policy, exempt).outcome)
+            ruling, policy = panel.rulings[at], panel.policies[at]
+            if exempt >> at & 1 and (exception := ruling.exception(question.access, question.now)):
+                single[at] = exempted(policy, exception)
                 continue
-            budget = audited if policy.audits else enforced
-            told = not refusals.are_told(policy)
-            said = yield from self._memory.ask(ruling, asked, aliases, budget, told=told)
-            waiting |= _is_waiting(said, policy) << at
-            outcomes.append(said.outcome)
-            refusals.note(said.outcome)
+            if refusing >> at & 1 and are_plain and ruling.is_plain:
+                single[at] = ruling.refuses(asked)
+            else:
+                about = about or (yield from self._memory.about(asked, question.aliases))
+                budget, explain = audited if policy.audits else enforced, not refusals.are_explained(policy)
+                said = yield from self._memory.ask(ruling, about, budget, explain=explain)
+                single[at] = said.outcome
+                waiting |= _is_waiting(said, policy) << at
+            refusals.note(single[at])
+            if refusals.are_explained(policy):
+                more = left & refusing & (panel.auditing if policy.audits else ~panel.auditing)
+                unexplained, left = unexplained | more, left & ~more
+        outcomes = list(panel.said(applying & ~unexplained, unexplained))
+        for at, outcome in single.items():
+            outcomes[(applying & ((1 << at) - 1)).bit_count()] = outcome
         return _Found(tuple(outcomes), waiting)
 
     def _panel_in(self, place: tuple[str, str]) -> Work[Panel]:

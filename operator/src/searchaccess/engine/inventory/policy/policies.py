@@ -17,7 +17,7 @@ from searchaccess.core.policy.guardrails.aliases import Aliases
 from searchaccess.core.policy.guardrails.applies import may_apply_in
 from searchaccess.core.policy.guardrails.memory import Memory
 from searchaccess.core.policy.guardrails.policy import Policy, policy_from_object
-from searchaccess.core.policy.guardrails.verdicts import Guardrails
+from searchaccess.core.policy.guardrails.verdicts import Guardrails, Question
 from searchaccess.core.work import Tally, Work, counted
 from searchaccess.engine.barrier import caught
 from searchaccess.engine.inventory.intake import read_status
@@ -145,32 +145,25 @@ class Policies:
         self, access: Access, labels: Mapping[str, str] | None, aliases: Aliases | None, *, wanted: bool
     ) -> PolicyVerdict:
         """Decide about a SearchAccess, see ``Guardrails.judge``, or say what ``Judgments`` says meanwhile."""
+        question = Question(access, labels, self._now(), aliases, wanted)
         return self.judgments.ask(
             Key(access.uid, access.cluster, access.namespace, access.name),
-            lambda: self._guardrails.question(access, labels, self._now(), aliases=aliases, wanted=wanted),
-            lambda tally: self._judging_alone(tally, access, labels, aliases, wanted=wanted),
+            lambda: self._guardrails.basis(question),
+            lambda tally: self._judging_one(question, tally),
             lambda: self._guardrails.may_revoke(access, wanted=wanted),
         )
 
-    def _judging_alone(
-        self,
-        tally: Tally,
-        access: Access,
-        labels: Mapping[str, str] | None,
-        aliases: Aliases | None,
-        *,
-        wanted: bool,
-    ) -> Work[PolicyVerdict]:
+    def _judging_one(self, question: Question, tally: Tally) -> Work[PolicyVerdict]:
         """Decide about a SearchAccess, and count the steps that no other one needs."""
-        if (shared := self._guardrails.preparing(access)) is not None:
+        if (shared := self._guardrails.preparing(question.access)) is not None:
             yield from shared
-        return (yield from counted(self.judging(access, labels, aliases, wanted=wanted), tally))
+        return (yield from counted(self._guardrails.judging(question), tally))
 
     def judging(
         self, access: Access, labels: Mapping[str, str] | None, aliases: Aliases | None, *, wanted: bool
     ) -> Work[PolicyVerdict]:
         """Decide about a SearchAccess, in parts, and remember nothing of it."""
-        return self._guardrails.judging(access, labels, self._now(), aliases=aliases, wanted=wanted)
+        return self._guardrails.judging(Question(access, labels, self._now(), aliases, wanted))
 
     def demands(self, access: Access, labels: Mapping[str, str] | None) -> tuple[Demand, ...]:
         """Return which policies require an approval of a SearchAccess, see ``Guardrails.demands``."""

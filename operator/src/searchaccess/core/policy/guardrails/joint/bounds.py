@@ -11,7 +11,7 @@ from searchaccess.core.patterns.marks import is_mark
 from searchaccess.core.patterns.meeting import STEPS_OF_A_PATTERN, plain_prefix_of
 from searchaccess.core.policy.guardrails.aliases import Aliases
 from searchaccess.core.policy.guardrails.asked import WHOLE_NAME, literal_prefix
-from searchaccess.core.policy.guardrails.budget import JOINT_STEPS, are_enough
+from searchaccess.core.policy.guardrails.budget import JOINT_STEPS
 from searchaccess.core.policy.guardrails.joint.indices import Actions, Asking, Indices, Pattern
 from searchaccess.core.policy.guardrails.joint.remembered import Remembered, RememberedWork
 from searchaccess.core.policy.guardrails.rules.grants import Bounds
@@ -26,25 +26,14 @@ class Accepted(NamedTuple):
 
     Args:
         policies: those that accept them for certain.
-        steps: no fewer than all comparisons with all policies take.
-        prefix: characters before the first wildcard, where they are fewest.
+        prefix: characters before the first wildcard, where they are fewest, if there are any such policies.
     """
 
     policies: int
-    steps: int
     prefix: int
 
 
-class Refusing(NamedTuple):
-    """Which policies refuse for certain, at the first name or pattern that they look at.
-
-    Args:
-        policies: those.
-        steps: no fewer than it takes each of them.
-    """
-
-    policies: int
-    steps: int
+_NOBODY: Final = Accepted(0, 0)
 
 
 class _Answer(NamedTuple):
@@ -77,12 +66,9 @@ class JointBounds:
         return made
 
     def __init__(self, bounds: Sequence[tuple[int, Bounds]], kept: int) -> None:
-        self._number = len(bounds)
         self._all = sum(bit for bit, _ in bounds)
         self._unbounded = sum(bit for bit, each in bounds if each.allowed is None)
         self._denying = sum(bit for bit, each in bounds if each.denied)
-        numbers = [len(each.denied) for _, each in bounds]
-        self._most_denied, self._all_denied = max(numbers, default=0), sum(numbers)
         self._placed_allowed: dict[tuple[str, str], int] = {}
         self._placed_denied: dict[tuple[str, Actions], int] = {}
         self._everywhere = Indices()
@@ -125,40 +111,36 @@ class JointBounds:
     def accepting(self, namespace: str, claims: Sequence[Claim], aliases: Aliases | None) -> Work[Accepted]:
         """Find out which policies accept all indices of some grants for certain.
 
+        Those of which that takes more than some steps are not among them.
+
         Args:
             namespace: of the SearchAccess.
             claims: what each grant asks for.
             aliases: where the aliases of the cluster lead; None: not known, names alone are compared.
         """
-        found, one, together, meeting, shortest = self._all, 0, 0, 0, WHOLE_NAME
-        # Within `JOINT_STEPS`, `meet` does not give up either.
+        found, spent, shortest = self._all, 0, WHOLE_NAME
         answers, keys = self._answers, self._asking
         for claim in claims:
-            if not claim.indices:
-                return Accepted(0, 0, 0)
-            asking, led = keys[claim.actions, claim.privileges], 0
+            asking = keys[claim.actions, claim.privileges]
             for pattern in claim.indices:
                 key = namespace, pattern, asking
                 policies, steps, prefix = answers.get(key) or (yield from answers.find(key))
                 found &= policies
-                if not found:
-                    return Accepted(0, 0, 0)
-                meeting += steps
-                if meeting > JOINT_STEPS:
-                    return Accepted(0, 0, 0)
+                spent += steps
+                if not found or spent > JOINT_STEPS:
+                    return _NOBODY
                 shortest = min(shortest, prefix)
-            if aliases is not None and self._denying and not claim.clusters:
-                for pattern in claim.indices:
-                    cost = aliases.cost(pattern)
-                    led += cost
-                    yield cost
-                found &= ~(yield from self._led_into(namespace, claim, asking, aliases, found))
-            named, compared = len(claim.indices) * len(asking.names), len(claim.indices) + led
-            one += 1 + named + self._most_denied * compared
-            together += self._number * (1 + named) + self._all_denied * compared
-        return Accepted(found if are_enough(one, together) else 0, together, shortest)
+            if not claim.indices:
+                return _NOBODY
+            if aliases is not None and found & self._denying and not claim.clusters:
+                led, steps = yield from self._led_into(namespace, claim, asking, aliases, found)
+                found &= ~led
+                spent += steps
+                if not found or spent > JOINT_STEPS:
+                    return _NOBODY
+        return Accepted(found, shortest)
 
-    def refusing(self, namespace: str, claims: Sequence[Claim]) -> Work[Refusing]:
+    def refusing(self, namespace: str, claims: Sequence[Claim]) -> Work[int]:
         """Find out which policies allow nothing that begins as the first name or pattern does; see ``accepting``.
 
         Names and beginnings alone are looked at: comparing these takes few steps.
@@ -166,13 +148,13 @@ class JointBounds:
         first = next((claim for claim in claims if claim.indices), None)
         begin = plain_prefix_of(first.indices[0]) if first and first is claims[0] else None
         if not first or not begin or is_mark(first.indices[0]):
-            return Refusing(0, 0)
+            return 0
         names = self._asking[first.actions, first.privileges].names
         if not names:
-            return Refusing(0, 0)
+            return 0
         here = yield from self._here.find(namespace)
         near = self._near[names[0], begin] | here.near(names[0], begin)
-        return Refusing(self._all & ~self._unbounded & ~near, len(begin) + 1)
+        return self._all & ~self._unbounded & ~near
 
     def _answer(self, key: tuple[str, str, Asking]) -> Work[_Answer]:
         namespace, text, asking = key
@@ -194,15 +176,26 @@ class JointBounds:
             found, steps = found & ~met, steps + taken
         return _Answer(found, steps, prefix)
 
-    def _led_into(self, namespace: str, claim: Claim, asking: Asking, aliases: Aliases, policies: int) -> Work[int]:
-        """Find out which of some policies deny what aliases lead to that a grant names."""
-        found, here = 0, (yield from self._here.find(namespace))
+    def _led_into(
+        self, namespace: str, claim: Claim, asking: Asking, aliases: Aliases, policies: int
+    ) -> Work[tuple[int, int]]:
+        """Find out which of some policies deny what aliases lead to that a grant names, and in how many steps.
+
+        Where it takes many, all of them.
+        """
+        found, spent, here = 0, 0, (yield from self._here.find(namespace))
         for pattern in claim.indices:
-            if aliases.leads(pattern):
-                for indices in (self._everywhere, here):
-                    found |= indices.denied.led_into(pattern, asking, policies & ~found, aliases)
-                    yield aliases.cost(pattern) * indices.denied.number
-        return found
+            cost = aliases.cost(pattern)
+            yield cost
+            if not aliases.leads(pattern):
+                continue
+            for indices in (self._everywhere, here):
+                spent += cost * indices.denied.number
+                if spent > JOINT_STEPS:
+                    return policies, spent
+                found |= indices.denied.led_into(pattern, asking, policies & ~found, aliases)
+                yield cost * indices.denied.number
+        return found, spent
 
     def _placed(self, namespace: str) -> Work[Indices]:
         """Return what policies allow and deny by the name of a namespace."""

@@ -107,10 +107,14 @@ class Allowed:
         begins = [pattern.begin[:length] for length in self._lengths if length <= len(pattern.begin)]
         for begin in begins:
             found |= self._begins.get(begin, 0)
-        for begin in begins if policies & ~found else ():
+        for begin in begins:
+            if not policies & ~found:
+                break
             for wide, allowing in self._starred.get(begin, {}).items():
                 if allowing & policies & ~found and covers(wide, pattern.text):
                     found |= allowing
+                    if not policies & ~found:
+                        break
         return found
 
 

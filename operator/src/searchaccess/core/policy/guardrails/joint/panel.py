@@ -4,26 +4,31 @@ Of 10,000 SearchAccesses and 100 policies almost all pairs are accepted, for rea
 policies are asked at once, about each part of a SearchAccess, and what they say of it is remembered. Only what cannot
 be accepted in this way is decided pair by pair. A set of policies is a number with a bit for each, in the order of
 names.
+
+What is compared at once is limited, for those that enforce and for those that only report by themselves: what only
+reports takes nothing from what decides (docs/adr/0081).
 """
 
-from collections.abc import Callable, Iterable
-from typing import Final, Generic, NamedTuple, TypeVar
+from collections.abc import Callable, Iterable, Sequence
+from datetime import datetime
+from typing import Final, NamedTuple
 
-from searchaccess.api.base import ApiModel
 from searchaccess.api.policies.match import NAMESPACE, SubjectPattern
+from searchaccess.api.policies.rules import Requirements
+from searchaccess.core.model.access import Access
 from searchaccess.core.model.admission import Admission
 from searchaccess.core.model.verdict import PolicyOutcome
 from searchaccess.core.policy.guardrails.aliases import Aliases
 from searchaccess.core.policy.guardrails.applies import Looks, Situation, applies
-from searchaccess.core.policy.guardrails.asked import Asked, Extent, Size, Terms, size_of
-from searchaccess.core.policy.guardrails.budget import Budget
+from searchaccess.core.policy.guardrails.asked import WHOLE_NAME, Asked, Extent, Size, size_of
 from searchaccess.core.policy.guardrails.ends import too_late
-from searchaccess.core.policy.guardrails.joint.bounds import JointBounds, Refusing
-from searchaccess.core.policy.guardrails.joint.remembered import Remembered, RememberedWork
+from searchaccess.core.policy.guardrails.joint.bounds import JointBounds
+from searchaccess.core.policy.guardrails.joint.groups import grouped
+from searchaccess.core.policy.guardrails.joint.remembered import Remembered
 from searchaccess.core.policy.guardrails.joint.sets import each_of
+from searchaccess.core.policy.guardrails.joint.terms import JointTerms
 from searchaccess.core.policy.guardrails.policy import Policy
-from searchaccess.core.policy.guardrails.reasons import any_in
-from searchaccess.core.policy.guardrails.rules.demands import exceeded_extent, fits, unmet_terms
+from searchaccess.core.policy.guardrails.rules.demands import exceeded_extent, fits
 from searchaccess.core.policy.guardrails.rules.grants import Bounds, bounds_of
 from searchaccess.core.policy.guardrails.ruling import Ruling, accepted_by
 from searchaccess.core.policy.guardrails.subjects import Who, matches_any
@@ -33,9 +38,6 @@ _KEPT_EACH: Final = 100
 """Answers of each kind, times the number of policies: whoever may ask the admission webhook may name anything."""
 _STEPS_OF_A_POLICY: Final = 15
 """Steps that take as long as to read what one policy says."""
-_TIMES: Final = {"approval", "valid_until"}
-"""What ``require`` says beside ``Terms``."""
-Part = TypeVar("Part", bound=ApiModel)
 
 
 class Applying(NamedTuple):
@@ -45,18 +47,16 @@ class Applying(NamedTuple):
     unknown: int
 
 
-class Certain(NamedTuple):
-    """Which policies accept for certain, and a number of steps that all their comparisons do not exceed."""
+class Compared(NamedTuple):
+    """What is compared at once for all policies of a mode.
 
-    policies: int
-    steps: int
+    Args:
+        bounds: what they allow and deny.
+        terms: what they require.
+    """
 
-
-class _Group(NamedTuple, Generic[Part]):
-    """Policies that say the same: it, and which they are."""
-
-    said: Part
-    policies: int
+    bounds: JointBounds
+    terms: JointTerms
 
 
 class _Subjects(NamedTuple):
@@ -71,23 +71,30 @@ class Panel:
 
     Args:
         rulings: the policies.
-        bounds: what they allow and deny.
+        compared: what is compared for those of each mode.
     """
 
     @classmethod
     def of(cls, rulings: tuple[Ruling, ...]) -> Work["Panel"]:
         """Make it, in parts: there may be many policies."""
-        bounds = list[tuple[int, Bounds]]()
-        for at, ruling in enumerate(rulings):
-            if ruling.policy.spec is not None:
-                bounds.append((1 << at, bounds_of(ruling.policy.spec, NAMESPACE)))
+        compared, kept = list[Compared](), _KEPT_EACH * max(1, len(rulings))
+        for audits in (False, True):
+            bounds, required = list[tuple[int, Bounds]](), list[tuple[int, Requirements]]()
+            for at, ruling in enumerate(rulings):
+                spec = ruling.policy.spec
+                if spec is None or ruling.policy.audits is not audits:
+                    continue
+                bounds.append((1 << at, bounds_of(spec, NAMESPACE)))
+                if spec.require:
+                    required.append((1 << at, spec.require))
                 yield _STEPS_OF_A_POLICY + len(bounds[-1][1].denied)
-        made = yield from JointBounds.of(bounds, _KEPT_EACH * max(1, len(rulings)))
-        panel = cls(rulings, made)
+            if bounds:
+                compared.append(Compared((yield from JointBounds.of(bounds, kept)), JointTerms(required, kept)))
+        panel = cls(rulings, compared)
         yield _STEPS_OF_A_POLICY * len(rulings)
         return panel
 
-    def __init__(self, rulings: tuple[Ruling, ...], bounds: JointBounds) -> None:
+    def __init__(self, rulings: tuple[Ruling, ...], compared: Sequence[Compared]) -> None:
         self.rulings: Final = rulings
         policies = tuple(each.policy for each in rulings)
         self.policies: Final = policies
@@ -105,67 +112,77 @@ class Panel:
             for each in spec.exceptions or ():
                 key = each.namespace, each.name
                 self._excepted[key] = self._excepted.get(key, 0) | bit
-        self._bounds = bounds
-        required = [(bit, spec.require) for bit, spec in read if spec.require]
-        limited = [(bit, spec.limits) for bit, spec in read if spec.limits]
-        self._terms, self._limits = _grouped(required, _TIMES), _grouped(limited)
+        self._compared: Final = tuple(compared)
+        self._limits = grouped((bit, spec.limits) for bit, spec in read if spec.limits)
         self._subjects = _same_subjects(
             [(bit, tuple(spec.subjects)) for bit, spec in read if spec.subjects is not None]
         )
         self._ends: dict[str, int] = {}
-        for bit, require in required:
-            if require.valid_until is not None:
-                self._ends[require.valid_until] = self._ends.get(require.valid_until, 0) | bit
+        for bit, spec in read:
+            if spec.require and (longest := spec.require.valid_until) is not None:
+                self._ends[longest] = self._ends.get(longest, 0) | bit
         self._names_accounts = any(each.service_accounts for group in self._subjects for each in group.patterns)
-        self._names_annotations = any(group.said.annotations for group in self._terms)
         self._names_secrets = any(group.said.secret_names for group in self._limits)
         self._by_who = Remembered[Who, int](self._of_subject, kept)
-        self._by_terms = RememberedWork[Terms, Certain](self._of_terms, kept)
         self._by_size = Remembered[Size, int](self._of_size, kept)
         self._by_extent = Remembered[Extent, int](self._of_extent, kept)
 
     def is_prepared(self, namespace: str) -> bool:
         """Return whether it is ready what policies say by the name of a namespace."""
-        return self._bounds.is_prepared(namespace)
+        return all(each.bounds.is_prepared(namespace) for each in self._compared)
 
     def preparing(self, namespace: str) -> Work[None]:
         """Make that ready, in parts."""
-        return self._bounds.preparing(namespace)
+        for each in self._compared:
+            yield from each.bounds.preparing(namespace)
 
     def applying(self, namespace: str, situation: Situation) -> Applying:
         """Return which policies apply."""
         return self._applying[namespace, situation]
 
-    def accepting(self, asked: Asked, name: str, aliases: Aliases | None) -> Work[Certain]:
+    def exempt(self, access: Access, now: datetime) -> int:
+        """Return which policies have an exception for a SearchAccess."""
+        if not self._excepted:
+            return 0
+        found = 0
+        for at in each_of(self._excepted.get((access.namespace, access.name), 0)):
+            if self.rulings[at].exception(access, now):
+                found |= 1 << at
+        return found
+
+    def accepting(self, asked: Asked, aliases: Aliases | None) -> Work[int]:
         """Find out which policies accept a SearchAccess for certain, if they apply.
+
+        What it says of a policy does not depend on those of the other mode, nor on exceptions.
 
         Args:
             asked: what it asks for.
-            name: its name.
             aliases: where the aliases of its cluster lead; None: not known, names alone are compared.
         """
-        extent = asked.extent
-        found, steps, prefix = yield from self._bounds.accepting(extent.namespace, asked.claims, aliases)
-        found &= self._readable & ~self._excepted.get((extent.namespace, name), 0)
+        extent, found, prefix = asked.extent, 0, WHOLE_NAME
+        for bounds, terms in self._compared:
+            accepted, shortest = yield from bounds.accepting(extent.namespace, asked.claims, aliases)
+            if accepted:
+                prefix = shortest
+                found |= accepted & ~(yield from terms.unmet(asked.terms))
+        if not found:
+            return 0
         if self._subjects:
             found &= self._by_who[asked.who if self._names_accounts else asked.who.without_accounts]
-        if self._terms:
-            terms = asked.terms if self._names_annotations else asked.terms.without_annotations
-            policies, taken = self._by_terms.get(terms) or (yield from self._by_terms.find(terms))
-            found, steps = found & policies, steps + taken
         for longest, policies in self._ends.items():
             if any(too_late(longest, asked.times)):
                 found &= ~policies
         if self._limits:
             found &= self._by_size[size_of(asked.claims, prefix)]
             found &= self._by_extent[extent if self._names_secrets else extent.without_secret]
-        return Certain(found, steps)
+        return found
 
-    def refusing(self, asked: Asked, name: str) -> Work[Refusing]:
+    def refusing(self, asked: Asked) -> Work[int]:
         """Find out which policies refuse a SearchAccess for certain, if they apply, at the first that they look at."""
-        extent = asked.extent
-        policies, steps = yield from self._bounds.refusing(extent.namespace, asked.claims)
-        return Refusing(policies & ~self._excepted.get((extent.namespace, name), 0), steps)
+        found = 0
+        for each in self._compared:
+            found |= yield from each.bounds.refusing(asked.extent.namespace, asked.claims)
+        return found
 
     def said(self, accepting: int, refusing: int) -> tuple[PolicyOutcome, ...]:
         """Return that some policies accept, and others refuse without the reasons."""
@@ -181,7 +198,7 @@ class Panel:
     def _all_say(self, key: tuple[int, int]) -> tuple[PolicyOutcome, ...]:
         accepting, refusing = key
         found = ((at, self.rulings[at]) for at in each_of(accepting | refusing))
-        return tuple(each.untold if refusing >> at & 1 else accepted_by(each.policy.name) for at, each in found)
+        return tuple(each.unexplained if refusing >> at & 1 else accepted_by(each.policy.name) for at, each in found)
 
     def _find_applying(self, key: tuple[str, Situation]) -> Applying:
         certain = unknown = 0
@@ -196,15 +213,6 @@ class Panel:
             group.policies for group in self._subjects if not matches_any(group.patterns, who, unknown=False)
         )
 
-    def _of_terms(self, terms: Terms) -> Work[Certain]:
-        found, steps, whole = self._readable, 0, Budget(joint=True)
-        for require, policies in self._terms:
-            before = whole.spent
-            if whole.is_over or (yield from any_in(unmet_terms(require, terms, whole))) or whole.is_over:
-                found &= ~policies
-            steps += (whole.spent - before) * policies.bit_count()
-        return Certain(found, steps)
-
     def _of_size(self, size: Size) -> int:
         return self._readable & ~sum(policies for limits, policies in self._limits if not fits(limits, size))
 
@@ -215,16 +223,6 @@ class Panel:
 
 def _those(policies: Iterable[Policy], are: Callable[[Policy], bool]) -> int:
     return sum(1 << at for at, policy in enumerate(policies) if are(policy))
-
-
-def _grouped(parts: Iterable[tuple[int, Part]], leaving: set[str] | None = None) -> tuple[_Group[Part], ...]:
-    """Return policies that say the same in a part of their specs, without some fields of it."""
-    found = dict[str, _Group[Part]]()
-    for bit, part in parts:
-        key = part.model_dump_json(exclude=leaving, exclude_none=True)
-        if key != "{}":
-            found[key] = _Group(part, bit | (found[key].policies if key in found else 0))
-    return tuple(found.values())
 
 
 def _same_subjects(parts: Iterable[tuple[int, tuple[SubjectPattern, ...]]]) -> tuple[_Subjects, ...]:

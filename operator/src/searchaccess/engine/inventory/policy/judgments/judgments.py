@@ -12,7 +12,7 @@ from typing import Final, NamedTuple
 
 from searchaccess.core.model.access import Access
 from searchaccess.core.model.verdict import PolicyVerdict
-from searchaccess.core.policy.guardrails.verdicts import Question
+from searchaccess.core.policy.guardrails.verdicts import Basis
 from searchaccess.core.work import Tally, Work
 from searchaccess.engine.barrier import caught
 from searchaccess.engine.concurrency.allowance import LEAST, Allowance, Unfinished
@@ -61,7 +61,7 @@ class Key(NamedTuple):
 
 
 class _Open(NamedTuple):
-    question: Question
+    basis: Basis
     work: Work[PolicyVerdict]
     tally: Tally
     excused: bool
@@ -69,7 +69,7 @@ class _Open(NamedTuple):
 
 
 class _Known(NamedTuple):
-    question: Question
+    basis: Basis
     verdict: PolicyVerdict | Exception
     tally: Tally
     at: float
@@ -91,8 +91,10 @@ class Judgments:
         """What took longer than usual, so that it is not done again whenever something else changes."""
         self._edits = Edits(_now)
         self._waiting = asyncio.Event()
+        self._failed = dict[str, Callable[[], None] | None]()
+        """By uid of a SearchAccess at which an internal error occurred, what is done before it is asked about again."""
         self._retry_at: float | None = None
-        """When those are begun anew that internal errors ended, by the event loop's clock; None: there are none."""
+        """When these are to be asked about again, by the event loop's clock; None: there are none."""
 
     @property
     def is_open(self) -> bool:
@@ -102,17 +104,17 @@ class Judgments:
     def ask(
         self,
         key: Key,
-        question: Callable[[], Question],
+        basis: Callable[[], Basis],
         begin: Callable[[Tally], Work[PolicyVerdict]],
         may_revoke: Callable[[], bool],
     ) -> PolicyVerdict:
         """Return what policies say; or ``UNFINISHED``, ``REFUSED_BEFORE`` or ``EDITED_TOO_OFTEN``.
 
-        It is judged anew only if the question is another one.
+        It is judged anew only if what the answer depends on changed.
 
         Args:
             key: what is judged.
-            question: returns all that the answer depends on.
+            basis: returns all that the answer depends on.
             begin: begins to judge; it counts the steps that no other SearchAccess needs.
             may_revoke: returns whether the answer may be that rights are revoked.
 
@@ -121,26 +123,26 @@ class Judgments:
         """
         self._edits.come(key.named)
         known, begun = self._known.get(key), self._open.get(key)
-        asked = question() if known or begun else None
-        if asked and known and known.question.all == asked.all:
+        now = basis() if known or begun else None
+        if now and known and known.basis.all == now.all:
             if isinstance(known.verdict, Exception):
                 raise known.verdict
             return known.verdict
-        if asked and begun and begun.question.all == asked.all:
+        if now and begun and begun.basis.all == now.all:
             return self._meanwhile(key, may_revoke, excused=begun.excused)
-        excused, tally = self._discard(key, asked), Tally()
+        excused, tally = self._discard(key, now), Tally()
         work = begin(tally)
         if self._must_wait(key):
-            self._put(key, _Open(question(), work, tally, excused))
+            self._put(key, _Open(basis(), work, tally, excused))
             return self._meanwhile(key, may_revoke, excused=excused)
         before = self.allowance.taken
         try:
             verdict = self.allowance.advance(work)
         except Unfinished:
-            self._put(key, _Open(question(), work, tally, excused))
+            self._put(key, _Open(basis(), work, tally, excused))
             return self._meanwhile(key, may_revoke, excused=excused)
         if self.allowance.taken - before > LEAST:
-            self._known[key] = _Known(question(), verdict, tally, _now())
+            self._known[key] = _Known(basis(), verdict, tally, _now())
         self._note(key, verdict)
         return verdict
 
@@ -164,12 +166,12 @@ class Judgments:
         if not verdict.unknown:
             self._edits.note(key.named, key.cluster, revokes=verdict.revokes)
 
-    def _discard(self, key: Key, asked: Question | None) -> bool:
+    def _discard(self, key: Key, basis: Basis | None) -> bool:
         """Discard what is known or begun about a SearchAccess on a SearchCluster; count that if it was its own edit.
 
         Args:
             key: what was judged.
-            asked: what is to be judged now; None: nothing, as it is gone.
+            basis: what the answer depends on now; None: there is none, as it is gone.
 
         Returns:
             Whether it was answered since its own last edit.
@@ -178,7 +180,7 @@ class Judgments:
         former = begun or known
         if former is None:
             return False
-        if asked is not None and former.question.own == asked.own:
+        if basis is not None and former.basis.own == basis.own:
             return begun.excused if begun else known is not None and not isinstance(known.verdict, Exception)
         if begun or (known and _now() - known.at <= ACTED_ON):
             self._edits.discard(key.named, former.tally.steps)
@@ -192,6 +194,7 @@ class Judgments:
 
     def forget_all(self, access: Access) -> None:
         """Discard what is known or begun about a SearchAccess that is gone."""
+        self._failed.pop(access.uid, None)
         for key in [key for key in (*self._known, *self._open) if key.uid == access.uid]:
             self._discard(key, None)
         self._edits.leave(Name(access.namespace, access.name))
@@ -211,16 +214,31 @@ class Judgments:
                 with suppress(TimeoutError):
                     async with asyncio.timeout_at(self._retry_at):
                         await self._waiting.wait()
-            self._begin_failed_anew(finished)
+            self._retry(finished)
 
-    def _begin_failed_anew(self, finished: Callable[[str], None]) -> None:
-        """Begin judgments anew that internal errors ended, once it is time, whatever else there is to do."""
+    def retry(self, uid: str, before: Callable[[], None] | None = None) -> None:
+        """Have a SearchAccess asked about again after a while: an internal error occurred.
+
+        Args:
+            uid: of the SearchAccess.
+            before: called then before it is asked about: takes it in anew, where that failed. It never raises.
+        """
+        self._failed[uid] = before or self._failed.get(uid)
+        if self._retry_at is None:
+            self._retry_at = _now() + RETRY
+            self._waiting.set()
+
+    def _retry(self, finished: Callable[[str], None]) -> None:
+        """Have those asked about again at which internal errors occurred, once it is time, whatever else there is."""
         if self._retry_at is None or _now() < self._retry_at:
             return
-        self._retry_at = None
+        self._retry_at, failed, self._failed = None, self._failed, {}
         for key in [key for key, known in self._known.items() if isinstance(known.verdict, Exception)]:
             del self._known[key]
-            finished(key.uid)
+        for uid, before in failed.items():
+            if before is not None:
+                before()
+            finished(uid)
 
     async def finish(self, finished: Callable[[str], None]) -> None:
         """Continue judgments until none is left, each in its turn; see ``run``."""
@@ -245,9 +263,9 @@ class Judgments:
         except Exception as error:  # noqa: BLE001 - the barrier between one judgment and all others
             caught(self._meter, key.cluster, PLACE, error)
             verdict = error
-            self._retry_at = self._retry_at or _now() + RETRY
+            self.retry(key.uid)
         self._open.pop(key)
-        self._known[key] = _Known(begun.question, verdict, begun.tally, _now())
+        self._known[key] = _Known(begun.basis, verdict, begun.tally, _now())
         if not isinstance(verdict, Exception):
             self._note(key, verdict)
         finished(key.uid)
