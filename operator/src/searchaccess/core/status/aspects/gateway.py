@@ -27,9 +27,7 @@ _EVENTS: Final = (
 """Reasons of these conditions that are emitted as events."""
 
 
-def mark_gateway(
-    conditions: Conditions, facts: GatewayFacts | None, *, declared: bool, old_way: str = ""
-) -> None:
+def mark_gateway(conditions: Conditions, facts: GatewayFacts | None, *, declared: bool, old_way: str = "") -> None:
     """Mark the conditions about a gateway.
 
     Args:
