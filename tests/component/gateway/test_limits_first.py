@@ -233,7 +233,9 @@ def test_one_that_is_created_again_is_served_within_seconds(again: dict[str, int
         stage.delete("orders")
         await stage.quiet()
         assert not limits(stage)
-        stage.apply(access("orders", grant("orders-*"), **({"limits": again} if again else {})))
+        raw = access("orders", grant("orders-*"))
+        raw["spec"] |= {"limits": again} if again else {}
+        stage.apply(raw)
         await stage.sleep(10)
         assert stage.role(ORDERS)["indices"]
         assert stage.ready("orders") == ("True", "InSync")

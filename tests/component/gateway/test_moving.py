@@ -62,7 +62,7 @@ async def test_a_pass_about_another_caller_does_not_keep_it_until_the_next_sweep
         await asyncio.sleep(20)
         return Answer(401)
 
-    stage.gateways.call = slowly  # type: ignore[method-assign]
+    stage.gateways.call = slowly  # type: ignore[assignment, method-assign]
     stage.gateways.run(PLACE, "pod-a")
     await answered.wait()
     stage.apply(access("more", grant("more-*")))

@@ -16,7 +16,7 @@ from searchaccess.core.clusters.exposure import Exposed, is_public, refusal
 from searchaccess.ports.errors import ExternalError, NotPrivate
 
 SHORT: Final = 1200
-"""Bytes of a body that fits into one packet with its headers: to compress it costs both sides CPU, and saves nothing."""
+"""Bytes of a body that fits into one packet with its headers: compressed, it costs both sides CPU and saves nothing."""
 _ANSWERED_SHORTLY: Final = frozenset({"PUT", "DELETE"})
 """Methods after which there is not much to say."""
 
