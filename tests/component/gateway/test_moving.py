@@ -2,6 +2,7 @@
 
 import asyncio
 
+from searchaccess.core.gateway.facts import Pod
 from searchaccess.core.gateway.objects import VERSION
 from searchaccess.core.gateway.proof import Answer
 from searchaccess.engine.rights.oldway import OLD_WAY
@@ -156,4 +157,30 @@ async def test_pods_that_come_and_go_do_not_keep_it_for_ever(stage: Stage) -> No
             assert set(stage.elasticsearch.mappings_now) == {MAPPING}
         await stage.sleep(30)
     await stage.sleep(400)
+    assert stage.elasticsearch.mappings_now == {}
+
+
+@on_stage
+async def test_a_run_that_ends_by_itself_asks_pods_before_it_leaves_a_role_mapping(stage: Stage) -> None:
+    await _moves(stage)
+    await stage.stop()
+    stage.gateways.run(PLACE, "pod-a")
+    version_of, asked = stage.gateways.version_of, asyncio.Event()
+
+    async def slowly(pod: Pod) -> str:
+        await asyncio.sleep(5)
+        asked.set()
+        return await version_of(pod)
+
+    stage.gateways.version_of = slowly  # type: ignore[method-assign]
+    stage.start()
+    assert stage.process is not None
+    host, busy = stage.process.host, list[bool]()
+    await asyncio.sleep(2)
+    while not asked.is_set():
+        busy.append(host.is_busy())
+        await asyncio.sleep(0.2)
+    assert busy
+    assert all(busy)
+    await stage.quiet()
     assert stage.elasticsearch.mappings_now == {}
