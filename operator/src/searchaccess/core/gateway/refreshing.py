@@ -8,8 +8,8 @@ https://kubernetes.io/docs/tasks/configure-pod-container/configure-pod-configmap
 from dataclasses import dataclass
 from typing import Final
 
+from searchaccess.api.times.moments import moment
 from searchaccess.core.gateway.facts import LoginInUse, Pod, PodAnswer
-from searchaccess.core.status.credential import epoch
 
 AGAIN: Final = 30.0
 """Seconds after which a pod is marked again: its kubelet may have looked before it knew of the change."""
@@ -50,9 +50,7 @@ def refresh_mark(pod: Pod, answer: PodAnswer | None, current: Current, now: floa
     return "" if pod.mark == wanted else wanted
 
 
-def _started_after(pod: Pod, moment: str) -> bool:
-    """Return whether a pod started after a moment, RFC 3339; no: it is not known."""
-    try:
-        return epoch(pod.started) > epoch(moment)
-    except ValueError:
-        return False
+def _started_after(pod: Pod, time: str) -> bool:
+    """Return whether a pod started after a time, RFC 3339; no: it is not known."""
+    started, since = moment(pod.started), moment(time)
+    return started is not None and since is not None and started > since
