@@ -69,10 +69,12 @@ def test_in_its_namespace_the_operator_may_do_that_and_no_more(gateway: Gateway)
     for what in (f"configmap/{NAME}-config", f"secret/{NAME}-login"):
         assert [verb for verb in ("get", "patch", "delete") if not may(verb, what)] == [], what
     assert may("list", "pods")
+    assert may("patch", "pods", "--subresource=status")
     for verb in ("get", "patch", "delete"):
         assert not may(verb, f"secret/{NAME}-tls"), verb
-    for other in (("list", "secrets"), ("watch", "secrets"), ("delete", "pods"), ("patch", f"deployment/{NAME}")):
+    for other in (("list", "secrets"), ("watch", "secrets"), ("delete", "pods"), ("patch", "pods")):
         assert not may(*other), other
+    assert not may("patch", f"deployment/{NAME}")
 
 
 def test_a_searchaccess_and_a_token_are_all_that_a_caller_needs(gateway: Gateway, stranger: str) -> None:

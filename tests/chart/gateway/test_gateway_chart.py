@@ -214,6 +214,7 @@ def test_the_operator_may_write_its_two_objects_and_nothing_else(tool: Helm) -> 
             ("configmaps", "create"),
             ("secrets", "create"),
             ("pods", "list"),
+            ("pods/status", "patch"),
         }
     assert "Role" not in str(
         [raw for raw in tool.render(ON | {"rbac": {"create": False}}) if raw["kind"].startswith("Role")]

@@ -219,3 +219,43 @@ async def test_limits_reach_the_gateway_before_rights_begin(stage: Stage) -> Non
     await stage.quiet()
     assert stage.role(ORDERS)["indices"]
     assert limits(stage)
+
+
+@pytest.mark.parametrize("again", [{}, {"requestsPerSecond": 5}, {"requestsPerSecond": 9}, {"requestsPerSecond": 2}])
+def test_one_that_is_created_again_is_served_within_seconds(again: dict[str, int]) -> None:
+    @on_stage
+    async def play(stage: Stage) -> None:
+        await begin(stage, "pod-a")
+        stage.gateways.follows, stage.gateways.hears = False, True
+        stage.apply(limited())
+        await stage.quiet()
+        assert stage.role(ORDERS)["indices"]
+        stage.delete("orders")
+        await stage.quiet()
+        assert not limits(stage)
+        raw = access("orders", grant("orders-*"))
+        raw["spec"] |= {"limits": again} if again else {}
+        stage.apply(raw)
+        await stage.sleep(10)
+        assert stage.role(ORDERS)["indices"]
+        assert stage.ready("orders") == ("True", "InSync")
+
+    play()
+
+
+@on_stage
+async def test_a_version_that_a_pod_had_before_does_not_count_as_the_present_one(stage: Stage) -> None:
+    await begin(stage, "pod-a")
+    stage.apply(limited())
+    await stage.quiet()
+    stage.gateways.follows = False
+    loads(stage, "pod-a")
+    stage.delete("orders")
+    await stage.quiet()
+    # The pod has the first version with these limits, and its kubelet the one without them on its way.
+    stage.apply(limited())
+    await stage.sleep(2 * GRACE)
+    assert stage.role(ORDERS) == {}
+    loads(stage, "pod-a")
+    await stage.sleep(40)
+    assert stage.role(ORDERS)["indices"]

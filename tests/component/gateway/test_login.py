@@ -13,9 +13,10 @@ from searchaccess.engine.gateway.login import LoginKeeper
 from searchaccess.ports.errors import PermissionDenied, Unreachable
 from tests.component.gateway.common import NAMES, PLACE, begin, condition, drifted, secret_user, users
 from tests.support.failures.faults import Call, Fault
-from tests.support.loop.stage import CLUSTER_KEY, Stage, on_stage
+from tests.support.loop.stage import CLUSTER_KEY, OPERATOR, Stage, on_stage
 from tests.support.memory.elasticsearch import SIDE as ELASTICSEARCH
 from tests.support.runs.effort import places
+from tests.support.worlds.world import access, account, grant
 
 A: Final = f"{NAMES.role}.a"
 B: Final = f"{NAMES.role}.b"
@@ -226,3 +227,15 @@ async def test_no_password_is_in_logs_statuses_or_events(stage: Stage) -> None:
     said = repr((stage.logs, stage.cluster(), stage.kubernetes.events, stage.connections, stage.gateways.gateways))
     assert len(made) == 2
     assert not any(password in said for password in made)
+
+
+@on_stage
+async def test_the_operators_own_writes_of_its_role_explain_no_password_that_somebody_set(stage: Stage) -> None:
+    await begin(stage, "pod-a")
+    stage.apply(access("orders", grant("orders-*")))
+    await stage.sleep(10)
+    name = OPERATOR.role_name(account("orders"))
+    stage.elasticsearch.set_password(name)
+    await stage.sleep(30)
+    assert name not in stage.elasticsearch.passwords
+    assert stage.notes("prod").count("PasswordsReset") == 1

@@ -1,10 +1,16 @@
 """A SearchCluster moves from a realm to a gateway: its callers keep the realm until the gateway serves them."""
 
+import asyncio
+
+from searchaccess.core.gateway.facts import Pod
+from searchaccess.core.gateway.objects import VERSION
+from searchaccess.core.gateway.proof import Answer
 from searchaccess.engine.rights.oldway import OLD_WAY
+from searchaccess.ports.errors import PermissionDenied
 from tests.component.common import MAPPING, ORDERS
 from tests.component.gateway.common import PLACE, condition, declare
 from tests.support.loop.stage import CLUSTER_KEY, Stage, on_stage, search_cluster
-from tests.support.worlds.world import access, grant
+from tests.support.worlds.world import access, condition_in, grant
 
 
 async def _moves(stage: Stage) -> None:
@@ -30,10 +36,82 @@ async def test_the_role_mapping_stays_until_the_pods_serve(stage: Stage) -> None
     assert stage.elasticsearch.mappings_now == {}
 
 
+def _message(stage: Stage) -> str:
+    return str(condition_in(stage.cluster(), "GatewayInSync")["message"])
+
+
 @on_stage
-async def test_it_does_not_stay_for_ever(stage: Stage) -> None:
+async def test_it_does_not_stay_for_ever_and_the_status_says_how_long(stage: Stage) -> None:
     await _moves(stage)
-    await stage.sleep(OLD_WAY + 400)
+    text = f"; callers of the realm keep the role mapping {MAPPING} until all pods of the gateway serve them, at the"
+    assert text in _message(stage)
+    await stage.sleep(OLD_WAY - 60)
+    assert set(stage.elasticsearch.mappings_now) == {MAPPING}
+    await stage.sleep(80)
+    assert stage.elasticsearch.mappings_now == {}
+    assert text not in _message(stage)
+
+
+@on_stage
+async def test_a_pass_about_another_caller_does_not_keep_it_until_the_next_sweep(stage: Stage) -> None:
+    await _moves(stage)
+    answered = asyncio.Event()
+
+    async def slowly(*_: object) -> Answer:
+        # The pods have said by now that they have loaded the configuration.
+        answered.set()
+        await asyncio.sleep(20)
+        return Answer(401)
+
+    stage.gateways.call = slowly  # type: ignore[assignment, method-assign]
+    stage.gateways.run(PLACE, "pod-a")
+    await answered.wait()
+    stage.apply(access("more", grant("more-*")))
+    await stage.sleep(40)
+    assert stage.ready("more") == ("True", "InSync")
+    assert stage.elasticsearch.mappings_now == {}
+
+
+@on_stage
+async def test_configurations_that_overtake_each_other_do_not_keep_it(stage: Stage) -> None:
+    await _moves(stage)
+    stage.gateways.follows = False
+    stage.gateways.run(PLACE, "pod-a")
+    former = ""
+    for number in range(1, 10):
+        # A kubelet always brings the one before.
+        written = stage.gateways.objects[PLACE.config].observed.annotations[VERSION]
+        stage.gateways.running["gateways", PLACE.name]["pod-a"] = former
+        former = written
+        stage.amend("orders", limits={"requestsPerSecond": number})
+        await stage.sleep(20)
+    assert stage.elasticsearch.mappings_now == {}
+
+
+@on_stage
+async def test_pods_with_a_configuration_for_another_audience_do_not_serve_callers(stage: Stage) -> None:
+    await _moves(stage)
+    stage.gateways.follows = False
+    stage.gateways.run(PLACE, "pod-a")
+    written = stage.gateways.objects[PLACE.config].observed.annotations[VERSION]
+    declare(stage, replicas=1, audience="https://other.example.com")
+    await stage.quiet()
+    stage.gateways.running["gateways", PLACE.name]["pod-a"] = written
+    await stage.sleep(OLD_WAY / 2)
+    assert set(stage.elasticsearch.mappings_now) == {MAPPING}
+
+
+@on_stage
+async def test_it_stays_until_all_users_are_written_and_no_longer(stage: Stage) -> None:
+    stage.faults.fail("elasticsearch", PermissionDenied("not this one"), "put_user")
+    await _moves(stage)
+    stage.gateways.run(PLACE, "pod-a")
+    await stage.sleep(OLD_WAY)
+    assert set(stage.elasticsearch.mappings_now) == {MAPPING}
+    assert f"until the users of all callers have been written: that of {ORDERS} is not" in _message(stage)
+    stage.faults.heal("elasticsearch")
+    await stage.sleep(90)
+    assert stage.ready("orders") == ("True", "InSync")
     assert stage.elasticsearch.mappings_now == {}
 
 
@@ -79,4 +157,30 @@ async def test_pods_that_come_and_go_do_not_keep_it_for_ever(stage: Stage) -> No
             assert set(stage.elasticsearch.mappings_now) == {MAPPING}
         await stage.sleep(30)
     await stage.sleep(400)
+    assert stage.elasticsearch.mappings_now == {}
+
+
+@on_stage
+async def test_a_run_that_ends_by_itself_asks_pods_before_it_leaves_a_role_mapping(stage: Stage) -> None:
+    await _moves(stage)
+    await stage.stop()
+    stage.gateways.run(PLACE, "pod-a")
+    version_of, asked = stage.gateways.version_of, asyncio.Event()
+
+    async def slowly(pod: Pod) -> str:
+        await asyncio.sleep(5)
+        asked.set()
+        return await version_of(pod)
+
+    stage.gateways.version_of = slowly  # type: ignore[method-assign]
+    stage.start()
+    assert stage.process is not None
+    host, busy = stage.process.host, list[bool]()
+    await asyncio.sleep(2)
+    while not asked.is_set():
+        busy.append(host.is_busy())
+        await asyncio.sleep(0.2)
+    assert busy
+    assert all(busy)
+    await stage.quiet()
     assert stage.elasticsearch.mappings_now == {}

@@ -1,16 +1,18 @@
 """Pods are asked what they have loaded, and the gateway and its login are tested, rarely."""
 
+import asyncio
 import base64
 import json
 from collections.abc import Mapping
-from typing import Final
+from typing import Any, Final
 
 import pytest
 
 from searchaccess.core.gateway.facts import GRACE
 from searchaccess.core.gateway.objects import Place
 from searchaccess.core.gateway.proof import SMUGGLED, Answer
-from searchaccess.engine.gateway.background import PROVE_EVERY, GatewayWatcher
+from searchaccess.engine.gateway.pods import REFUSED, PodsWatcher
+from searchaccess.engine.gateway.proving import PROVE_EVERY, GatewayProver
 from searchaccess.ports.errors import PermissionDenied
 from searchaccess.ports.gateway import Gateways
 from tests.component.gateway.common import PLACE, begin, condition, declare
@@ -87,14 +89,15 @@ async def test_a_pod_that_does_not_run_is_reported_and_former_gateways_do_not_wa
 
 
 def test_nothing_wakes_for_a_gateway_where_there_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
-    looks: list[GatewayWatcher] = []
-    look = GatewayWatcher._look
+    looks: list[object] = []
+    for kind in (PodsWatcher, GatewayProver):
+        look: Any = kind._look
 
-    async def counted(self: GatewayWatcher, gateways: Gateways) -> float:
-        looks.append(self)
-        return await look(self, gateways)
+        async def counted(self: object, gateways: Gateways, look: Any = look) -> float:
+            looks.append(self)
+            return float(await look(self, gateways))
 
-    monkeypatch.setattr(GatewayWatcher, "_look", counted)
+        monkeypatch.setattr(kind, "_look", counted)
 
     @on_stage
     async def play(stage: Stage) -> None:
@@ -108,6 +111,50 @@ def test_nothing_wakes_for_a_gateway_where_there_is_none(monkeypatch: pytest.Mon
         assert looks
 
     play()
+
+
+@on_stage
+async def test_pods_are_marked_so_that_their_kubelets_look_at_once(stage: Stage) -> None:
+    await begin(stage, "pod-a", "pod-b")
+    marked = sum(call.method == "mark_pod" for call in stage.faults.calls)
+    stage.gateways.follows, stage.gateways.hears = False, True
+    declare(stage, limits={"maxBody": "1Mi"})
+    await stage.sleep(5)
+    assert condition(stage, "GatewayInSync") == ("True", "GatewayInSync")
+    await stage.sleep(600)
+    assert sum(call.method == "mark_pod" for call in stage.faults.calls) == marked + 2, "once for each change"
+
+
+@on_stage
+async def test_pods_that_may_not_be_marked_load_it_a_while_later(stage: Stage) -> None:
+    await begin(stage, "pod-a", "pod-b")
+    stage.faults.fail(SIDE, PermissionDenied("pods/status is forbidden"), "mark_pod")
+    stage.gateways.follows = False
+    marked = sum(call.method == "mark_pod" for call in stage.faults.calls)
+    declare(stage, limits={"maxBody": "1Mi"})
+    await stage.sleep(60)
+    assert condition(stage, "GatewayInSync") == ("Unknown", "GatewayUpdating")
+    assert sum(call.method == "mark_pod" for call in stage.faults.calls) == marked + 1
+    version = stage.cluster()["status"]["gateway"]["version"]
+    stage.gateways.running["gateways", PLACE.name] |= dict.fromkeys(("pod-a", "pod-b"), version)
+    await stage.sleep(REFUSED)
+    assert condition(stage, "GatewayInSync") == ("True", "GatewayInSync")
+
+
+@on_stage
+async def test_pods_are_asked_while_the_gateways_address_does_not_answer(stage: Stage) -> None:
+    await begin(stage, "pod-a")
+
+    async def hangs(*_: object) -> Answer:
+        await asyncio.sleep(3600)
+        return Answer(trouble="it does not answer in time")
+
+    stage.gateways.call = hangs  # type: ignore[assignment, method-assign]
+    for size in ("1Mi", "2Mi"):
+        declare(stage, replicas=1, limits={"maxBody": size})
+        await stage.sleep(10)
+        assert condition(stage, "GatewayInSync") == ("True", "GatewayInSync")
+        assert stage.cluster()["status"]["gateway"]["loaded"] == 1
 
 
 @on_stage

@@ -225,6 +225,19 @@ async def test_pods_are_listed_with_the_reason_for_which_they_do_not_run(install
         Pod("pod-e", "", waits="Unschedulable"),
     ]
     assert await side.objects.pods(namespace, "another") == []
+
+    def raw() -> dict[str, Any]:
+        return dict(json.loads(installed.run_kubectl("get", "pod", "pod-c", "-n", namespace, "-o", "json").stdout))
+
+    before = raw()
+    for mark in ("first", "second"):
+        await side.objects.mark_pod(namespace, "pod-c", mark)
+        [marked] = [one for one in await side.objects.pods(namespace, NAME) if one.name == "pod-c"]
+        assert marked == replace(found[2], mark=mark)
+    after = raw()
+    assert after["metadata"]["annotations"] == {"searchaccess.dev/refresh": "second"}
+    assert (after["spec"], after["status"]) == (before["spec"], before["status"]), "nothing else has changed"
+    await side.objects.mark_pod(namespace, "gone", "first")
     await client.close()
 
 

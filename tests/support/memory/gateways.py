@@ -48,6 +48,10 @@ class MemoryGateways:
         """By pod, when it started; RFC 3339."""
         self.waiting: dict[str, str] = {}
         """By pod, why it does not run."""
+        self.marks: dict[str, str] = {}
+        """By pod, the annotation that has its kubelet look for changed files."""
+        self.hears = False
+        """Whether kubelets look when a pod is marked, where pods do not load each configuration at once."""
         self.has_identity = False
         self.tokens: Callable[[str], str] = own_token
         """What Google gives for an audience."""
@@ -138,10 +142,20 @@ class MemoryGateways:
             lambda: [
                 Pod(name, "", waits=self.waiting[name])
                 if name in self.waiting
-                else Pod(name, f"10.0.0.{number}", self.started.get(name, ""))
+                else Pod(name, f"10.0.0.{number}", self.started.get(name, ""), mark=self.marks.get(name, ""))
                 for number, name in enumerate(pods, 1)
             ],
         )
+
+    async def mark_pod(self, namespace: str, pod: str, mark: str) -> None:
+        def put() -> None:
+            self.marks[pod] = mark
+            for (place, name), pods in self.running.items():
+                stored = self.objects.get(Place(place, name).config)
+                if self.hears and place == namespace and stored and pods.get(pod, "!") != "!":
+                    pods[pod] = stored.observed.annotations.get(VERSION, "")
+
+        await self._faults.perform(Call(SIDE, "mark_pod", (pod,), write=True), put)
 
     async def version_of(self, pod: Pod) -> str:
         def ask() -> str:

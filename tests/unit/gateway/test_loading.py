@@ -71,7 +71,29 @@ def test_limits_looser_than_the_default_are_waited_for_where_pods_may_have_still
 def test_limits_that_become_looser_are_not_waited_for() -> None:
     found = loading({}, {"a": CallerLimits(50)}, {"a": MIDDLE})
     assert found.waiting(pods("v2"), 1) == frozenset()
-    assert found.waiting(pods("v1"), 1) == {"a"}, "of the time before it had any"
+    assert found.waiting(pods("v1"), 1) == frozenset(), "the default, before it had any, is stricter too"
+    assert found.waiting(pods("other"), 1) == frozenset(), "it was never looser"
+
+
+def test_who_has_the_default_again_waits_for_nothing() -> None:
+    found = loading({}, {"a": STRICT}, {})
+    for each in ("v1", "v2", "v3"):
+        assert found.waiting(pods(each), 1) == frozenset()
+
+
+def test_limits_between_those_before_wait_for_what_was_looser() -> None:
+    found = loading({}, {"a": LOOSE}, {"a": STRICT}, {"a": MIDDLE})
+    assert found.waiting(pods("v2"), 1) == {"a"}
+    assert found.waiting(pods("v3"), 1) == frozenset()
+
+
+def test_limits_of_before_this_process_are_waited_for_where_they_may_have_been_looser() -> None:
+    found = loading({"a": STRICT}, {"a": LOOSE}, {})
+    assert found.waiting(pods("v2"), 1) == {"a"}
+    assert found.waiting(pods("v3"), 1) == frozenset()
+    found = loading({"a": STRICT}, {})
+    assert found.waiting(pods("v1"), 1) == frozenset()
+    assert found.waiting(pods("other"), 1) == {"a"}
 
 
 def test_new_limits_looser_than_a_default_that_was_narrowed_wait_until_pods_have_that() -> None:
@@ -124,15 +146,6 @@ def test_later_versions_do_not_start_the_time_again() -> None:
     found = loading({}, {"a": STRICT}, at=100)
     found.wrote("v9", found.declare({"a": STRICT, "b": STRICT}, DEFAULT), 100 + GRACE)
     assert found.waiting(Pods(), 101 + GRACE) == {"b"}
-
-
-def test_a_version_that_is_written_again_may_still_be_replaced_by_those_in_between() -> None:
-    found = loading({}, {"a": STRICT}, {}, at=100)
-    found.wrote("v2", found.declare({"a": STRICT}, DEFAULT), 110)
-    assert found.waiting(pods("v2"), 111) == {"a"}, "the kubelet may have v3 on its way"
-    found.wrote("v2", found.declare({"a": STRICT}, DEFAULT), 110)
-    assert found.waiting(pods("v2"), 109 + GRACE) == {"a"}
-    assert found.waiting(pods("v2"), 110 + GRACE) == frozenset()
 
 
 def test_the_same_version_may_have_newer_limits() -> None:

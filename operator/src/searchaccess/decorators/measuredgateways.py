@@ -40,3 +40,7 @@ class MeasuredGateways(Measured):
     async def pods(self, namespace: str, gateway: str) -> Sequence[Pod]:
         """Return the pods of a gateway that run and have an address."""
         return await self._do("list_gateway_pods", self._real.pods, namespace, gateway)
+
+    async def mark_pod(self, namespace: str, pod: str, mark: str) -> None:
+        """Change an annotation of a pod, so that its kubelet looks for changed files now."""
+        await self._write("mark_gateway_pod", self._real.mark_pod, namespace, pod, mark)

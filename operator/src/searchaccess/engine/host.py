@@ -16,7 +16,6 @@ from searchaccess.core.policy.decision import OPEN, decide
 from searchaccess.core.status.access import AccessFacts, Failure
 from searchaccess.engine.barrier import Place, caught
 from searchaccess.engine.catchup import CatchUp
-from searchaccess.engine.concurrency.chunks import in_chunks
 from searchaccess.engine.health import Health
 from searchaccess.engine.identities.follow import LEAST_SEEN, Identities
 from searchaccess.engine.inventory.namespaces import NamespaceLabels
@@ -335,7 +334,7 @@ class Host:
             False,
             cache(inventory.namespaces.usable_from),
         )
-        async for record in in_chunks(list(inventory.accesses.values())):
+        async for record in inventory.one_by_one():
             access = record.access
             if access.cluster in inventory.clusters or access.uid not in inventory.accesses:
                 continue

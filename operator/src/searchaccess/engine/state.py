@@ -224,7 +224,9 @@ class ClusterState:
     audit: AuditFacts | None = None
     """What is known about the audit events; None: they were not read yet."""
     awaits_gateway: bool = False
-    """Callers of a realm keep their role mapping until the gateway's pods serve them."""
+    """Role mappings of a realm were kept for its callers until the gateway's pods serve them."""
+    old_way: str = ""
+    """Which role mappings of a realm its callers keep beside the gateway, and until when; empty: none."""
     unlimited: frozenset[str] = frozenset()
     """Principals whose limits have not reached all pods of the gateway yet: they get no new rights."""
     limits_differ: Callable[[str], bool] = field(default=lambda _principal: False)

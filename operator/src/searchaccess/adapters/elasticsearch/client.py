@@ -30,6 +30,7 @@ from searchaccess.adapters.elasticsearch.readers import (
     time_of,
     written_of,
 )
+from searchaccess.adapters.elasticsearch.users import AT_A_TIME as USERS_AT_A_TIME
 from searchaccess.adapters.elasticsearch.users import UsersClient
 from searchaccess.adapters.longanswers import AT_ONCE, LongAnswer, decoded
 from searchaccess.adapters.trust import trusting
@@ -48,6 +49,7 @@ from searchaccess.ports.tasks import first_error_alone
 REQUEST_TIMEOUT: Final = 30.0
 """Seconds."""
 _CONNECTIONS: Final = 4
+"""To each address, beside those for users."""
 
 _COPIES: Final = "*.aliases,*.data_stream,*.mappings.properties.**.copy_to"
 _REALMS: Final = "nodes.*.name," + ",".join(
@@ -82,6 +84,8 @@ class ElasticsearchClient(
         own_tokens: Callable[[str], Awaitable[str]] | None = None,
     ) -> None:
         self._own_tokens = own_tokens
+        self._logged_in: tuple[str, AsyncElasticsearch] | None = None
+        """The last bearer token, and the client that sends it."""
         headers = {"X-Opaque-Id": opaque_id} if opaque_id else {}
         if connection.client_secret:
             headers["ES-Client-Authentication"] = f"SharedSecret {connection.client_secret}"
@@ -94,17 +98,21 @@ class ElasticsearchClient(
             api_key=connection.api_key or None,
             bearer_auth=connection.token or None,
             request_timeout=REQUEST_TIMEOUT,
-            connections_per_node=_CONNECTIONS,
+            connections_per_node=_CONNECTIONS + USERS_AT_A_TIME,
             # When an address does not answer, the next one is tried at once.
             max_retries=len(connection.urls) - 1,
             retry_on_status=(),
-            http_compress=True,
             headers=headers,
         )
 
     async def _api(self) -> AsyncElasticsearch:
         """Return the client with a valid login."""
-        return self._client if self._token is None else self._client.options(bearer_auth=await self._token())
+        if self._token is None:
+            return self._client
+        token = await self._token()
+        if self._logged_in is None or self._logged_in[0] != token:
+            self._logged_in = token, self._client.options(bearer_auth=token)
+        return self._logged_in[1]
 
     async def facts(self, realm: WantedRealm | None) -> ClusterFacts:
         """Read version, uuid, license and the realm's settings."""

@@ -1,6 +1,7 @@
 """Makes requests only while allowed, only to allowed addresses, with responses of limited size."""
 
 import asyncio
+import gzip
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -9,12 +10,17 @@ from typing import Any, Final, NoReturn
 
 import aiohttp
 from aiohttp.abc import AbstractResolver, ResolveResult
-from elastic_transport import AiohttpHttpNode, TransportError
+from elastic_transport import AiohttpHttpNode, HttpHeaders, NodeConfig, TransportError
 
 from searchaccess.adapters.answers import LONGEST, body_of
 from searchaccess.api.searchcluster import Exposure
 from searchaccess.core.clusters.exposure import Exposed, is_public, refusal
 from searchaccess.ports.errors import ExternalError, NotPrivate
+
+SHORT: Final = 1200
+"""Bytes of a body that fits into one packet with its headers: compressed, it costs both sides CPU and saves nothing."""
+_ANSWERED_SHORTLY: Final = frozenset({"PUT", "DELETE"})
+"""Methods after which there is not much to say."""
 
 
 class PrivateResolver(AbstractResolver):
@@ -74,6 +80,16 @@ class _Bounded(aiohttp.ClientResponse):
         return await body_of(self, "Elasticsearch", _longest.get())
 
 
+def _compressed(method: str, body: bytes | None, headers: HttpHeaders | None) -> tuple[bytes | None, HttpHeaders]:
+    """Return a body and headers as they are sent: long ones compressed, and short ones as they are."""
+    sent = HttpHeaders(headers or {})
+    if body and len(body) > SHORT:
+        body, sent["content-encoding"] = gzip.compress(body), "gzip"
+    if method in _ANSWERED_SHORTLY:
+        sent["accept-encoding"] = "identity"
+    return body, sent
+
+
 async def _refuse_redirect(*_: object) -> NoReturn:
     # The target would be unchecked, and the realm's client secret would go there as well.
     raise aiohttp.ClientConnectionError("it responds with a redirect")
@@ -98,6 +114,10 @@ def node_class(guard: Callable[[], None] | None, *, public: bool) -> type[Aiohtt
         may()
 
     class GuardedNode(AiohttpHttpNode):
+        def __init__(self, config: NodeConfig) -> None:
+            super().__init__(config)
+            self._headers["accept-encoding"] = "gzip"
+
         def _create_aiohttp_session(self) -> None:
             # As the library does it, with another response class, resolver and tracing.
             self._loop = asyncio.get_running_loop()
@@ -119,10 +139,18 @@ def node_class(guard: Callable[[], None] | None, *, public: bool) -> type[Aiohtt
                 trace_configs=[tracing],
             )
 
-        async def perform_request(self, *args: Any, **kwargs: Any) -> Any:  # type: ignore[override]
+        async def perform_request(  # type: ignore[override]
+            self,
+            method: str,
+            target: str,
+            body: bytes | None = None,
+            headers: HttpHeaders | None = None,
+            **kwargs: Any,
+        ) -> Any:
             may()
+            body, headers = _compressed(method, body, headers)
             try:
-                return await super().perform_request(*args, **kwargs)
+                return await super().perform_request(method, target, body, headers, **kwargs)
             except TransportError as error:
                 # An error of the last check comes wrapped, as if the cluster could not be reached.
                 may()

@@ -23,8 +23,8 @@ _PASSWORD: Final = 32
 """Bytes; bcrypt, which Elasticsearch uses by default, takes 72 characters into account."""
 
 
-AT_A_TIME: Final = 8
-"""Users that are written at a time."""
+AT_A_TIME: Final = 16
+"""Users that are written at a time: Elasticsearch writes its log to the disk once for several of them."""
 _BCRYPT: Final = "./ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
 """The alphabet of bcrypt's base 64."""
 _OF_BYTES: Final = (_BCRYPT * 4).encode()

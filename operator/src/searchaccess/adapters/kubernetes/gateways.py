@@ -8,7 +8,7 @@ from searchaccess.adapters.kubernetes.client import KubernetesClient, decoded_ba
 from searchaccess.adapters.kubernetes.paths import parameter, path_of
 from searchaccess.core.credentials.sealed import Sealed
 from searchaccess.core.gateway.facts import Pod
-from searchaccess.core.gateway.objects import LABEL_GATEWAY, LOGIN, Observed, Target, Wanted, digest_of
+from searchaccess.core.gateway.objects import LABEL_GATEWAY, LOGIN, REFRESH, Observed, Target, Wanted, digest_of
 from searchaccess.core.model.intake.reading import is_name, is_uid, mapping, objects, text
 from searchaccess.ports.errors import Conflict, NotFound, Unexpected
 
@@ -78,6 +78,17 @@ class KubernetesGateways:
         found = (_pod(item) for item in objects(answer.get("items")))
         return sorted((pod for pod in found if pod), key=lambda pod: pod.name)
 
+    async def mark_pod(self, namespace: str, pod: str, mark: str) -> None:
+        """Change an annotation of a pod, so that its kubelet looks for changed files now.
+
+        It is done by the part of the API that may change neither containers nor anything else of a pod's spec.
+        """
+        path = f"{path_of('/api/v1/namespaces', namespace, 'pods', pod)}/status"
+        try:
+            await self._client.call("PATCH", path, {"metadata": {"annotations": {REFRESH: mark}}}, _MERGE)
+        except NotFound:
+            return
+
 
 def _pod(raw: Mapping[str, Any]) -> Pod | None:
     """Read a pod; None: it has ended, or is being deleted."""
@@ -89,7 +100,8 @@ def _pod(raw: Mapping[str, Any]) -> Pod | None:
         return Pod(str(name), "", waits=_why(status))
     states = (mapping(mapping(one.get("state")).get("running")) for one in objects(status.get("containerStatuses")))
     started = [moment for state in states if (moment := text(state.get("startedAt")))]
-    return Pod(str(name), address, max(started, default=text(status.get("startTime")) or ""))
+    mark = text(mapping(metadata.get("annotations")).get(REFRESH)) or ""
+    return Pod(str(name), address, max(started, default=text(status.get("startTime")) or ""), mark=mark)
 
 
 def _why(status: Mapping[str, Any]) -> str:

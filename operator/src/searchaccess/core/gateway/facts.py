@@ -1,6 +1,6 @@
 """What is known about a gateway after a reconcile."""
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from dataclasses import dataclass
 from typing import Final, TypeAlias
 
@@ -27,6 +27,8 @@ class Pod:
     """When the newest of its containers started; RFC 3339. Empty: not known."""
     waits: str = ""
     """Why it does not run, in one word of Kubernetes, such as ``ImagePullBackOff``; empty: it runs."""
+    mark: str = ""
+    """The annotation with which its kubelet was last made to look for changed files; empty: it never was."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +59,10 @@ class Pods:
     def have_all(self, version: str) -> bool:
         """Return whether pods run, and all of these have loaded a configuration."""
         return not self.trouble and bool(self.answers) and self.loaded(version) == len(self.answers)
+
+    def have_any(self, versions: Container[str]) -> bool:
+        """Return whether pods run, and each of these has loaded one of some configurations."""
+        return not self.trouble and bool(self.answers) and all(one.version in versions for one in self.answers)
 
     def loaded(self, version: str) -> int:
         """Return how many have loaded a configuration."""
@@ -91,6 +97,8 @@ class GatewayFacts:
     problem: Problem | None = None
     pods: Pods | None = None
     """None: not asked yet."""
+    serves: bool = False
+    """Whether all pods that run have loaded what lets in the callers that are declared, perhaps with former limits."""
     in_sync: Judgement | None = None
     """None: not known yet; as before."""
     verified: Judgement | None = None

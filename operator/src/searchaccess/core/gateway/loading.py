@@ -5,9 +5,10 @@ configuration with them. A pod says which version it has loaded. A pod that cann
 ``GRACE`` after it was written.
 """
 
-from collections.abc import Mapping
+from bisect import bisect_right
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, TypeAlias
 
 from searchaccess.core.gateway.facts import GRACE, Pods
 from searchaccess.core.gateway.limits import strictest
@@ -22,19 +23,16 @@ _REMEMBERED: Final = 1_000
 version counts as one that has none. Even if one is written each second, all of the last ``GRACE`` seconds are here."""
 _NONE: Final = -1
 
+_Changes: TypeAlias = list[tuple[int, CallerLimits | None]]
+"""The number of each declaration that changed something, oldest first, and what has been declared since. None: the
+default."""
+
 
 @dataclass(frozen=True, slots=True)
 class _Written:
     number: int
     """Of the limits in it."""
     at: float
-    former: int
-    """Of the limits in it when it was written before, if others were written in between: until ``GRACE`` is over, a pod
-    that has it may still get one of those."""
-
-    def number_in(self, now: float) -> int:
-        """Return the number of the limits that a pod with this version has, and keeps."""
-        return self.number if now - self.at >= GRACE else self.former
 
 
 @dataclass(slots=True)
@@ -45,10 +43,14 @@ class Loading:
     _default: CallerLimits | None = None
     """None: nothing was declared yet."""
     _number: int = 0
-    _default_since: int = 0
-    """The number since which the default is no looser than now."""
+    _defaults: list[tuple[int, CallerLimits]] = field(default_factory=list)
+    """The default since each declaration that changed it, oldest first."""
+    _changes: dict[str, _Changes] = field(default_factory=dict)
+    """By caller, its own limits."""
+    _unknown: set[str] = field(default_factory=set)
+    """Callers of whose limits before the first of these changes nothing is known."""
     _since: dict[str, int] = field(default_factory=dict)
-    """By caller whose limits became stricter, the number since which they are no looser than now."""
+    """By caller, the number since which its limits were never looser than now; it is missing if they never were."""
     _written: dict[str, _Written] = field(default_factory=dict)
     """By version, oldest first."""
 
@@ -61,41 +63,70 @@ class Loading:
         """
         if limits is self._limits and default == self._default:
             return self._number
-        before, former = self._limits, self._default
+        before, is_first, is_same = self._limits, self._default is None, default == self._default
         self._limits, self._default = limits, default
         self._number += 1
-        if former is None:
+        if not is_same:
+            self._defaults = [*self._defaults[1 - _REMEMBERED :], (self._number, default)]
+        if is_first:
             # What pods had before is not known.
-            self._since = dict.fromkeys(limits, self._number)
-            return self._number
-        if _is_stricter(default, former):
-            self._default_since = self._number
-        for email in {*before, *limits}:
-            if _is_stricter(limits.get(email, default), before.get(email, former)):
-                self._since[email] = self._number
-            elif email not in before and self._default_since:
-                self._since.setdefault(email, self._default_since)
-        recent = self._number - _REMEMBERED
-        self._since = {email: since for email, since in self._since.items() if email in limits or since > recent}
+            self._unknown.update(limits)
+        changed = {email for email in {*before, *limits} if before.get(email) != limits.get(email)}
+        for email in changed:
+            self._changes.setdefault(email, []).append((self._number, limits.get(email)))
+            self._shorten(email)
+        for email in changed if is_same else {*limits, *self._changes}:
+            self._find_since(email)
+        self._forget()
         return self._number
+
+    def _shorten(self, email: str) -> None:
+        """Forget changes that are older than all versions that are remembered, except the last of them."""
+        changes = self._changes[email]
+        old = sum(number <= self._number - _REMEMBERED for number, _ in changes)
+        if old > 1:
+            del changes[: old - 1]
+            self._unknown.add(email)
+
+    def _find_since(self, email: str) -> None:
+        """Find out since when a caller's limits were never looser than now."""
+        own, defaults = self._changes.get(email, []), self._defaults
+        now, since = self._limits.get(email, self._default), 0
+        numbers = sorted({number for number, _ in (*own, *defaults)}, reverse=True)
+        for number in numbers:
+            if email in self._unknown and number < own[0][0]:
+                break
+            then = _in_force(own, number) or _in_force(defaults, number)
+            if now is None or then is None or _is_stricter(now, then):
+                break
+            since = number
+        else:
+            since = since if email in self._unknown else 0
+        if since:
+            self._since[email] = since
+        else:
+            self._since.pop(email, None)
+
+    def _forget(self) -> None:
+        """Forget callers that have had no limits of their own for long."""
+        recent = self._number - _REMEMBERED
+        gone = [email for email, own in self._changes.items() if email not in self._limits and own[-1][0] <= recent]
+        for email in gone:
+            del self._changes[email]
+            self._unknown.discard(email)
+            self._since.pop(email, None)
 
     def wrote(self, version: str, number: int, at: float) -> None:
         """Note that a version of the configuration is in place.
 
         Args:
-            version: of the configuration.
+            version: of the configuration. What was written before, and was replaced since, has another one even if it
+                is the same.
             number: of the limits in it, see ``declare``.
             at: when it was written, in seconds since the epoch.
         """
-        newest = next(reversed(self._written), "")
         known = self._written.pop(version, None)
-        former = number
-        if known is not None:
-            number = max(number, known.number)
-            former = known.number_in(at)
-            if version == newest and known.former == known.number:
-                former = number
-        self._written[version] = _Written(number, at, former)
+        self._written[version] = _Written(max(number, known.number) if known else number, at)
         for old in list(self._written)[:-_REMEMBERED]:
             del self._written[old]
 
@@ -118,13 +149,19 @@ class Loading:
         elif pods.trouble or not pods.answers:
             lowest = arrived
         else:
-            lowest = min(arrived if one.trouble else self._number_in(one.version, now) for one in pods.answers)
+            lowest = min(arrived if one.trouble else self._number_in(one.version) for one in pods.answers)
         return frozenset(email for email, number in self._since.items() if number > lowest)
 
-    def _number_in(self, version: str, now: float) -> int:
+    def _number_in(self, version: str) -> int:
         """Return the number of the limits in a version; one that is not known was written before this process began."""
         known = self._written.get(version)
-        return known.number_in(now) if known else _NONE
+        return known.number if known else _NONE
+
+
+def _in_force(changes: Sequence[tuple[int, CallerLimits | None]], number: int) -> CallerLimits | None:
+    """Return what was declared at a number; None: nothing, or the default."""
+    position = bisect_right(changes, number, key=lambda change: change[0])
+    return changes[position - 1][1] if position else None
 
 
 def _is_stricter(one: CallerLimits, other: CallerLimits) -> bool:

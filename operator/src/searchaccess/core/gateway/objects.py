@@ -28,6 +28,9 @@ WRITTEN: Final = f"{GROUP}/written-at"
 USER: Final = f"{GROUP}/user"
 """Name of the user in the Secret."""
 
+REFRESH: Final = f"{GROUP}/refresh"
+"""On pods: changes when their kubelet is to look for changed files."""
+
 LISTENERS: Final = "listeners.yaml"
 CLUSTERS: Final = "clusters.yaml"
 LOGIN: Final = "login.yaml"

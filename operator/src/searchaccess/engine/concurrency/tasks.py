@@ -1,7 +1,7 @@
 """Runs coroutines concurrently; after an error none of them continues."""
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Awaitable, Coroutine, Sequence
 from typing import Any, TypeVar
 
 from searchaccess.ports.tasks import first_error_alone
@@ -34,6 +34,22 @@ async def both(one: Coroutine[Any, Any, A], other: Coroutine[Any, Any, B]) -> tu
         async with asyncio.TaskGroup() as group:
             first, second = group.create_task(one), group.create_task(other)
     return first.result(), second.result()
+
+
+async def all_of(work: Sequence[Awaitable[A]]) -> list[A]:
+    """Do some work concurrently; return the results in order.
+
+    Raises:
+        BaseException: the first error, unchanged; the others are cancelled and have ended before this raises.
+    """
+
+    async def one(each: Awaitable[A]) -> A:
+        return await each
+
+    with first_error_alone():
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(one(each)) for each in work]
+    return [task.result() for task in tasks]
 
 
 async def together(*coroutines: Coroutine[Any, Any, object]) -> None:

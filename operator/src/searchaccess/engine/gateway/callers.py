@@ -8,7 +8,6 @@ from searchaccess.core.gateway.limits import callers_limits, default_limits, lim
 from searchaccess.core.gateway.settings import CallerLimits
 from searchaccess.core.model.access import Access
 from searchaccess.core.rights.ownership import Operator
-from searchaccess.engine.concurrency.chunks import in_chunks
 from searchaccess.engine.inventory.former import KEYS
 from searchaccess.engine.inventory.inventory import Inventory
 
@@ -63,7 +62,7 @@ class Callers:
         inventory = self._inventory
         if inventory.former.is_read(self._cluster):
             return True
-        async for record in in_chunks(list(inventory.accesses.values())):
+        async for record in inventory.one_by_one():
             placed, access = record.status_summary.placed, record.access
             if placed is None or not placed.role or placed.cluster_uuid != uuid or record.confirmed:
                 continue

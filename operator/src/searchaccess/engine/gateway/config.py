@@ -1,7 +1,8 @@
 """Writes the configuration of a gateway into its ConfigMap."""
 
 import asyncio
-from dataclasses import dataclass
+import re
+from dataclasses import dataclass, replace
 from typing import Final
 
 from searchaccess.api.references import Certificates
@@ -22,7 +23,7 @@ from searchaccess.core.gateway.objects import (
     wanted_object,
 )
 from searchaccess.core.gateway.render import Rendered, render
-from searchaccess.core.gateway.settings import GatewaySettings
+from searchaccess.core.gateway.settings import CallerLimits, GatewaySettings
 from searchaccess.core.status.credential import epoch
 from searchaccess.engine.gateway.job import Job
 from searchaccess.engine.state import Context
@@ -31,6 +32,12 @@ from searchaccess.ports.errors import ForeignObject, NotFound, Rejected
 MOST_BYTES: Final = 1_000_000
 """Of a ConfigMap's data; the API server takes 1 MiB of data, and 1.5 MiB in all."""
 
+_ANY: Final = CallerLimits(0)
+"""In place of limits that do not matter."""
+_NUMBER: Final = re.compile("[0-9]{1,20}")
+"""Of a write: the resource version of what it replaces, or the time."""
+_REMEMBERED: Final = 100
+"""Versions that differ in limits alone; a pod that has an older one is taken for one that serves nobody."""
 _MANY: Final = 500
 """Callers with limits of their own, above which the configuration is rendered in a thread."""
 
@@ -80,6 +87,10 @@ class ConfigWriter:
         """What is in place; None: not known."""
         self.ca = ""
         """Certificates to trust for the gateway's address."""
+        self._about: GatewaySettings | None = None
+        """What the last version depends on, but for limits."""
+        self.letting_in: list[str] = []
+        """Versions with which a pod lets in all callers that are declared now, perhaps with former limits."""
 
     async def reconcile(self, job: Job) -> str:
         """Write the configuration if it differs; return its version.
@@ -88,9 +99,10 @@ class ConfigWriter:
             ForeignObject: the ConfigMap is somebody else's.
             ExternalError: it could not be read or written.
         """
-        wanted = await self._wanted(job)
-        target, version = wanted.target, wanted.annotations[VERSION]
+        rendered, target = await self._rendered(job), job.place.config
         observed = await job.gateways.objects.read(target)
+        config = rendered.numbered(self._number(job, rendered, observed))
+        wanted, version = self._wanted(job, config), config.version
         applied = self.applied is not None and (self.applied.place, self.applied.version) == (job.place, version)
         plan = plan_object(wanted, observed, job.holder, applied=applied)
         if plan.conflict:
@@ -103,9 +115,32 @@ class ConfigWriter:
             observed = await job.gateways.objects.write(wanted, observed)
         job.drift += plan.drift
         self.applied = Applied(job.place, version, _written_at(observed, job.context))
+        self._note_letting_in(version)
         return version
 
-    async def _wanted(self, job: Job) -> Wanted:
+    def _note_letting_in(self, version: str) -> None:
+        """Note a version that is in place. Only those with which a pod lets in all that are declared now are kept."""
+        if self._rendering is None:
+            return
+        settings = replace(self._rendering.settings, replicas=1, limits=_ANY, callers={})
+        if settings != self._about:
+            self._about, self.letting_in = settings, []
+        if version not in self.letting_in[-1:]:
+            self.letting_in = [*self.letting_in[1 - _REMEMBERED :], version]
+
+    def _number(self, job: Job, rendered: Rendered, observed: Observed | None) -> str:
+        """Return the number of the write that is in place, if that is the same; otherwise that of a new one."""
+        known = observed.annotations.get(VERSION, "") if observed and observed.belongs_to(job.holder) else ""
+        if self.applied is not None and self.applied.place == job.place:
+            known = self.applied.version
+        digest, _, number = known.partition(".")
+        if digest == rendered.version and (not number or _NUMBER.fullmatch(number)):
+            return number
+        # What it replaces is replaced once.
+        before = observed.version if observed else ""
+        return before if _NUMBER.fullmatch(before) else "".join(filter(str.isdecimal, job.context.clock.now()))
+
+    async def _rendered(self, job: Job) -> Rendered:
         gateway, session = job.gateway, job.session
         jwks_ca = await read_certificates(
             job.context, gateway.jwks.ca if gateway.jwks else None, "spec.identity.gateway.jwks.ca"
@@ -128,9 +163,12 @@ class ConfigWriter:
                 f"the gateway's configuration has more than {MOST_BYTES} bytes: declare limits of their own for fewer "
                 "SearchAccesses"
             )
+        return config
+
+    def _wanted(self, job: Job, config: Rendered) -> Wanted:
         data = {LISTENERS: Sealed(config.listeners), CLUSTERS: Sealed(config.clusters)}
         target, now = job.place.config, job.context.clock.now()
-        return wanted_object(target, job.holder, gateway.name, config.version, data, now)
+        return wanted_object(target, job.holder, job.gateway.name, config.version, data, now)
 
     def _note(self, job: Job, wanted: Wanted, observed: Observed | None, plan: Plan) -> None:
         dry_run, target, cluster = job.context.dry_run, str(wanted.target), job.session.cluster.name

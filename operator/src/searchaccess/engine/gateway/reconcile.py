@@ -256,6 +256,7 @@ class GatewayReconciler:
             self._state.gateway = replace(
                 known,
                 version=version,
+                serves=known.pods is not None and known.pods.have_any(self.config.letting_in),
                 login=self.keeper.in_use,
                 rotated=self.keeper.rotated or known.rotated,
                 problem=None,

@@ -1,12 +1,13 @@
 """The declared objects as last observed: what reconcilers read of the inventory."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
 
 from searchaccess.api.searchcluster import PrincipalClaim
 from searchaccess.core.gateway.limits import takes_part
 from searchaccess.core.model.access import Access
+from searchaccess.engine.concurrency.chunks import in_chunks
 from searchaccess.engine.inventory.indexes.callers import ChangedCallers
 from searchaccess.engine.inventory.indexes.principals import Index
 from searchaccess.engine.inventory.policy.allowed import AllowedNamespaces
@@ -31,6 +32,18 @@ class Declared:
         self._index = Index(self.callers)
         self._recalled: Counter[str] = Counter()
         """By cluster, how many SearchAccesses have accounts that are known only from their status."""
+
+    async def one_by_one(self, cluster: str | None = None) -> AsyncIterator[AccessRecord]:
+        """Yield the SearchAccesses that there are now, and let other tasks run in between.
+
+        One that is yielded may be gone by then, or have changed.
+
+        Args:
+            cluster: name of the SearchCluster that they declare; None: of all.
+        """
+        async for record in in_chunks(tuple(self.accesses.values())):
+            if cluster is None or record.declared.cluster == cluster:
+                yield record
 
     def principals(self, cluster: str) -> list[str]:
         """Return all principals of a cluster's SearchAccesses."""

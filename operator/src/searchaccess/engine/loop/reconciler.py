@@ -15,6 +15,7 @@ from searchaccess.core.ownership.takeover import problem_of
 from searchaccess.core.status.access import Failure
 from searchaccess.core.status.credential import epoch
 from searchaccess.engine.barrier import caught
+from searchaccess.engine.beside import Beside
 from searchaccess.engine.concurrency.tasks import with_background
 from searchaccess.engine.credentials.reconcile import CredentialReconciler
 from searchaccess.engine.gateway.meanwhile import reconcile_meanwhile
@@ -71,9 +72,16 @@ class Reconciler:
         self._gateway = GatewayReconciler(context, cluster.name, self.state)
         self.reconciled = asyncio.Event()
         """Set after the first reconcile, whatever its result."""
-        sessions = (connector, lambda: self._link.current, self._open_session)
-        beside = (self._gateway, *sessions, self.reconciled.is_set, self._publish_cluster)
-        self._background = Background(context, cluster.name, self.state, *beside)
+        beside = Beside(
+            context,
+            cluster.name,
+            self.state,
+            connector,
+            current=lambda: self._link.current,
+            begun=self.reconciled.is_set,
+            publish=self._publish_cluster,
+        )
+        self._background = Background(beside, self._gateway)
         self._failures = FailureReporter(context, cluster.name, self.state)
         self._deletion = Deletion(context)
         self._waiting = Waiting(context, cluster.name, self.state, self._schedule, self._failures)
@@ -99,11 +107,6 @@ class Reconciler:
     def is_proving(self) -> bool:
         """Whether new queries are still being tried, or last uses read."""
         return self._background.is_busy
-
-    def _open_session(self) -> Session | None:
-        """Return the session if requests may be sent now; None: they may not."""
-        well = isinstance(self.state.health, Healthy) and self.state.uuid and self.reconciled.is_set()
-        return self._link.current if well and self._context.ownership.held({self._name}) else None
 
     async def run(self, since: float) -> None:
         """Reconcile until cancelled, or until the SearchCluster is gone, recreated, or was owned by another replica.

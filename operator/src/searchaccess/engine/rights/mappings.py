@@ -99,9 +99,10 @@ class Mappings:
         self._none = session.cluster.gateway is not None
         """Whether callers need no role mapping: each has a native user."""
         self.may_sweep = True
-        """Whether callers need unneeded role mappings no longer."""
+        """Whether callers need role mappings of another kind no longer."""
         self._observed = observed.mappings
-        self._full = observed.full
+        self.is_full = observed.full
+        """Whether all role mappings were read for a full reconcile."""
         self._all_read = observed.all_mappings
         self._unseen = observed.unseen
         self.state = state
@@ -196,7 +197,7 @@ class Mappings:
             late += f" until all principals are known: that of {some_of(waiting, 1)} is not"
         elif unseen:
             late += f" while some are of namespaces that are not watched, such as {some_of(sorted(unseen), 1)}"
-        elif self._full:
+        elif self.is_full:
             self._switch = plan
         else:
             # Only a full reconcile knows that all roles exist.
@@ -301,20 +302,24 @@ class Mappings:
         if observed and self._context.operator.owns(observed.metadata):
             await self._put(RoleMapping(name, observed.body, {"released_by": MANAGED_BY}))
 
-    async def sweep(self) -> None:
-        """Delete our unneeded mappings: of the other kind, or of roles that are gone.
+    @property
+    def unneeded(self) -> list[str]:
+        """The names of our unneeded mappings: of the other kind, or of roles that are gone.
 
         Mappings that a person writes are left to that person.
         """
         operator = self._context.operator
-        if self._is_verified or not self.may_sweep:
-            return
-        if self._unseen:
-            # By these, callers whose SearchAccesses cannot be seen get their roles.
-            self._kept.update({operator.mapping_name, *self._unseen})
-        for name, mapping in self._observed.items():
-            if name not in self._kept and operator.owns(mapping.metadata):
-                await self._delete(name)
+        if self._is_verified:
+            return []
+        # By these, callers whose SearchAccesses cannot be seen get their roles.
+        unseen = {operator.mapping_name, *self._unseen} if self._unseen else set[str]()
+        kept = self._kept | unseen
+        return [name for name, one in self._observed.items() if name not in kept and operator.owns(one.metadata)]
+
+    async def sweep(self) -> None:
+        """Delete unneeded mappings, unless callers still need some."""
+        for name in self.unneeded if self.may_sweep else ():
+            await self._delete(name)
 
     async def remove(self, names: Iterable[str]) -> None:
         """Delete mappings of another instance that was taken over."""

@@ -70,7 +70,7 @@ class RightsReconciler:
 
     def delay(self) -> float:
         """Return the seconds until something is due."""
-        return self._progress.agenda.delay()
+        return min(self._progress.agenda.delay(), self._old_way.delay())
 
     def has_pending_revocation(self, session: Session) -> bool:
         """Return whether released rights are to be revoked, and none of that is backing off."""
@@ -197,6 +197,7 @@ class RightsReconciler:
             or (bool(self._mapping.late) and self._anybody_leaves(members, principals))
             or (self._adoptions.waits and self._adoptions.is_recorded)
             or self._users.is_due
+            or self._old_way.is_due(session)
         )
         if full:
             inventory = self._context.inventory
@@ -254,9 +255,8 @@ class RightsReconciler:
         return observed, users
 
     async def _settle_users(self, session: Session, run: Run, users: UsersRun | None, applier: Applier) -> None:
-        waits = self._old_way.stays(session)
-        session.state.awaits_gateway = waits
         if users is None:
+            self._old_way.settle(session, applier.mappings, (), ())
             return
         mapping = self._mapping
         replaced = mapping.settled and session.verdict.grants and not (mapping.late or mapping.unwritten)
@@ -266,9 +266,8 @@ class RightsReconciler:
             # Those without a user are not let in: nothing is reported as in place.
             run.done = [work for work in run.done if not self._users.lack(users, applier, work)]
             raise
-        # Callers of a realm need its role mapping until all of them have users.
-        applier.mappings.may_sweep = not (users.needed and (users.failed or waits))
         done = {work.principal for work in run.done}
+        self._old_way.settle(session, applier.mappings, users.failed, done)
         for principal, failure in users.failed.items():
             self._progress.failures[principal] = failure
             if principal not in done:

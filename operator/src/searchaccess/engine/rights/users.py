@@ -8,6 +8,7 @@ from typing import Final
 
 import structlog
 
+from searchaccess.core.gateway.login import LoginNames
 from searchaccess.core.gateway.suspicion import KeyState, Suspicion, key_events, key_states
 from searchaccess.core.gateway.users import Circumstances, NativeUser, UserPlan, plan_user, principal_of, user_of
 from searchaccess.core.model.canonical import stable_json
@@ -177,9 +178,10 @@ class PrincipalUsers:
     async def _account(self, session: Session, observed: Observed) -> None:
         """Account for what others wrote since the last full read."""
         seen: dict[str, int] = {}
+        logins = LoginNames(self._context.operator.instance, "").role
         async for name, raw in in_chunks(observed.roles.items()):
-            # Users with passwords are reconciled elsewhere.
-            if "/" not in name:
+            # Users with passwords, and logins of gateways, are reconciled elsewhere: our own writes explain nothing.
+            if "/" not in name and not name.startswith(logins):
                 seen[f"role/{name}"] = hash(stable_json(raw))
         async for mapping in in_chunks((*observed.mappings.values(), *observed.foreign_mappings)):
             seen[f"role_mapping/{mapping.name}"] = hash(stable_json(mapping.to_json()))

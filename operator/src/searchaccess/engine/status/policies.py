@@ -12,7 +12,6 @@ from searchaccess.api.status import SearchAccessPolicyStatus
 from searchaccess.core.model.canonical import stable_json
 from searchaccess.core.policy.guardrails.policy import Policy
 from searchaccess.core.status.policies import Tally, build_policy_status
-from searchaccess.engine.concurrency.chunks import in_chunks
 from searchaccess.engine.state import Context
 from searchaccess.ports.errors import ExternalError, NotFound
 from searchaccess.ports.kubernetes import ObjectRef, Plural
@@ -100,7 +99,7 @@ class PolicyStatuses:
 
     async def _counts(self) -> Mapping[str, PolicyCounts]:
         tally = Tally()
-        async for record in in_chunks(list(self._context.inventory.accesses.values())):
+        async for record in self._context.inventory.one_by_one():
             tally.add(record.declared.verdict.outcomes)
         return tally.counts()
 

@@ -319,6 +319,7 @@ def publish_cluster(context: Context, state: ClusterState, name: str, probe: Pro
         unseen=state.unseen_others,
         installation=context.operator.installation,
         gateway=gateway,
+        old_way=state.old_way,
         audit=_audit(state, record.cluster),
     )
     rotated = bool(gateway and gateway.rotated)

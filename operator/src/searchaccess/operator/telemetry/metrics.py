@@ -17,7 +17,6 @@ from searchaccess import __version__
 from searchaccess.core.ownership.others import counted
 from searchaccess.decorators.measuring import Count
 from searchaccess.engine.barrier import PLACES
-from searchaccess.engine.concurrency.chunks import in_chunks
 from searchaccess.engine.host import Host
 from searchaccess.engine.inventory.inventory import Inventory
 from searchaccess.engine.inventory.records import AccessRecord
@@ -240,8 +239,8 @@ class Declared(Collector):
 
     async def prepare(self) -> None:
         """Parse statuses that changed since the last call, so that ``collect`` is quick. Other tasks run meanwhile."""
-        async for uid, record in in_chunks(list(self._inventory.accesses.items())):
-            self._read(uid, record)
+        async for record in self._inventory.one_by_one():
+            self._read(record.declared.uid, record)
 
     def _accesses(self, found: dict[str, GaugeMetricFamily]) -> None:
         states: Tally[tuple[str, str, str]] = Tally()

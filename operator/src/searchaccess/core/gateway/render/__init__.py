@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from searchaccess.core.gateway.render.bootstrap import loaded_version, render_bootstrap
@@ -28,7 +28,17 @@ class Rendered:
     clusters: str
     """The file ``clusters.yaml``."""
     version: str
-    """Digest of both, which is ``version_info`` in both."""
+    """Digest of both, which is ``version_info`` in both; with the number of the write, if it has one."""
+
+    def numbered(self, number: str) -> "Rendered":
+        """Return the same for one write: a pod that says that it has this version has no earlier one of the same.
+
+        Args:
+            number: digits, of which no two writes of the same content have the same; empty: of no write.
+        """
+        version = f"{self.version}.{number}" if number else self.version
+        texts = (text.replace(self.version, version) for text in (self.listeners, self.clusters))
+        return replace(self, listeners=next(texts), clusters=next(texts), version=version)
 
 
 def render(settings: GatewaySettings, paths: Paths = IN_THE_CHART) -> Rendered:

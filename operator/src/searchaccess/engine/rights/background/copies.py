@@ -8,7 +8,6 @@ import structlog
 
 from searchaccess.core.policy.copies import Copied, copied_in, indices_to_read
 from searchaccess.engine.barrier import caught
-from searchaccess.engine.concurrency.chunks import in_chunks
 from searchaccess.engine.state import NAMES_LIMIT, Context, Session
 from searchaccess.ports.errors import ExternalError
 
@@ -56,9 +55,8 @@ class CopiesReader:
 
 async def _read(context: Context, session: Session) -> tuple[Copied, ...]:
     names = set[str]()
-    async for record in in_chunks(tuple(context.inventory.accesses.values())):
-        if record.access.cluster == session.cluster.name:
-            names |= indices_to_read((record.access.share,))
+    async for record in context.inventory.one_by_one(session.cluster.name):
+        names |= indices_to_read((record.access.share,))
     if not names:
         return ()
     async with asyncio.timeout(TIMEOUT):

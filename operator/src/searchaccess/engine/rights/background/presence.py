@@ -1,14 +1,13 @@
 """Finds patterns that match no index, alias or data stream. It is only for a hint in the status."""
 
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import Iterable
 from typing import Final
 
 from searchaccess.api.conditions.types import ConditionType
 from searchaccess.core.patterns.restricted import restricted_name
 from searchaccess.core.policy.guardrails.aliases import Aliases, IndexNames
 from searchaccess.core.policy.presence import matching
-from searchaccess.engine.concurrency.chunks import Pace, in_chunks
-from searchaccess.engine.inventory.records import AccessRecord
+from searchaccess.engine.concurrency.chunks import Pace
 from searchaccess.engine.rights.background.visibility import Seen, Visibility
 from searchaccess.engine.state import Context, Session
 
@@ -91,9 +90,8 @@ class PresenceReader:
         return self._seen is not None
 
     async def _refresh_patterns(self, session: Session) -> None:
-        self.patterns = frozenset(
-            [name async for record in self._records() for name in record.declared.share.local_indices]
-        )
+        records = self._context.inventory.one_by_one(self._name)
+        self.patterns = frozenset([name async for each in records for name in each.declared.share.local_indices])
         await self._visibility.refresh(session, self.patterns)
 
     async def _report_aliases(self) -> None:
@@ -123,13 +121,8 @@ class PresenceReader:
 
     async def _report(self, before: frozenset[str] | None, absent: frozenset[str]) -> None:
         changed = absent ^ (before or frozenset())
-        async for record in self._records():
+        async for record in self._context.inventory.one_by_one(self._name):
             # After a start, the hints in statuses were assumed to be right.
             has_hint = before is None and _HINT in record.status_json
             if has_hint or not changed.isdisjoint(record.declared.share.local_indices):
                 self._context.inventory.marks.mark_access(record.access)
-
-    async def _records(self) -> AsyncIterator[AccessRecord]:
-        async for record in in_chunks(tuple(self._context.inventory.accesses.values())):
-            if record.declared.cluster == self._name:
-                yield record

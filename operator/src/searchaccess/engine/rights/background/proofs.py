@@ -1,7 +1,7 @@
 """Has Elasticsearch try each ``where``, in the background: no rights wait for it (docs/adr/0038)."""
 
 import asyncio
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from itertools import islice
 from math import inf
@@ -17,12 +17,13 @@ from searchaccess.core.policy.presence import is_addressable, matching
 from searchaccess.core.policy.proofs import Question, Tried, Verdict, judged, not_seen, not_tried, questions_of
 from searchaccess.core.status.aspects.proofs import recalled_proof
 from searchaccess.engine.barrier import caught
+from searchaccess.engine.beside import Beside
 from searchaccess.engine.pacing.backoff import Backoff
 from searchaccess.engine.questions import Known
 from searchaccess.engine.rights.background.presence import PresenceReader
 from searchaccess.engine.rights.background.visibility import Visibility
 from searchaccess.engine.rights.members import Members
-from searchaccess.engine.state import NAMES_LIMIT, ClusterState, Context, Session
+from searchaccess.engine.state import NAMES_LIMIT, ClusterState, Session
 from searchaccess.ports.errors import ExternalError, NotHolder, PermissionDenied, Rejected, TransientError
 from searchaccess.ports.tasks import first_error_alone
 
@@ -79,19 +80,17 @@ class QueryProver:
     """Tries the queries of one cluster: new ones at once, others again if their indices may have changed.
 
     Args:
-        context: what all reconcilers share.
-        name: of the SearchCluster.
-        state: what its reconciler knows about it, with the questions.
-        session: returns the session if requests may be sent now; None: they may not.
+        beside: the SearchCluster.
     """
 
-    def __init__(self, context: Context, name: str, state: ClusterState, session: Callable[[], Session | None]) -> None:
+    def __init__(self, beside: Beside) -> None:
+        context = beside.context
         self._context = context
-        self._name = name
-        self._questions = state.questions
-        self._session = session
+        self._name = beside.name
+        self._questions = beside.state.questions
+        self._session = beside.settled_session
         self._visibility = Visibility(context.clock)
-        self._presence = PresenceReader(context, name, self._visibility)
+        self._presence = PresenceReader(context, beside.name, self._visibility)
         self._uuid = ""
         self._failures = 0
         """How often in a row it could not be read where aliases lead."""

@@ -9,7 +9,6 @@ roles with each 20. Where an answer differs, at most seven more, after which one
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import suppress
 from typing import Any, Final
 from urllib.parse import quote
 
@@ -32,10 +31,11 @@ from searchaccess.core.rights.foreign.shadows import (
 )
 from searchaccess.core.status.aspects.exclusive import recalled_shadows
 from searchaccess.engine.barrier import caught
-from searchaccess.engine.concurrency.chunks import in_chunks
+from searchaccess.engine.beside import Beside
 from searchaccess.engine.pacing.agenda import NEVER
-from searchaccess.engine.state import NAMES_LIMIT, ClusterState, Context, Session
-from searchaccess.ports.elasticsearch import Connector, ElasticsearchPort
+from searchaccess.engine.pacing.news import News
+from searchaccess.engine.state import NAMES_LIMIT, Session
+from searchaccess.ports.elasticsearch import ElasticsearchPort
 from searchaccess.ports.errors import ExternalError, PermissionDenied
 
 EVERY: Final = 600.0
@@ -64,30 +64,18 @@ class ShadowReader:
     """Looks for shadowed roles in one cluster, principal by principal.
 
     Args:
-        context: what all reconcilers share.
-        name: of the SearchCluster.
-        state: what its reconciler knows about it; receives what is found.
+        beside: the SearchCluster.
         login: returns the gateway's login as its Secret has it; None: it is not known.
-        connector: opens connections with that login.
-        session: returns the session if requests may be sent now; None: they may not.
     """
 
-    def __init__(
-        self,
-        context: Context,
-        name: str,
-        state: ClusterState,
-        login: Callable[[], Sealed | None],
-        connector: Connector,
-        session: Callable[[], Session | None],
-    ) -> None:
-        self._context = context
-        self._name = name
-        self._state = state
+    def __init__(self, beside: Beside, login: Callable[[], Sealed | None]) -> None:
+        self._context = beside.context
+        self._name = beside.name
+        self._state = beside.state
         self._login = login
-        self._connector = connector
-        self._session = session
-        self._news = asyncio.Event()
+        self._connector = beside.connector
+        self._session = beside.settled_session
+        self._news = News()
         self._uuid = ""
         """Of the Elasticsearch that was asked."""
         self._asked: dict[str, float] = {}
@@ -100,7 +88,7 @@ class ShadowReader:
     def wake(self) -> None:
         """Look for something to do after a reconcile. Without a gateway there is no timer."""
         if self._is_declared() or self._state.shadows:
-            self._news.set()
+            self._news.tell()
 
     def _is_declared(self) -> bool:
         record = self._context.inventory.clusters.get(self._name)
@@ -112,14 +100,10 @@ class ShadowReader:
             return
         while True:
             await self._news.wait()
-            self._news.clear()
             while (delay := await self._try()) != NEVER:
                 # News do not hurry it: that is the limit of its requests.
                 await asyncio.sleep(TICK)
-                with suppress(TimeoutError):
-                    async with asyncio.timeout(max(0.0, delay - TICK)):
-                        await self._news.wait()
-                self._news.clear()
+                await self._news.wait(delay - TICK)
 
     async def _try(self) -> float:
         """Look at who is due; return the seconds until somebody is; infinity: not before a reconcile."""
@@ -181,9 +165,9 @@ class ShadowReader:
         return due, min(AGAIN, max(TICK, later - now))
 
     async def _principals(self) -> AsyncIterator[str]:
-        async for record in in_chunks(tuple(self._context.inventory.accesses.values())):
+        async for record in self._context.inventory.one_by_one(self._name):
             access = record.declared
-            if access.cluster == self._name and not (access.has_credential or access.deleted_at):
+            if not (access.has_credential or access.deleted_at):
                 for principal in access.principals:
                     yield principal
 

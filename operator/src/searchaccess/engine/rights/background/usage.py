@@ -5,8 +5,6 @@ Requests: three in each ``spec.audit.every``, one more for each 5,000 callers, a
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Callable
-from contextlib import suppress
 from typing import Final
 
 import structlog
@@ -22,11 +20,11 @@ from searchaccess.core.usage.callers import Callers
 from searchaccess.core.usage.uses import Uses, UsesWanted
 from searchaccess.core.usage.window import LOOKBACK, STALE, Window, begin_of, needs_first, usage_after
 from searchaccess.engine.barrier import caught
-from searchaccess.engine.concurrency.chunks import in_chunks
-from searchaccess.engine.inventory.records import AccessRecord
+from searchaccess.engine.beside import Beside
 from searchaccess.engine.pacing.agenda import NEVER
 from searchaccess.engine.pacing.backoff import Backoff
-from searchaccess.engine.state import ClusterState, Context, Session
+from searchaccess.engine.pacing.news import News
+from searchaccess.engine.state import Session
 from searchaccess.engine.status.usage import publish_usage
 from searchaccess.ports.errors import ExternalError, TransientError
 
@@ -46,27 +44,16 @@ class UsageReader:
     """Reads last uses in one cluster, now and then.
 
     Args:
-        context: what all reconcilers share.
-        name: of the SearchCluster.
-        state: what its reconciler knows about it; receives until when uses are known.
-        session: returns the session if requests may be sent now; None: they may not.
-        publish: publishes the SearchCluster's status.
+        beside: the SearchCluster.
     """
 
-    def __init__(
-        self,
-        context: Context,
-        name: str,
-        state: ClusterState,
-        session: Callable[[], Session | None],
-        publish: Callable[[], None],
-    ) -> None:
-        self._context = context
-        self._name = name
-        self._state = state
-        self._session = session
-        self._publish = publish
-        self._news = asyncio.Event()
+    def __init__(self, beside: Beside) -> None:
+        self._context = beside.context
+        self._name = beside.name
+        self._state = beside.state
+        self._session = beside.settled_session
+        self._publish = beside.publish
+        self._news = News()
         self._looking = False
         self._audit: Audit | None = None
         """What was declared at the last look."""
@@ -80,12 +67,12 @@ class UsageReader:
     @property
     def is_busy(self) -> bool:
         """Whether it reads, or is about to."""
-        return self._looking or self._news.is_set()
+        return self._looking or self._news.is_told
 
     def wake(self) -> None:
         """Check after a reconcile whether a look is due. Without declared audit events there is no timer."""
         if self._context.dry_run is None and (self._declared() is not None or not self._is_cleared):
-            self._news.set()
+            self._news.tell()
 
     def _declared(self) -> Audit | None:
         record = self._context.inventory.clusters.get(self._name)
@@ -95,11 +82,8 @@ class UsageReader:
         """Read until cancelled. An internal error delays it, and affects nothing else."""
         delay = NEVER
         while True:
-            with suppress(TimeoutError):
-                async with asyncio.timeout(None if delay == NEVER else delay):
-                    await self._news.wait()
+            await self._news.wait(delay)
             self._looking = True
-            self._news.clear()
             try:
                 delay = await self._look_if_due()
             finally:
@@ -127,7 +111,7 @@ class UsageReader:
         if self._is_cleared:
             return
         self._is_cleared, self._audit, self._state.audit = True, None, None
-        async for record in self._records():
+        async for record in self._context.inventory.one_by_one(self._name):
             if record.status_summary.usage is not None:
                 publish_usage(self._context, record, None)
 
@@ -177,7 +161,7 @@ class UsageReader:
             login=self._state.login.user if self._state.login else "",
         )
         since, concerned = now, set[str]()
-        async for record in self._records():
+        async for record in self._context.inventory.one_by_one(self._name):
             summary, access = record.status_summary, record.declared
             if record.access.verdict.refuses_subject:
                 # Whoever may not name a caller does not learn when it was active.
@@ -203,7 +187,7 @@ class UsageReader:
     async def _report(
         self, latest: dict[str, float], uses: Uses, window: Window, concerned: set[str], now: float
     ) -> None:
-        async for record in self._records():
+        async for record in self._context.inventory.one_by_one(self._name):
             access = record.declared
             # Where events do not name keys, it cannot be told whether one was used.
             if access.uid not in concerned or (access.auth is Auth.API_KEY and not uses.keys):
@@ -220,8 +204,3 @@ class UsageReader:
         record = self._context.inventory.clusters.get(self._name)
         status = record.status.audit if record else None
         return moment(status.observed_until) if status and status.index == audit.index else None
-
-    async def _records(self) -> AsyncIterator[AccessRecord]:
-        async for record in in_chunks(tuple(self._context.inventory.accesses.values())):
-            if record.declared.cluster == self._name:
-                yield record
