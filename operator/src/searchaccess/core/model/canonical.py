@@ -49,13 +49,16 @@ def stable_json(value: Any) -> str:
 
 
 def _plain(value: Any) -> Any:
-    if isinstance(value, float) and value.is_integer():
+    kind = type(value)
+    if kind is str:
+        return value
+    if kind is list or kind is tuple:
+        return [item if type(item) is str else _plain(item) for item in value]
+    if kind is float and value.is_integer():
         return int(value)
     if isinstance(value, Mapping):
-        return {str(key): _plain(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(item) for item in value]
-    return value
+        return {str(key): item if type(item) is str else _plain(item) for key, item in value.items()}
+    return [_plain(item) for item in value] if isinstance(value, list | tuple) else value
 
 
 def digest(text: str) -> str:

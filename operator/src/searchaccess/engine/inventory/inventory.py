@@ -17,8 +17,14 @@ from searchaccess.core.model.intake.metadata import Metadata, metadata_of, versi
 from searchaccess.core.model.watched import EVERYWHERE, Watched
 from searchaccess.engine.barrier import caught
 from searchaccess.engine.concurrency.chunks import in_chunks
-from searchaccess.engine.inventory.changes import is_recalled, is_stale, may_differ, reconcile_key
-from searchaccess.engine.inventory.former import KEYS
+from searchaccess.engine.inventory.changes import (
+    is_declared_alike,
+    is_recalled,
+    is_stale,
+    left_by,
+    may_differ,
+    reconcile_key,
+)
 from searchaccess.engine.inventory.indexes.contested import Contested
 from searchaccess.engine.inventory.indexes.subjects import Subjects
 from searchaccess.engine.inventory.intake import (
@@ -70,13 +76,6 @@ class Inventory(Judged):
         """Return whether a SearchAccess may exist although it is not known: its namespace is not watched."""
         return uid not in self.accesses and not self.watched.sees(namespace)
 
-    def mark_uid(self, uid: str) -> None:
-        """Request a reconcile of a SearchAccess or SearchCluster, if it still exists."""
-        self._mark_access_of(uid)
-        for name, known in self.clusters.items():
-            if known.cluster.uid == uid:
-                self.marks.mark_cluster(name)
-
     # Events and lists
 
     def may_have_changed(self, raw: Mapping[str, Any]) -> bool:
@@ -103,23 +102,27 @@ class Inventory(Judged):
         except Exception as error:  # noqa: BLE001 - not even its name could be read
             self.report_unreadable(error)
 
-    def report_unreadable(self, error: Exception) -> None:
-        """Count an object whose name cannot be read, and request a full list, which reads it again."""
-        caught(self._meter, "", PLACE, error)
-        self.relist.set()
-
     def _see_access(self, raw: Mapping[str, Any]) -> None:
         meta = metadata_of(raw)
         known = self.accesses.get(meta.uid)
         if not self._has_names(meta, meta.namespace) or meta.uid in self._gone:
             return
-        if known and is_stale(meta, known.access):
+        if known and (is_stale(meta, known.declared) or self._says_nothing_new(meta, raw, known)):
             return
         access = read_access(raw, known.access if known else None, self._meter)
         try:
             self._take_access(access, self.statuses.as_written(meta.uid, read_status(raw)))
         except Exception as error:  # noqa: BLE001 - the barrier between one object and all others
             self._replace_faulty(faulty_access(raw, known.access if known else None, self._meter, error))
+
+    def _says_nothing_new(self, meta: Metadata, raw: Mapping[str, Any], known: AccessRecord) -> bool:
+        """Return whether a version need not be read. Most are made by our own writes, and to compare is much faster."""
+        access, alike = known.declared, not known.declared.fault and is_declared_alike(meta, known.declared)
+        outdated = meta.uid in self.writing or self._is_older_than_ours(meta.uid, meta.resource_version)
+        if not alike or not (outdated or self.statuses.as_written(meta.uid, read_status(raw)) == known.status_json):
+            return False
+        known.declared = replace(access, resource_version=meta.resource_version)
+        return True
 
     def _has_names(self, meta: Metadata, *names: str) -> bool:
         """Return whether an object can be identified; otherwise it cannot be kept or reported on."""
@@ -194,12 +197,7 @@ class Inventory(Judged):
         placed, cluster = known.status_summary.placed, self.clusters.get(before.cluster)
         if placed is None or cluster is None or not placed.cluster_uuid or cluster.pinned != placed.cluster_uuid:
             return
-        now = known.access if known.access.cluster == before.cluster else None
-        if before.has_credential:
-            left = {KEYS} if now is None or not now.has_credential else set()
-        else:
-            left = set(before.principals) - set(now.principals if now else ())
-        for principal in left:
+        for principal in left_by(before, known.access):
             self.former.leave(before.uid, before.cluster, principal)
 
     def identify(self, subject: Subject, identity: Identity, *, force: bool) -> None:
