@@ -7,7 +7,7 @@ dropped here, and the object can be named and refused like any other.
 
 import json
 from collections.abc import AsyncIterator, Callable, Mapping
-from typing import Any, ClassVar, Final, Self, TypeAlias
+from typing import Any, Final, Self, TypeAlias
 
 import aiohttp
 
@@ -86,29 +86,33 @@ def readable(line: bytes) -> bytes:
 class TolerantResponse(aiohttp.ClientResponse):
     """An answer of the API server, for those who read it with Python's JSON reader (kopf)."""
 
-    sieve: ClassVar[Sieve | None] = None
-    """Says what is passed on; None: all."""
+    @staticmethod
+    def sieve() -> Sieve | None:
+        """Return what says what is passed on; None: all is."""
+        return None
 
     async def start(self, connection: Any) -> Self:
         """Begin to read."""
         await super().start(connection)
-        self.content = _Lines(self.content, self.sieve)  # type: ignore[assignment]  # it is one, by all its other methods
+        self.content = _Lines(self.content, self.sieve())  # type: ignore[assignment]  # it is one, by all its other methods
         return self
 
     async def json(self, **options: Any) -> Any:
         """Return the answer's body; of a list, only what the sieve passes on."""
         answer = await super().json(**{"loads": read_json} | options)
-        if self.sieve is None or not isinstance(answer, dict) or not isinstance(items := answer.get("items"), list):
+        sieve, items = self.sieve(), answer.get("items") if isinstance(answer, dict) else None
+        if sieve is None or not isinstance(items, list):
             return answer
         kind = str(answer.get("kind")).removesuffix("List")
-        return answer | {"items": [raw for raw in items if not isinstance(raw, dict) or self.sieve(kind, None, raw)]}
+        return answer | {"items": [raw for raw in items if not isinstance(raw, dict) or sieve(kind, None, raw)]}
 
 
 def sifting(sieve: Sieve) -> type[TolerantResponse]:
     """Return a class of answers that pass on only some objects: what nobody needs costs its reader nothing."""
 
     class Sifted(TolerantResponse):
-        pass
+        @staticmethod
+        def sieve() -> Sieve:
+            return sieve
 
-    Sifted.sieve = staticmethod(sieve)
     return Sifted
