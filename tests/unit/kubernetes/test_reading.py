@@ -86,7 +86,7 @@ def test_lines_of_a_watch_are_whole_however_they_come() -> None:
 def test_a_watch_passes_on_what_its_sieve_does_however_it_comes() -> None:
     def passes(kind: str, event: str | None, raw: Mapping[str, Any]) -> bool:
         asked.append((kind, event))
-        return raw["number"] % 2 == 0
+        return bool(raw["number"] % 2 == 0)
 
     events = [json.dumps({"type": "ADDED", "object": {"kind": "A", "number": number}}).encode() for number in range(5)]
     odd = [b'{"type":"ERROR"}', b'{"type":"ERROR","object":7}', b"[]", b"no json"]

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from searchaccess.api.constants import ANNOTATION_ADOPT, ANNOTATION_RECONCILE, FINALIZER
+from searchaccess.core.model.access import access_from_object
 from searchaccess.core.model.identities.identity import resolved
 from searchaccess.core.model.identities.workload import Account
 from searchaccess.engine.inventory import intake
@@ -125,7 +126,7 @@ def test_events_of_our_own_writes_can_be_left_out(
 @pytest.fixture
 def read(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Names of the SearchAccesses whose spec was read."""
-    names, actual = list[str](), intake.access_from_object
+    names, actual = list[str](), access_from_object
 
     def reading(raw: dict[str, Any]) -> Any:
         names.append(raw["metadata"]["name"])
@@ -161,7 +162,7 @@ APPLIED = {
 }
 
 
-@pytest.mark.parametrize("change", [pytest.param(change, id=text) for text, change in [*NEWS, *NO_NEWS[1:]]])
+@pytest.mark.parametrize("change", [pytest.param(change, id=text) for text, change in [*NEWS[:-1], *NO_NEWS[1:]]])
 def test_a_list_reads_a_spec_again_if_anything_else_differs(
     inventory: Inventory, read: list[str], change: dict[str, Any]
 ) -> None:

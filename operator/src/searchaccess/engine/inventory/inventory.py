@@ -107,22 +107,17 @@ class Inventory(Judged):
         known = self.accesses.get(meta.uid)
         if not self._has_names(meta, meta.namespace) or meta.uid in self._gone:
             return
-        if known and (is_stale(meta, known.declared) or self._says_nothing_new(meta, raw, known)):
+        if known and is_stale(meta, known.declared):
             return
-        access = read_access(raw, known.access if known else None, self._meter)
+        if known and not known.declared.fault and is_declared_alike(meta, known.declared):
+            # Most versions are made by our own writes. To read a spec takes longer than all else.
+            access = replace(known.declared, resource_version=meta.resource_version)
+        else:
+            access = read_access(raw, known.access if known else None, self._meter)
         try:
             self._take_access(access, self.statuses.as_written(meta.uid, read_status(raw)))
         except Exception as error:  # noqa: BLE001 - the barrier between one object and all others
             self._replace_faulty(faulty_access(raw, known.access if known else None, self._meter, error))
-
-    def _says_nothing_new(self, meta: Metadata, raw: Mapping[str, Any], known: AccessRecord) -> bool:
-        """Return whether a version need not be read. Most are made by our own writes, and to compare is much faster."""
-        access, alike = known.declared, not known.declared.fault and is_declared_alike(meta, known.declared)
-        outdated = meta.uid in self.writing or self._is_older_than_ours(meta.uid, meta.resource_version)
-        if not alike or not (outdated or self.statuses.as_written(meta.uid, read_status(raw)) == known.status_json):
-            return False
-        known.declared = replace(access, resource_version=meta.resource_version)
-        return True
 
     def _has_names(self, meta: Metadata, *names: str) -> bool:
         """Return whether an object can be identified; otherwise it cannot be kept or reported on."""
