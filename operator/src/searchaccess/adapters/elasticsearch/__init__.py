@@ -47,8 +47,11 @@ def _without(names: frozenset[str]) -> Iterator[None]:
         sys.meta_path.remove(finder)
 
 
-def _load_client() -> None:
+def load_client() -> None:
     """Import the client without its synchronous half and what only other transports need (docs/adr/0086).
+
+    Only for a process of the operator: nobody else in it can use the synchronous client. If the client was imported
+    before, it stays as it is.
 
     Together these take two thirds of the client's time and memory. The synchronous package is found, but its
     ``__init__`` does not run: the asynchronous half uses one module of it.
@@ -63,6 +66,3 @@ def _load_client() -> None:
         sys.modules[_SYNCHRONOUS] = hollow
     with _without(_OPTIONAL):
         importlib.import_module(_CLIENT)
-
-
-_load_client()
