@@ -39,7 +39,9 @@ def refresh(visibility: Visibility, port: Port, *patterns: str, **more: Any) -> 
 def test_each_pattern_is_asked_once_until_all_are_asked_anew() -> None:
     clock = SettableClock()
     visibility, port = Visibility(clock), Port("a")
+    assert visibility.is_stale()
     assert refresh(visibility, port, "a", "b") == ["b"]
+    assert not visibility.is_stale(), "all that is known was just asked"
     assert refresh(visibility, port, "a", "b", "c") == ["b", "c"]
     assert port.asked == [3, 1]
     assert refresh(visibility, port, "a", "b", refresh_all=True) == ["b"]

@@ -2,13 +2,13 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
 import pytest
 
 from searchaccess.adapters.answers import CUT
-from searchaccess.adapters.kubernetes.reading import TolerantResponse, read_json, readable
+from searchaccess.adapters.kubernetes.reading import Sieve, TolerantResponse, read_json, readable
 from searchaccess.core.model.restrictions.where import ALL_DEPTH
 from searchaccess.engine.inventory.intake import STATUS_DEPTH
 from tests.support.failures.odd import cut_json, depth_of
@@ -63,11 +63,11 @@ class _Stream:
             yield chunk
 
 
-def _lines(*chunks: bytes) -> list[bytes]:
+def _lines(*chunks: bytes, sieve: Sieve | None = None) -> list[bytes]:
     from searchaccess.adapters.kubernetes.reading import _Lines  # noqa: PLC0415 - kopf meets it as a stream
 
     async def read() -> bytes:
-        stream = _Lines(_Stream(*chunks))  # type: ignore[arg-type]
+        stream = _Lines(_Stream(*chunks), sieve)  # type: ignore[arg-type]
         assert stream.total_bytes == sum(map(len, chunks))
         return b"".join([part async for part in stream.iter_chunked(100)])
 
@@ -81,6 +81,22 @@ def test_lines_of_a_watch_are_whole_however_they_come() -> None:
         found = _lines(*(whole[start : start + size] for start in range(0, len(whole), size)))
         assert [found[0], found[2]] == [one, one]
         assert depth_of(json.loads(found[1])) == CUT
+
+
+def test_a_watch_passes_on_what_its_sieve_does_however_it_comes() -> None:
+    def passes(kind: str, event: str | None, raw: Mapping[str, Any]) -> bool:
+        asked.append((kind, event))
+        return bool(raw["number"] % 2 == 0)
+
+    events = [json.dumps({"type": "ADDED", "object": {"kind": "A", "number": number}}).encode() for number in range(5)]
+    odd = [b'{"type":"ERROR"}', b'{"type":"ERROR","object":7}', b"[]", b"no json"]
+    whole = b"\n".join([*events, *odd])
+    for size in (1, 7, 100, len(whole)):
+        asked = list[tuple[str, str | None]]()
+        chunks = (whole[start : start + size] for start in range(0, len(whole), size))
+        found = [line for line in _lines(*chunks, sieve=passes) if line]
+        assert found == [events[0], events[2], events[4], *odd]
+        assert asked == [("A", "ADDED")] * 5
 
 
 def test_a_line_that_is_wide_and_not_deep_stays_as_it_is() -> None:

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from searchaccess.core.patterns import parsed
 from searchaccess.core.patterns.expressions import (
     ANY_STRING,
     EMPTY,
@@ -171,6 +172,20 @@ SAID = {
 @pytest.mark.parametrize("pattern", ACCEPTED)
 def test_accepted(pattern: str) -> None:
     check_index_pattern(pattern)
+
+
+def test_usual_patterns_are_not_parsed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(parsed, "parse_index_pattern", lambda _: pytest.fail("parsed"))
+    for number in range(100):
+        for pattern in (f"orders-{number}-*", f"logs_{number}.eu", f"{number}*"):
+            check_index_pattern(pattern)
+
+
+@given(text=st.from_regex(r"[a-z0-9][a-z0-9_.-]*\*?", fullmatch=True, alphabet=st.characters(max_codepoint=127)))
+def test_nothing_is_wrong_with_usual_patterns(text: str) -> None:
+    if len(text) <= MAX_LENGTH:
+        parsed._check_name(text)
+        assert not parse_index_pattern(text).caveat
 
 
 @pytest.mark.parametrize("pattern", REJECTED.values(), ids=REJECTED)

@@ -1,5 +1,6 @@
 """What a start loads: what is not needed yet, or not by all, must wait until it is."""
 
+import re
 import subprocess
 import sys
 
@@ -27,9 +28,10 @@ AT_MOST = 660
 @pytest.fixture(scope="module")
 def loaded() -> frozenset[str]:
     code = (
-        "import atexit, sys\n"
+        "import atexit, linecache, sys\n"
         "from searchaccess.cli.main import main\n"
-        "atexit.register(lambda: print(*sys.modules))\n"
+        "sources = lambda: (f'searchaccess:{name.split()[0]}' for name in linecache.cache)\n"
+        "atexit.register(lambda: print(*sys.modules, *sources()))\n"
         "sys.argv[1:] = ['run']\n"
         "main()"
     )
@@ -44,4 +46,25 @@ def test_what_is_heavy_is_loaded_when_it_is_needed(loaded: frozenset[str]) -> No
 
 
 def test_a_start_loads_no_more_than_it_did(loaded: frozenset[str]) -> None:
-    assert len({name for name in loaded if name.partition(".")[0] != "searchaccess"}) < AT_MOST
+    assert len({name for name in loaded if re.split("[.:]", name)[0] != "searchaccess"}) < AT_MOST
+
+
+def test_a_start_reads_no_source_for_its_docstrings(loaded: frozenset[str]) -> None:
+    assert not [name for name in loaded if name.startswith("searchaccess:") and name.endswith(".py")]
+
+
+ONLY_FOR_OTHERS = ("elasticsearch._sync.client.ml", "httpx", "opentelemetry", "requests")
+"""What Elasticsearch's client imports for transports that the operator does not use, and for spans of its own."""
+
+
+def test_elasticsearchs_client_brings_only_what_is_used_of_it_and_hides_nothing_from_others() -> None:
+    code = (
+        "import sys\n"
+        "from searchaccess.operator.connections.connecting import _load_client\n"
+        "_load_client()\n"
+        "from searchaccess.adapters.elasticsearch import client\n"
+        f"print(*(name for name in {ONLY_FOR_OTHERS} if name in sys.modules), client.AsyncElasticsearch.__name__)\n"
+        "import httpx, requests, opentelemetry.trace"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["AsyncElasticsearch"]

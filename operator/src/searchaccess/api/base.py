@@ -11,6 +11,8 @@ from pydantic.fields import FieldInfo
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 
+from searchaccess.api.docstrings import docstrings_of
+
 
 class ApiModel(BaseModel):
     """A part of a kind: camelCase outside, snake_case inside, closed, immutable."""
@@ -20,8 +22,18 @@ class ApiModel(BaseModel):
         populate_by_name=True,
         extra="forbid",
         frozen=True,
-        use_attribute_docstrings=True,
     )
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, core: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        """Return the JSON schema, in which the docstring below a field is its description."""
+        schema = handler(core)
+        properties = handler.resolve_ref_schema(schema).get("properties", {})
+        for name, field in cls.model_fields.items():
+            own = (docstrings_of(kind) for kind in cls.__mro__ if issubclass(kind, ApiModel))
+            if text := next((texts[name] for texts in own if name in texts), ""):
+                properties[field.alias or name].setdefault("description", text)
+        return schema
 
     def to_json(self) -> dict[str, Any]:
         """Return the JSON object as Kubernetes stores it: camelCase, without absent values."""

@@ -8,7 +8,7 @@ from typing import Any, Final
 import structlog
 
 from searchaccess.core.answers.missing_right import grant_commands
-from searchaccess.core.model.intake.metadata import metadata_of, part
+from searchaccess.core.model.intake.metadata import part, text_in
 from searchaccess.core.model.intake.reading import objects
 from searchaccess.engine.barrier import caught
 from searchaccess.engine.concurrency.chunks import Pace
@@ -205,7 +205,7 @@ class Lister:
         unlisted |= page.unlisted
         pace, policies = Pace(), self._context.inventory.policies
         for raw in page.items:
-            present.add(metadata_of(raw).uid)
+            present.add(text_in(part(raw, "metadata"), "uid"))
             before = policies.effort
             see(raw)
             if plural is Plural.ACCESSES:

@@ -7,8 +7,10 @@ from typing import Any
 import pytest
 
 from searchaccess.api.constants import ANNOTATION_ADOPT, ANNOTATION_RECONCILE, FINALIZER
+from searchaccess.core.model.access import access_from_object
 from searchaccess.core.model.identities.identity import resolved
 from searchaccess.core.model.identities.workload import Account
+from searchaccess.engine.inventory import intake
 from searchaccess.engine.inventory.inventory import Inventory
 from tests.support.servers.googlestate import a_workload
 from tests.unit.builders import PRINCIPAL, a_search_access, a_search_cluster
@@ -119,6 +121,70 @@ def test_events_of_our_own_writes_can_be_left_out(
         for change in ({"generation": 2}, {"annotations": {ANNOTATION_ADOPT: "x"}}, {"finalizers": ()}):
             assert inventory.may_have_changed(_access(version, **change))
         assert inventory.may_have_changed(_access(version, deleted_at="2026-01-01T00:00:00Z"))
+
+
+@pytest.fixture
+def read(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Names of the SearchAccesses whose spec was read."""
+    names, actual = list[str](), access_from_object
+
+    def reading(raw: dict[str, Any]) -> Any:
+        names.append(raw["metadata"]["name"])
+        return actual(raw)
+
+    monkeypatch.setattr(intake, "access_from_object", reading)
+    return names
+
+
+@pytest.mark.parametrize("writing", [False, True])
+def test_a_list_reads_no_spec_again_of_which_we_wrote_the_status(
+    inventory: Inventory, read: list[str], *, writing: bool
+) -> None:
+    status = {"access": "r"}
+    inventory.accesses["uid-orders"].status_json = json.dumps(status, separators=(",", ":"))
+    inventory.wrote("uid-orders", "101")
+    if writing:
+        # Another one follows.
+        inventory.writing.add("uid-orders")
+        status = {"access": "w"}
+    for version in (101, 101, 102):
+        inventory.see_access(_access(version, status=status))
+        assert inventory.accesses["uid-orders"].access.resource_version == str(version)
+    assert not read
+    assert not inventory.marks.dirty("prod")
+    assert inventory.accesses["uid-orders"].status.access == "r"
+
+
+APPLIED = {
+    "kubectl.kubernetes.io/last-applied-configuration": json.dumps(
+        {"spec": {"validUntil": None}}, separators=(",", ":")
+    )
+}
+
+
+@pytest.mark.parametrize("change", [pytest.param(change, id=text) for text, change in [*NEWS[:-1], *NO_NEWS[1:]]])
+def test_a_list_reads_a_spec_again_if_anything_else_differs(
+    inventory: Inventory, read: list[str], change: dict[str, Any]
+) -> None:
+    inventory.wrote("uid-orders", "101")
+    inventory.see_access(_access(101, **change))
+    assert read == ["orders"]
+
+
+def test_a_null_that_kubectl_dropped_is_read_whatever_we_wrote_since(inventory: Inventory, read: list[str]) -> None:
+    inventory.see_access(_access(101, annotations=APPLIED))
+    assert "null is not a value" in inventory.accesses["uid-orders"].access.invalid
+    inventory.wrote("uid-orders", "103")
+    corrected = _access(103, annotations=dict.fromkeys(APPLIED, "{}"))
+    assert inventory.may_have_changed(corrected)
+    inventory.see_access(corrected)
+    assert not inventory.accesses["uid-orders"].access.invalid
+    inventory.wrote("uid-orders", "105")
+    again = _access(104, annotations=APPLIED)
+    assert inventory.may_have_changed(again)
+    inventory.see_access(again)
+    assert "null is not a value" in inventory.accesses["uid-orders"].access.invalid
+    assert read == ["orders"] * 3
 
 
 def test_an_unknown_access_is_news(inventory: Inventory) -> None:
@@ -332,7 +398,7 @@ def test_how_many_were_recalled_from_their_status_only_is_counted() -> None:
     status = {"identity": {"workload": workload.path, "serviceAccount": OTHER, "uniqueId": "1"}}
 
     def declared(uid: str, version: int, **spec: Any) -> dict[str, Any]:
-        raw = _access(version)
+        raw = _access(version, generation=version)
         raw["metadata"]["uid"] = uid
         place = workload.place
         reference = {"project": place.project, "location": place.location, "name": workload.name}

@@ -203,7 +203,7 @@ class _Inventory:
 
     def see(self, version: int, **spec: Any) -> None:
         self.raw["spec"] |= spec
-        self.raw["metadata"]["resourceVersion"] = str(version)
+        self.raw["metadata"] |= {"resourceVersion": str(version), "generation": version}
         self.inventory.see_access(copy.deepcopy(self.raw))
 
     @property

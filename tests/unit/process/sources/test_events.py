@@ -3,12 +3,16 @@
 import asyncio
 import subprocess
 import sys
+from typing import Any
 
 import kopf
 import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestServer
 from kopf._cogs.aiokits.aiotasks import create_guarded_task
 
-from searchaccess.operator.sources.events import ONE_LIST, NotOfKopf, WatchStarts
+from searchaccess.engine.inventory.inventory import Inventory
+from searchaccess.operator.sources.events import ONE_LIST, NotOfKopf, WatchStarts, session_of, sieve_of
 from tests.support.loop.clocks import run_virtually
 from tests.unit.builders import a_search_access
 
@@ -57,6 +61,69 @@ def test_a_list_of_nothing_is_presumed(changes: int) -> None:
         assert calls == ["began"]
 
     run_virtually(play())
+
+
+SECOND_PAGE = "/apis/searchaccess.dev/v1alpha1/searchaccesses?continue=x"
+MANY = 50
+
+
+def _version(number: int, version: int, **more: Any) -> dict[str, Any]:
+    raw = a_search_access(f"orders-{number}", **more)
+    raw["metadata"]["resourceVersion"] = str(version)
+    return raw
+
+
+def _known() -> Inventory:
+    inventory = Inventory()
+    for number in range(MANY):
+        inventory.see_access(_version(number, 100))
+        inventory.wrote(f"uid-orders-{number}", "200")
+    return inventory
+
+
+def test_kopf_gets_nothing_that_our_own_writes_caused() -> None:
+    async def play() -> None:
+        watch_starts, calls = counted()
+        passes = sieve_of(_known(), watch_starts)
+        own = [_version(number, 200, status={"access": "r"}) for number in range(MANY)]
+        assert not any(passes("SearchAccess", event, raw) for event in ("ADDED", "MODIFIED") for raw in own)
+        assert not calls, "nothing was listed"
+        assert not any(passes("SearchAccess", None, raw) for raw in own)
+        assert calls == ["began"], "a list is noticed although kopf gets nothing of it"
+
+    run_virtually(play())
+
+
+def test_kopf_gets_all_that_is_new() -> None:
+    async def play() -> None:
+        passes = sieve_of(_known(), counted()[0])
+        assert passes("SearchAccess", "MODIFIED", _version(1, 201))
+        assert passes("SearchAccess", "MODIFIED", _version(1, 200, generation=2))
+        assert passes("SearchAccess", "ADDED", _version(MANY, 1))
+        assert passes("SearchAccess", None, _version(MANY, 1))
+        for event in ("DELETED", "BOOKMARK", "ERROR"):
+            assert passes("SearchAccess", event, _version(1, 200)), "it ends, or says where the watch goes on"
+        assert passes("SearchCluster", "MODIFIED", _version(1, 200))
+
+    run_virtually(play())
+
+
+def test_a_list_for_kopf_has_only_what_is_new() -> None:
+    async def play() -> None:
+        async def answer(_: web.Request) -> web.Response:
+            items = [*(_version(number, 200) for number in range(MANY)), _version(MANY, 1)]
+            return web.json_response({"kind": "SearchAccessList", "metadata": {"resourceVersion": "7"}, "items": items})
+
+        application = web.Application()
+        application.router.add_get("/{path:.*}", answer)
+        async with TestServer(application) as server:
+            made = session_of(kopf.ConnectionInfo(server="x"), sieve=sieve_of(_known(), counted()[0]))
+            async with made.aiohttp_session as session, session.get(server.make_url(SECOND_PAGE)) as response:
+                found = await response.json()
+        assert [item["metadata"]["name"] for item in found["items"]] == [f"orders-{MANY}"]
+        assert found["metadata"] == {"resourceVersion": "7"}
+
+    asyncio.run(play())
 
 
 def test_kopf_ends_its_own_tasks_and_no_others() -> None:

@@ -37,8 +37,8 @@ from searchaccess.core.model.identities.identity import Identity, State
 from searchaccess.core.model.identities.workload import Place, Workload, WorkloadKind, is_service_account
 from searchaccess.core.model.intake.metadata import (
     NAME_LIMIT,
+    Metadata,
     bounded_text,
-    last_applied,
     metadata_of,
     part,
     shared,
@@ -267,7 +267,8 @@ def identified(access: Access, identity: Identity | None, claim: PrincipalClaim)
         return replace(access, identity=None, principals=())
     if identity is None:
         account = (access.subject,) if isinstance(access.subject, str) else ()
-        return replace(access, identity=None, principals=account)
+        same = (access.identity, access.principals) == (None, account)
+        return access if same else replace(access, identity=None, principals=account)
     return replace(access, identity=identity, principals=identity.principals(claim))
 
 
@@ -277,7 +278,7 @@ def build_share(spec: SearchAccessSpec) -> Share:
     limited = where_limited(spec)
     for grant in spec.grants:
         fields, indices = grant.fields, tuple(sorted(set(map(without_runs, grant.indices))))
-        confined = Action.WRITE in grant.can and meet(indices, limited)
+        confined = bool(limited) and Action.WRITE in grant.can and meet(indices, limited)
         privileges = confined_privileges if confined else privileges_of
         clusters = tuple(sorted(set(grant.remote_clusters or ())))
         raw = (*grant.privileges, *(REMOTELY if clusters else ()))
@@ -310,18 +311,16 @@ def access_from_object(raw: Mapping[str, Any]) -> Access:
 
     Never raises for an invalid spec: ``invalid`` of the result names the problem, so that no other object is affected.
     """
-    outline = access_outline(raw)
-    spec, invalid = validated(SearchAccessSpec, raw.get("spec"), last_applied(raw))
+    outline = _outline(meta := metadata_of(raw), part(raw, "spec"), "")
+    spec, invalid = validated(SearchAccessSpec, raw.get("spec"), meta.last_applied)
     if spec is None:
         return replace(outline, invalid=invalid)
     invalid = bounded_text(outline.time_box.problem or problem_of(spec) or outline.limits.problem, MESSAGE_LIMIT)
     share = Share() if invalid else build_share(spec)
     found = conflict_within(share.entries, [f"spec.grants[{number}]" for number in range(len(share.entries))])
-    subject = outline.subject
     return replace(
         outline,
         cluster=shared(spec.cluster),
-        principals=(subject,) if isinstance(subject, str) and spec.auth is Auth.IDENTITY_TOKEN else (),
         share=share,
         widens=bounded_text(widening_grants(found), MESSAGE_LIMIT) if found else "",
         summary=summary_of(spec),
@@ -344,7 +343,10 @@ def access_outline(raw: Any, fault: str = "") -> Access:
         raw: the object, as Kubernetes gives it.
         fault: the unexpected error when it was read.
     """
-    meta, given = metadata_of(raw), part(raw, "spec")
+    return _outline(metadata_of(raw), part(raw, "spec"), fault)
+
+
+def _outline(meta: Metadata, given: Mapping[str, Any], fault: str) -> Access:
     subject, auth = _subject(given), _choice(Auth, given, "auth", Auth.IDENTITY_TOKEN)
     box = time_box_in(given, meta.created_at)
     return Access(

@@ -28,6 +28,8 @@ _CLUSTERS: Final = "clusters"
 _ALL_FIELDS: Final = ("*",)
 NAMES_HASH_LENGTH: Final = 8
 _HASH_ENDS: Final = {_REMOTE: "-remote", _APPLICATIONS: "-application"}
+_COMPACT: Final = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+"""``json.dumps`` would make one for each call."""
 HASHES_KEPT: Final = 64
 """Hashes of entries and shares that are remembered: while a role is planned, each is read several times."""
 
@@ -35,7 +37,7 @@ HASHES_KEPT: Final = 64
 def canonical_json(value: Any) -> str:
     """Return compact JSON with sorted keys; numbers of equal value are written alike."""
     plain = _plain(value)
-    text = json.dumps(plain, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    text = _COMPACT.encode(plain)
     try:
         text.encode()
     except UnicodeEncodeError:  # Half a character, such as the escape \ud800 in a query, has no bytes.
@@ -45,17 +47,20 @@ def canonical_json(value: Any) -> str:
 
 def stable_json(value: Any) -> str:
     """Return compact JSON with sorted keys, of values without fractions: several times faster."""
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return _COMPACT.encode(value)
 
 
 def _plain(value: Any) -> Any:
-    if isinstance(value, float) and value.is_integer():
+    kind = type(value)
+    if kind is str:
+        return value
+    if kind is list or kind is tuple:
+        return [item if type(item) is str else _plain(item) for item in value]
+    if kind is float and value.is_integer():
         return int(value)
     if isinstance(value, Mapping):
-        return {str(key): _plain(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(item) for item in value]
-    return value
+        return {str(key): item if type(item) is str else _plain(item) for key, item in value.items()}
+    return [_plain(item) for item in value] if isinstance(value, list | tuple) else value
 
 
 def digest(text: str) -> str:

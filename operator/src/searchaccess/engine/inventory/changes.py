@@ -13,7 +13,9 @@ from searchaccess.core.clusters.cluster import Cluster
 from searchaccess.core.model.access import Access
 from searchaccess.core.model.identities.identity import State
 from searchaccess.core.model.intake.metadata import NAME_LIMIT, Metadata, version_of
+from searchaccess.core.model.intake.validation import has_null
 from searchaccess.core.model.labels import is_agent
+from searchaccess.engine.inventory.former import KEYS
 
 
 def reconcile_key(access: Access) -> tuple[object, ...]:
@@ -43,6 +45,14 @@ def is_recalled(access: Access) -> bool:
     return access.identity is not None and access.identity.state is State.RECALLED
 
 
+def left_by(before: Access, after: Access) -> set[str]:
+    """Return the principals, or ``KEYS``, that a SearchAccess no longer declares where it did."""
+    now = after if after.cluster == before.cluster else None
+    if before.has_credential:
+        return {KEYS} if now is None or not now.has_credential else set()
+    return set(before.principals) - set(now.principals if now else ())
+
+
 def may_differ(meta: Metadata, access: Access, writing: Container[str], written: Mapping[str, int]) -> bool:
     """Return whether a SearchAccess in an event may differ from the known one.
 
@@ -55,8 +65,18 @@ def may_differ(meta: Metadata, access: Access, writing: Container[str], written:
     version = version_of(meta.resource_version)
     if version <= version_of(access.resource_version):
         return False
-    return (
-        not (access.uid in writing or version <= written.get(access.uid, 0))
+    return not (access.uid in writing or version <= written.get(access.uid, 0)) or not is_declared_alike(meta, access)
+
+
+def is_declared_alike(meta: Metadata, access: Access) -> bool:
+    """Return whether a version certainly declares what the known one does: only its status may differ.
+
+    The API server increases the generation with every change of the spec. A null in what was applied is no part of the
+    spec, but may be why one is refused.
+    """
+    return not (
+        access.invalid
+        or not meta.generation
         or meta.generation != access.generation
         or bool(meta.deleted_at) != bool(access.deleted_at)
         or meta.finalizers != access.finalizers
@@ -66,4 +86,5 @@ def may_differ(meta: Metadata, access: Access, writing: Container[str], written:
         or meta.annotation(ANNOTATION_REQUESTED_BY, NAME_LIMIT) != access.requested_by
         or meta.annotation(ANNOTATION_BREAK_GLASS, NAME_LIMIT).strip() != access.break_glass
         or (meta.labels, meta.annotated) != (access.labels, access.annotated)
+        or has_null(meta.last_applied)
     )

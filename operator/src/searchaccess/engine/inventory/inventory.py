@@ -18,8 +18,14 @@ from searchaccess.core.model.intake.metadata import Metadata, metadata_of, versi
 from searchaccess.core.model.watched import EVERYWHERE, Watched
 from searchaccess.engine.barrier import caught
 from searchaccess.engine.concurrency.chunks import in_chunks
-from searchaccess.engine.inventory.changes import is_recalled, is_stale, may_differ, reconcile_key
-from searchaccess.engine.inventory.former import KEYS
+from searchaccess.engine.inventory.changes import (
+    is_declared_alike,
+    is_recalled,
+    is_stale,
+    left_by,
+    may_differ,
+    reconcile_key,
+)
 from searchaccess.engine.inventory.indexes.contested import Contested
 from searchaccess.engine.inventory.indexes.subjects import Subjects
 from searchaccess.engine.inventory.intake import (
@@ -71,13 +77,6 @@ class Inventory(Judged):
         """Return whether a SearchAccess may exist although it is not known: its namespace is not watched."""
         return uid not in self.accesses and not self.watched.sees(namespace)
 
-    def mark_uid(self, uid: str) -> None:
-        """Request a reconcile of a SearchAccess or SearchCluster, if it still exists."""
-        self._mark_access_of(uid)
-        for name, known in self.clusters.items():
-            if known.cluster.uid == uid:
-                self.marks.mark_cluster(name)
-
     # Events and lists
 
     def may_have_changed(self, raw: Mapping[str, Any]) -> bool:
@@ -104,19 +103,18 @@ class Inventory(Judged):
         except Exception as error:  # noqa: BLE001 - not even its name could be read
             self.report_unreadable(error)
 
-    def report_unreadable(self, error: Exception) -> None:
-        """Count an object whose name cannot be read, and request a full list, which reads it again."""
-        caught(self._meter, "", PLACE, error)
-        self.relist.set()
-
     def _see_access(self, raw: Mapping[str, Any]) -> None:
         meta = metadata_of(raw)
         known = self.accesses.get(meta.uid)
         if not self._has_names(meta, meta.namespace) or meta.uid in self._gone:
             return
-        if known and is_stale(meta, known.access):
+        if known and is_stale(meta, known.declared):
             return
-        access = read_access(raw, known.access if known else None, self._meter)
+        if known and not known.declared.fault and is_declared_alike(meta, known.declared):
+            # Most versions are made by our own writes. To read a spec takes longer than all else.
+            access = replace(known.declared, resource_version=meta.resource_version)
+        else:
+            access = read_access(raw, known.access if known else None, self._meter)
         try:
             self._take_access(access, self.statuses.as_written(meta.uid, read_status(raw)))
         except Exception as error:  # noqa: BLE001 - the barrier between one object and all others
@@ -196,12 +194,7 @@ class Inventory(Judged):
         placed, cluster = known.status_summary.placed, self.clusters.get(before.cluster)
         if placed is None or cluster is None or not placed.cluster_uuid or cluster.pinned != placed.cluster_uuid:
             return
-        now = known.access if known.access.cluster == before.cluster else None
-        if before.has_credential:
-            left = {KEYS} if now is None or not now.has_credential else set()
-        else:
-            left = set(before.principals) - set(now.principals if now else ())
-        for principal in left:
+        for principal in left_by(before, known.access):
             self.former.leave(before.uid, before.cluster, principal)
 
     def identify(self, subject: Subject, identity: Identity, *, force: bool) -> None:

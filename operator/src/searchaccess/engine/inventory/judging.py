@@ -100,6 +100,18 @@ class Judged(Declared):
         if record := self.accesses.get(uid):
             self.marks.mark_access(record.access)
 
+    def report_unreadable(self, error: Exception) -> None:
+        """Count an object whose name cannot be read, and request a full list, which reads it again."""
+        caught(self._meter, "", PLACE, error)
+        self.relist.set()
+
+    def mark_uid(self, uid: str) -> None:
+        """Request a reconcile of a SearchAccess or SearchCluster, if it still exists."""
+        self._mark_access_of(uid)
+        for name, known in self.clusters.items():
+            if known.cluster.uid == uid:
+                self.marks.mark_cluster(name)
+
     def see_namespaces(self, labels: Labels) -> None:
         """Replace all namespaces: by name, their labels."""
         if not self.namespaces.replace_labels(labels):

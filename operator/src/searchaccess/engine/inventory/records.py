@@ -78,16 +78,24 @@ class AccessRecord:
     def status_summary(self) -> StatusSummary:
         """Summary of the status, parsed once for each: there are thousands, and they rarely change."""
         if self._status_summary is None or self._status_summary.text is not self.status_json:
-            status = self.status
-            self._status_summary = StatusSummary(
-                self.status_json,
-                status.observed_generation,
-                is_ready(status),
-                is_drifted(status),
-                placed_by(status),
-                status.usage,
-                (status.credential.key_id if status.credential else None) or "",
-            )
+            return self.summarize(self.status)
+        return self._status_summary
+
+    def summarize(self, status: SearchAccessStatus) -> StatusSummary:
+        """Return the summary of the status, and keep it.
+
+        Args:
+            status: what ``status_json`` says.
+        """
+        self._status_summary = StatusSummary(
+            self.status_json,
+            status.observed_generation,
+            is_ready(status),
+            is_drifted(status),
+            placed_by(status),
+            status.usage,
+            (status.credential.key_id if status.credential else None) or "",
+        )
         return self._status_summary
 
 

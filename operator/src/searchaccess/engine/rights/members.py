@@ -72,6 +72,8 @@ class Members:
     """The uids of those that were too late for this reconcile."""
     placed: set[str] = field(default_factory=set)
     """The uids of those that have what they declare, as found or written in this reconcile."""
+    _decided: dict[str, tuple[Access, Gate, str, AccessDecision]] = field(default_factory=dict)
+    """By uid, the last decision and all that it depends on: each is asked for several times."""
 
     def records(self, principal: str) -> list[AccessRecord]:
         """Return the SearchAccesses of a principal."""
@@ -88,7 +90,11 @@ class Members:
         if record := self.context.inventory.accesses.get(access.uid):
             self.rejections.recall(record)
         rejection = self.rejections.of(access)
-        return decide(access, self.gate, rejection.message if rejection else "")
+        message = rejection.message if rejection else ""
+        known = self._decided.get(access.uid)
+        if known is None or known[0] is not access or known[1] is not self.gate or known[2] != message:
+            known = self._decided[access.uid] = access, self.gate, message, decide(access, self.gate, message)
+        return known[3]
 
     def decision_or_held(self, access: Access) -> AccessDecision:
         """Return the decision about a SearchAccess; it is held if deciding fails."""

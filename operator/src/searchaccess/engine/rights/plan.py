@@ -122,7 +122,7 @@ class Planner:
         operator, inventory = self.context.operator, self.context.inventory
         asking = {member.access.namespace for member in members if member.access.adopt}
         namespaces = frozenset(name for name in asking if inventory.namespaces.may_adopt(self.cluster, name))
-        agreed = replace(self.agreed, namespaces=namespaces)
+        agreed = replace(self.agreed, namespaces=namespaces) if namespaces != self.agreed.namespaces else self.agreed
         remembered = self.released.of(operator.role_name(principal))
         return plan_role(operator, principal, members, observed, seen, remembered, agreed)
 

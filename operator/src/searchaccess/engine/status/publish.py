@@ -164,6 +164,7 @@ class StatusPublisher:
             log_transition(self._context, cluster, ref, previous, status, notes)
             text = stable_json(status.to_json())
             queue_status(self._context, record, ref, text, announce(self._context, cluster, ref, notes))
+            record.summarize(status)
             if place_of(placed_by(status)) != place_of(placed_by(previous)):
                 self._context.inventory.former.requeue(facts.access.uid)
         record.published = (facts, record.status_json) if _is_lasting(facts) else None

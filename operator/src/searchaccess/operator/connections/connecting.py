@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, Iterable
 from functools import partial
 from typing import TYPE_CHECKING
 
+from searchaccess.adapters.elasticsearch import load_client
 from searchaccess.api.searchcluster import SearchClusterSpec
 from searchaccess.core.clusters.connection import Connection, build_connection, sources_of
 from searchaccess.core.clusters.sources import Contents, Incomplete, Source
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
 
 def _load_client() -> type["ElasticsearchClient"]:
+    load_client()
     from searchaccess.adapters.elasticsearch.client import ElasticsearchClient  # noqa: PLC0415 - see Connections
 
     return ElasticsearchClient

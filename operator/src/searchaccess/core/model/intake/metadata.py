@@ -49,6 +49,12 @@ class Metadata:
         given = self.annotations.get(name)
         return bounded_text(given, limit) if isinstance(given, str) else ""
 
+    @property
+    def last_applied(self) -> str:
+        """The object as given to ``kubectl apply``, as JSON; empty: not known."""
+        found = self.annotations.get(LAST_APPLIED)
+        return found if isinstance(found, str) else ""
+
 
 def metadata_of(raw: Any) -> Metadata:
     """Read an object's metadata. Never raises."""
@@ -81,6 +87,8 @@ def _is_text(value: object) -> bool:
 
 def _labels(given: Mapping[Any, Any]) -> tuple[tuple[str, str], ...]:
     """Return labels sorted by name."""
+    if not given:
+        return ()
     pairs = ((name, value) for name, value in islice(given.items(), MOST_LABELS) if _is_text(name) and _is_text(value))
     return _shared_pairs(tuple(sorted(pairs)))
 
@@ -104,8 +112,7 @@ def shared_texts(texts: tuple[str, ...]) -> tuple[str, ...]:
 
 def last_applied(raw: Any) -> str:
     """Return an object as given to ``kubectl apply``, as JSON; empty: not known."""
-    found = metadata_of(raw).annotations.get(LAST_APPLIED)
-    return found if isinstance(found, str) else ""
+    return metadata_of(raw).last_applied
 
 
 def version_of(resource_version: str) -> int:
@@ -115,8 +122,9 @@ def version_of(resource_version: str) -> int:
 
 def part(raw: Any, key: str) -> Mapping[str, Any]:
     """Return a nested object; an empty one when there is none."""
-    found = raw.get(key) if isinstance(raw, Mapping) else None
-    return found if isinstance(found, Mapping) else {}
+    # A dictionary is recognized several times faster by its type.
+    found = raw.get(key) if type(raw) is dict or isinstance(raw, Mapping) else None
+    return found if type(found) is dict or isinstance(found, Mapping) else {}
 
 
 def text_in(raw: Mapping[str, Any], key: str, limit: int = NAME_LIMIT) -> str:

@@ -116,8 +116,11 @@ def _removed_at(spec: Mapping[str, Any], ends: int | None, created_at: str) -> i
     One that was created after its end, such as by a GitOps controller that puts it back, stays as long as any other.
     Otherwise both would delete and create it all the time.
     """
-    declared, created = spec.get("ttlAfterExpired"), moment(created_at)
-    if ends is None or created is None or not isinstance(declared, str) or not re.fullmatch(DURATION_PATTERN, declared):
+    declared = spec.get("ttlAfterExpired")
+    if ends is None or not isinstance(declared, str) or not re.fullmatch(DURATION_PATTERN, declared):
+        return None
+    created = moment(created_at)
+    if created is None:
         return None
     return min(math.ceil(max(float(ends), created) + seconds(declared)), LAST)
 

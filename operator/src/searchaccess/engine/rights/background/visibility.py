@@ -82,7 +82,7 @@ class Visibility:
         Raises:
             ExternalError: it could not be read.
         """
-        now = self._clock.monotonic()
+        now, whole = self._clock.monotonic(), refresh_all or not self._hidden
         wanted = sorted({pattern for pattern in patterns if refresh_all or pattern not in self._hidden} - {_EVERYTHING})
         found: dict[str, bool] = {}
         if refresh_all or _EVERYTHING not in self._hidden:
@@ -93,10 +93,10 @@ class Visibility:
         if not self._all_visible:
             for start in range(0, len(wanted), _MOST):
                 found |= await _ask(session, wanted[start : start + _MOST])
-        if refresh_all:
-            self._hidden, self._checked_at = found, now
-        else:
-            self._hidden |= found
+        self._hidden = found if refresh_all else self._hidden | found
+        if whole:
+            # All that is known was just read: with thousands of patterns, those are several requests.
+            self._checked_at = now
 
     def may_read_names(self) -> bool:
         """Return whether all names may be read again."""
