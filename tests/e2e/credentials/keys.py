@@ -11,6 +11,7 @@ import httpx
 
 from tests.e2e.clusters.test_logins import with_login, write_login, write_user
 from tests.support.operatorprocess import ROOT
+from tests.support.waiting import eventually
 from tests.support.worlds.logins import role_for_keys
 from tests.support.worlds.world import OPERATOR_PASSWORD, World, access, grant
 
@@ -89,3 +90,13 @@ def documents(client: httpx.Client) -> int:
     """Count the orders that somebody sees: other tests write some, too."""
     found: int = client.get("/orders-*/_count").raise_for_status().json()["count"]
     return found
+
+
+def until_drift_is_shown(world: World, name: str) -> None:
+    """Wait until the status says that the secret was not as it should be, which follows the correction."""
+
+    def observe() -> bool:
+        items = world.get(name)["status"]["drift"]["items"]
+        return {item["object"] for item in items} == {f"secret/{name}-elasticsearch"}
+
+    eventually(observe, within=WITHIN, what=f"drift of the secret of {name}")

@@ -142,8 +142,8 @@ class Spread:
         """Test files; give the exit code, which is as pytest's."""
         began = time.monotonic()
         waiting = list(grouped(files, self._processors))
-        for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, self._interrupt)
+        for ending in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(ending, self._interrupt)
         for number, group in enumerate(waiting):
             self._wait(self._processors - 1)
             if self._enough or self._interrupted:
