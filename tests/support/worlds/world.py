@@ -215,11 +215,11 @@ class World:
 
     def get(self, name: str, namespace: str = "shop") -> dict[str, Any]:
         """Give a SearchAccess; empty when there is none."""
-        return self.kubernetes.read(f"{API}/namespaces/{namespace}/searchaccesses/{name}")
+        return with_status(self.kubernetes.read(f"{API}/namespaces/{namespace}/searchaccesses/{name}"))
 
     def get_cluster(self, name: str = CLUSTER) -> dict[str, Any]:
         """Give a SearchCluster; empty when there is none."""
-        return self.kubernetes.read(f"{API}/searchclusters/{name}")
+        return with_status(self.kubernetes.read(f"{API}/searchclusters/{name}"))
 
     def condition(self, name: str, kind: str = "Ready", namespace: str = "shop") -> dict[str, Any]:
         """Give a condition of a SearchAccess; empty when it has none."""
@@ -299,6 +299,11 @@ class World:
     def caller(self, name: str, **claims: Any) -> httpx.Client:
         """Speaks to Elasticsearch with an identity token of a service account."""
         return self.elasticsearch.client_as(self.elasticsearch.issuer.mint(account(name), **claims))
+
+
+def with_status(found: dict[str, Any]) -> dict[str, Any]:
+    """Give an object with an empty status if the operator has not written one yet."""
+    return {"status": {}} | found if found else {}
 
 
 def condition_in(found: dict[str, Any], kind: str) -> dict[str, Any]:
