@@ -13,10 +13,9 @@ import structlog
 from hypothesis import HealthCheck, settings
 
 from tests.stack.build import BuildError
-from tests.stack.build_elasticsearch import ensure_elasticsearch_home
 from tests.stack.build_go import ARGOCD, HELM, HELM_4, KUBE_SCORE, PROMTOOL, SECRET_MANAGER, VAULT, ensure_program
 from tests.stack.build_kubernetes import ensure_kubernetes_binaries
-from tests.stack.elasticsearch import ElasticsearchServer, ExternalElasticsearch
+from tests.stack.elasticsearch import ElasticsearchServer, ExternalElasticsearch, ensure_class_archive
 from tests.stack.kubernetes import ExternalKubernetes, KubernetesServers
 from tests.stack.others.emulator import SecretManagerEmulator
 from tests.stack.others.vault import VaultServer
@@ -160,7 +159,7 @@ def pytest_runtestloop(session: pytest.Session) -> None:
                 ensure_kubernetes_binaries()
             shared = {"built_elasticsearch"} if ExternalElasticsearch.is_configured() else _NEED_ELASTICSEARCH
             if needed & shared:
-                ensure_elasticsearch_home()
+                ensure_class_archive()
             if "vault_server" in needed:
                 ensure_program(VAULT)
             if "secret_manager_emulator" in needed:

@@ -11,7 +11,7 @@ from tests.stack.build_elasticsearch import ensure_elasticsearch_home
 from tests.stack.build_go import HELM, HELM_4, KUBE_SCORE, PROMTOOL, SECRET_MANAGER, VAULT, ensure_program
 from tests.stack.build_kubernetes import ensure_kubernetes_binaries
 from tests.stack.development import ENVIRONMENT_FILE, environment_file, kept_issuer
-from tests.stack.elasticsearch import ExternalElasticsearch
+from tests.stack.elasticsearch import ExternalElasticsearch, ensure_class_archive
 from tests.stack.releases import RELEASES, chosen_release, find_jdk
 from tests.stack.running.processes import ServerStartError
 from tests.stack.stack import Stack
@@ -43,6 +43,7 @@ def build() -> None:
     display = BuildDisplay()
     print(f"Kubernetes: {ensure_kubernetes_binaries(display)}")
     print(f"Elasticsearch: {ensure_elasticsearch_home(display=display)}")
+    print(f"its classes: {ensure_class_archive()}")
     for program in (VAULT, SECRET_MANAGER, HELM, HELM_4, PROMTOOL, KUBE_SCORE):
         print(f"{program.name}: {ensure_program(program, display)}")
 

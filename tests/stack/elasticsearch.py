@@ -15,6 +15,7 @@ import httpx
 import yaml
 
 from tests.stack.build_elasticsearch import ensure_elasticsearch_home
+from tests.stack.cache import BuildInputs, ensure_entry
 from tests.stack.releases import Release, chosen_release, find_jdk
 from tests.stack.running.processes import ProcessGroup, free_port
 from tests.stack.running.workspace import Workspace
@@ -23,6 +24,7 @@ from tests.stack.trust.tokens import DEFAULT_AUDIENCE, DEFAULT_ISSUER, TokenIssu
 
 _START_SECONDS = 90.0
 _CLUSTER_NAME = "searchaccess-test"
+_ARCHIVE = "classes.jsa"
 _EXTERNAL_VARIABLE = "SEARCHACCESS_TEST_ELASTICSEARCH"
 _LOG_CONFIGURATION = Path(__file__).parent / "es" / "config" / "log4j2.properties"
 
@@ -104,6 +106,7 @@ class LocalElasticsearch(ElasticsearchServer):
         audit: write audit events to `audit_file`.
         heap: the size of the Java heap.
         release: which Elasticsearch; the chosen one by default.
+        classes: an option of the JVM about an archive of classes; by default it has that of `ensure_class_archive`.
     """
 
     def __init__(
@@ -116,8 +119,10 @@ class LocalElasticsearch(ElasticsearchServer):
         audit: bool = False,
         heap: str = "768m",
         release: Release | None = None,
+        classes: str = "",
     ) -> None:
         self.release = release or chosen_release()
+        self._classes = classes
         self._workspace = Workspace()
         self._folder = self._workspace.path
         self._heap = heap
@@ -143,8 +148,9 @@ class LocalElasticsearch(ElasticsearchServer):
 
     def start(self) -> None:
         home = ensure_elasticsearch_home(self.release)
+        classes = self._classes or f"-XX:SharedArchiveFile={ensure_class_archive(self.release)}"
         lines = "\n".join(f"{name}={value}" for name, value in self._secure_settings.items())
-        self._processes.start("elasticsearch", self._command(home), {"ELASTICSEARCH_SECURE_SETTINGS": lines})
+        self._processes.start("elasticsearch", self._command(home, classes), {"ELASTICSEARCH_SECURE_SETTINGS": lines})
         try:
             self.wait_ready()
         except BaseException:
@@ -179,7 +185,7 @@ class LocalElasticsearch(ElasticsearchServer):
         self._processes.close()
         self._workspace.close(failed=failed)
 
-    def _command(self, home: Path) -> list[str]:
+    def _command(self, home: Path, classes: str) -> list[str]:
         temporary = self._folder / "tmp"
         temporary.mkdir(exist_ok=True)
         return [
@@ -189,6 +195,7 @@ class LocalElasticsearch(ElasticsearchServer):
             f"-Xmx{self._heap}",
             "-XX:+UseSerialGC",
             "-XX:TieredStopAtLevel=1",
+            classes,
             "-Des.distribution.type=tar",
             f"-Djava.io.tmpdir={temporary}",
             "-cp",
@@ -226,6 +233,26 @@ class LocalElasticsearch(ElasticsearchServer):
             "xpack.security.http.ssl.key": str(self._certificate.key_file),
             **realm_settings(),
         }
+
+
+def ensure_class_archive(release: Release | None = None) -> Path:
+    """An archive of the classes that a node loads, as the JVM has them in memory.
+
+    With it a start takes 4.4 s of a processor, without it 7 s. A JVM ignores one that it did not write itself, and one
+    that is not there.
+
+    Args:
+        release: which one; the chosen one by default.
+    """
+    wanted = release or chosen_release()
+    home, jdk = ensure_elasticsearch_home(wanted), find_jdk(wanted)
+    inputs = BuildInputs("elasticsearch-classes", wanted.version, (), facts=(str(home), jdk.java, jdk.version))
+
+    def build(target: Path) -> None:
+        with LocalElasticsearch(release=wanted, classes=f"-XX:ArchiveClassesAtExit={target / _ARCHIVE}") as server:
+            server.stop()
+
+    return ensure_entry(inputs, build) / _ARCHIVE
 
 
 class ExternalElasticsearch(ElasticsearchServer):

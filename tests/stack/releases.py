@@ -54,11 +54,13 @@ class Jdk:
         java: the program that runs.
         javac: the program that compiles; None where there is only a runtime.
         release: its feature release, as in 21.
+        version: of the virtual machine, as it says itself.
     """
 
     java: str
     javac: str | None
     release: int
+    version: str = ""
 
 
 def find_jdk(release: Release, *, compiler: bool = False) -> Jdk:
@@ -93,8 +95,11 @@ def _inspect(home: Path) -> Jdk | None:
         return None
     asked = [str(java), "-XshowSettings:properties", "-version"]
     done = subprocess.run(asked, capture_output=True, text=True, check=False)
-    for line in done.stderr.splitlines():
-        name, _, value = line.partition("=")
-        if name.strip() == "java.specification.version" and value.strip().isdigit():
-            return Jdk(str(java), str(javac) if os.access(javac, os.X_OK) else None, int(value))
-    return None
+    said = {
+        name.strip(): value.strip() for name, _, value in (line.partition("=") for line in done.stderr.splitlines())
+    }
+    release = said.get("java.specification.version", "")
+    if not release.isdigit():
+        return None
+    compiler = str(javac) if os.access(javac, os.X_OK) else None
+    return Jdk(str(java), compiler, int(release), said.get("java.vm.version", ""))

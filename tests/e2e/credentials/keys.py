@@ -11,6 +11,7 @@ import httpx
 
 from tests.e2e.clusters.test_logins import with_login, write_login, write_user
 from tests.support.operatorprocess import ROOT
+from tests.support.waiting import eventually
 from tests.support.worlds.logins import role_for_keys
 from tests.support.worlds.world import OPERATOR_PASSWORD, World, access, grant
 
@@ -42,11 +43,8 @@ def with_key(name: str, **more: Any) -> dict[str, Any]:
 
 def secret(world: World, name: str) -> dict[str, Any]:
     """Give what a consumer reads; empty: there is no such Secret."""
-    options = ("-n", "shop", "-o", "json", "--ignore-not-found")
-    text = world.kubernetes.run_kubectl("get", "secret", f"{name}-elasticsearch", *options).stdout
-    if not text.strip():
-        return {}
-    return dict(json.loads(base64.b64decode(json.loads(text)["data"]["credential"])))
+    found = world.kubernetes.read(f"/api/v1/namespaces/shop/secrets/{name}-elasticsearch")
+    return dict(json.loads(base64.b64decode(found["data"]["credential"]))) if found else {}
 
 
 def client_with(world: World, encoded: str, scheme: str = "ApiKey") -> httpx.Client:
@@ -92,3 +90,13 @@ def documents(client: httpx.Client) -> int:
     """Count the orders that somebody sees: other tests write some, too."""
     found: int = client.get("/orders-*/_count").raise_for_status().json()["count"]
     return found
+
+
+def until_drift_is_shown(world: World, name: str) -> None:
+    """Wait until the status says that the secret was not as it should be, which follows the correction."""
+
+    def observe() -> bool:
+        items = world.get(name)["status"]["drift"]["items"]
+        return {item["object"] for item in items} == {f"secret/{name}-elasticsearch"}
+
+    eventually(observe, within=WITHIN, what=f"drift of the secret of {name}")

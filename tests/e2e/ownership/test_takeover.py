@@ -95,7 +95,7 @@ def test_a_rebuilt_kubernetes_cluster_takes_its_old_elasticsearch_over_with_one_
     assert {elsewhere.role(name)["metadata"]["controller"] for name in HEIRS} == {ours}
     assert elsewhere.mapping()["metadata"]["controller"] == ours
     assert not elsewhere.role(ORPHAN), "nobody declares it"
-    assert condition_in(elsewhere.get_cluster("rebuilt"), "OthersPresent") == {}
+    eventually(lambda: not reported(), within=WITHIN, what="the status names no others")
 
 
 def test_another_instance_is_reported_and_goes_once_ours_is_in_place(world: World, elsewhere: World) -> None:

@@ -34,5 +34,6 @@ def test_a_figure_is_what_its_test_has(says: str, file: str, has: tuple[str, ...
     named = file if f"/{file})" in line else "the same"
     assert f"[{file}]" in page
     assert named in line
-    texts = [path.read_text(encoding="utf-8") for path in (ROOT / "tests").rglob(file) if "unit" not in path.parts]
+    tests = [path for path in (ROOT / "tests").rglob(file) if "unit" not in path.relative_to(ROOT).parts]
+    texts = [path.read_text(encoding="utf-8") for path in tests]
     assert any(all(part in text for part in has) for text in texts), f"{file} has other figures"
