@@ -69,8 +69,8 @@ lock: $(if $(filter $(OWN_UV),$(UV)),$(OWN_UV)) ## Pin the dependencies of pypro
 ##@ Check and test
 
 # Tests without servers run on all processors, the long ones first. The others mostly wait: two processes share them,
-# file by file and in their order, and each has servers of its own. Tests in kind share one cluster, run one after the
-# other, and wait most of the time, so others run beside them.
+# file by file and in their order, and each has servers of its own. Tests in kind share one cluster and run one after
+# the other.
 SERVERLESS := $(wildcard tests/component tests/unit)
 SPREAD := $(RUN) -m tests.support.runs.spread --load searchaccess $(SERVERLESS) --
 IN_TWO := --numprocesses 2 --dist loadfile --no-loadscope-reorder
@@ -85,10 +85,8 @@ NONE_CHOSEN = { code=$$?; [[ $$code -eq 5 && -n "$(PYTEST)" ]] || exit $$code; }
 test: runtimes servers lint typecheck verify ## Run all checks, then all tests on real servers, as CI does
 	$(SPREAD) $(SLOWEST) $(PYTEST) || $(NONE_CHOSEN)
 	@rm -f $(IN_KIND) $(KIND)-not-tested
-	$(if $(PYTEST),,tests/kind/beside.sh $(KIND).log \
-		tests/kind/test.sh $(RUN) $(KIND) $(SLOWEST) --keep-passed=$(IN_KIND) tests/kind tests/e2e \
-		-- $(RUN) -m pytest $(IN_TWO) $(SLOWEST) tests $(SERVERLESS:%=--ignore=%) --ignore=tests/e2e)
-	$(RUN) -m pytest $(IN_TWO) $(SLOWEST) $(if $(PYTEST),tests $(SERVERLESS:%=--ignore=%),tests/e2e) --leave-out=$(IN_KIND) $(PYTEST) || $(NONE_CHOSEN)
+	$(if $(PYTEST),,tests/kind/test.sh $(RUN) $(KIND) $(SLOWEST) --keep-passed=$(IN_KIND) tests/kind tests/e2e)
+	$(RUN) -m pytest $(IN_TWO) $(SLOWEST) tests $(SERVERLESS:%=--ignore=%) --leave-out=$(IN_KIND) $(PYTEST) || $(NONE_CHOSEN)
 	@others="$$($(RUN) -m tests.stack releases)"; for release in $$others; do \
 		echo "Again on Elasticsearch $$release, the tests that depend on it:"; \
 		SEARCHACCESS_TEST_ELASTICSEARCH_VERSION=$$release $(RUN) -m pytest $(IN_TWO) $(SLOWEST) tests \
