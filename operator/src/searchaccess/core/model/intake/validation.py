@@ -43,7 +43,7 @@ def validated(model: type[Spec], given: Any, applied: str = "") -> tuple[Spec | 
     Returns:
         The spec, or None and the first problem.
     """
-    if found := (_has_none(given) and _null_in(model, given)) or _dropped_null(model, given, applied):
+    if found := _null_in(model, given) or _dropped_null(model, given, applied):
         return None, bounded_text(found, MESSAGE_LIMIT)
     try:
         return model.model_validate(given or {}), ""
@@ -53,19 +53,6 @@ def validated(model: type[Spec], given: Any, applied: str = "") -> tuple[Spec | 
         # Python's enums show a value that they do not have in an error of theirs, however deep or long it is.
         found = excess(given, depth=SPEC_DEPTH, nodes=SPEC_VALUES) or "a value that cannot be shown"
         return None, f"spec: {found}"
-
-
-def _has_none(given: Any) -> bool:
-    """Return whether any value in a spec is null. Most have none: then it need not be compared with its model."""
-    level = [given]
-    while level:
-        item = level.pop()
-        for value in item.values() if isinstance(item, dict) else item if isinstance(item, list) else ():
-            if value is None:
-                return True
-            if isinstance(value, dict | list):
-                level.append(value)
-    return False
 
 
 def _null_in(model: type[ApiModel], given: Any, live: Any = _NOT_THERE, path: str = "spec") -> str:
