@@ -68,11 +68,10 @@ lock: $(if $(filter $(OWN_UV),$(UV)),$(OWN_UV)) ## Pin the dependencies of pypro
 
 ##@ Check and test
 
-# Tests without servers run on all processors, the long ones first. The others mostly wait: two processes share them,
-# file by file and in their order, and each has servers of its own. Tests in kind share one cluster and run one after
-# the other.
-SERVERLESS := $(wildcard tests/component tests/unit)
-SPREAD := $(RUN) -m tests.support.runs.spread --load searchaccess $(SERVERLESS) --
+# Tests without servers run in parallel on all processors. The others mostly wait: two processes share them, file by
+# file and in their order, and each has servers of its own. Tests in kind share one cluster and run one after the other.
+SERVERLESS := $(wildcard tests/unit tests/component)
+SPREAD := --numprocesses auto --dist worksteal
 IN_TWO := --numprocesses 2 --dist loadfile --no-loadscope-reorder
 SLOWEST := --durations=20 --durations-min=5
 KIND := $(BUILD)/kind
@@ -83,7 +82,7 @@ NONE_CHOSEN = { code=$$?; [[ $$code -eq 5 && -n "$(PYTEST)" ]] || exit $$code; }
 
 .PHONY: test
 test: runtimes servers lint typecheck verify ## Run all checks, then all tests on real servers, as CI does
-	$(SPREAD) $(SLOWEST) $(PYTEST) || $(NONE_CHOSEN)
+	$(RUN) -m pytest $(SPREAD) $(SLOWEST) $(SERVERLESS) $(PYTEST) || $(NONE_CHOSEN)
 	@rm -f $(IN_KIND) $(KIND)-not-tested
 	$(if $(PYTEST),,tests/kind/test.sh $(RUN) $(KIND) $(SLOWEST) --keep-passed=$(IN_KIND) tests/kind tests/e2e)
 	$(RUN) -m pytest $(IN_TWO) $(SLOWEST) tests $(SERVERLESS:%=--ignore=%) --leave-out=$(IN_KIND) $(PYTEST) || $(NONE_CHOSEN)
@@ -100,7 +99,7 @@ test-argocd: servers $(INSTALLED) ## Test with Argo CD, after building it once (
 
 .PHONY: test-unit
 test-unit: $(INSTALLED) ## Run the tests that need no servers
-	HYPOTHESIS_PROFILE=$(or $(HYPOTHESIS_PROFILE),quick) $(SPREAD) $(PYTEST)
+	HYPOTHESIS_PROFILE=$(or $(HYPOTHESIS_PROFILE),quick) $(RUN) -m pytest $(SPREAD) $(SERVERLESS) $(PYTEST)
 
 .PHONY: lint
 lint: fmt-check ## Check style and import rules
