@@ -98,8 +98,12 @@ test-argocd: servers $(INSTALLED) ## Test with Argo CD, after building it once (
 	SEARCHACCESS_TEST_ARGOCD=1 $(RUN) -m pytest tests/integration/test_argocd.py $(PYTEST)
 
 .PHONY: test-unit
-test-unit: $(INSTALLED) ## Run the tests that need no servers
-	HYPOTHESIS_PROFILE=$(or $(HYPOTHESIS_PROFILE),quick) $(RUN) -m pytest $(SPREAD) $(SERVERLESS) $(PYTEST)
+test-unit: $(INSTALLED) ## Run the unit tests, with few examples
+	HYPOTHESIS_PROFILE=$(or $(HYPOTHESIS_PROFILE),quick) $(RUN) -m pytest $(SPREAD) tests/unit $(PYTEST)
+
+.PHONY: test-component
+test-component: $(INSTALLED) ## Run the tests of the whole loop without servers, with few examples
+	HYPOTHESIS_PROFILE=$(or $(HYPOTHESIS_PROFILE),quick) $(RUN) -m pytest $(SPREAD) tests/component $(PYTEST)
 
 .PHONY: lint
 lint: fmt-check ## Check style and import rules
