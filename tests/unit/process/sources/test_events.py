@@ -12,7 +12,14 @@ from aiohttp.test_utils import TestServer
 from kopf._cogs.aiokits.aiotasks import create_guarded_task
 
 from searchaccess.engine.inventory.inventory import Inventory
-from searchaccess.operator.sources.events import ONE_LIST, NotOfKopf, WatchStarts, session_of, sieve_of
+from searchaccess.operator.sources.events import (
+    ONE_LIST,
+    NotOfKopf,
+    WatchStarts,
+    register_accesses,
+    session_of,
+    sieve_of,
+)
 from tests.support.loop.clocks import run_virtually
 from tests.unit.builders import a_search_access
 
@@ -84,7 +91,7 @@ def _known() -> Inventory:
 def test_kopf_gets_nothing_that_our_own_writes_caused() -> None:
     async def play() -> None:
         watch_starts, calls = counted()
-        passes = sieve_of(_known(), watch_starts)
+        passes = sieve_of(_known(), watch_starts, {})
         own = [_version(number, 200, status={"access": "r"}) for number in range(MANY)]
         assert not any(passes("SearchAccess", event, raw) for event in ("ADDED", "MODIFIED") for raw in own)
         assert not calls, "nothing was listed"
@@ -96,7 +103,7 @@ def test_kopf_gets_nothing_that_our_own_writes_caused() -> None:
 
 def test_kopf_gets_all_that_is_new() -> None:
     async def play() -> None:
-        passes = sieve_of(_known(), counted()[0])
+        passes = sieve_of(_known(), counted()[0], {})
         assert passes("SearchAccess", "MODIFIED", _version(1, 201))
         assert passes("SearchAccess", "MODIFIED", _version(1, 200, generation=2))
         assert passes("SearchAccess", "ADDED", _version(MANY, 1))
@@ -104,6 +111,28 @@ def test_kopf_gets_all_that_is_new() -> None:
         for event in ("DELETED", "BOOKMARK", "ERROR"):
             assert passes("SearchAccess", event, _version(1, 200)), "it ends, or says where the watch goes on"
         assert passes("SearchCluster", "MODIFIED", _version(1, 200))
+
+    run_virtually(play())
+
+
+def test_what_takes_back_a_change_follows_it() -> None:
+    async def play() -> None:
+        inventory, queued, registry = _known(), dict[str, str](), kopf.OperatorRegistry()
+        passes = sieve_of(inventory, counted()[0], queued)
+        register_accesses(registry, inventory, queued)
+        [handler] = registry._watching.get_all_handlers()
+        handle: Any = handler.fn
+        changed = _version(1, 150, annotations={"searchaccess.dev/adopt": "x"})
+        back = _version(1, 200)
+        assert passes("SearchAccess", "MODIFIED", changed)
+        assert passes("SearchAccess", "MODIFIED", back), "it is as what is known, but the other is in the queue"
+
+        await handle(event={"type": "MODIFIED", "object": changed})
+        assert passes("SearchAccess", "MODIFIED", back), "this one was not handled yet"
+        await handle(event={"type": "MODIFIED", "object": back})
+        assert inventory.accesses["uid-orders-1"].access.adopt == ""
+        assert not queued
+        assert not passes("SearchAccess", "MODIFIED", back)
 
     run_virtually(play())
 
@@ -117,7 +146,7 @@ def test_a_list_for_kopf_has_only_what_is_new() -> None:
         application = web.Application()
         application.router.add_get("/{path:.*}", answer)
         async with TestServer(application) as server:
-            made = session_of(kopf.ConnectionInfo(server="x"), sieve=sieve_of(_known(), counted()[0]))
+            made = session_of(kopf.ConnectionInfo(server="x"), sieve=sieve_of(_known(), counted()[0], {}))
             async with made.aiohttp_session as session, session.get(server.make_url(SECOND_PAGE)) as response:
                 found = await response.json()
         assert [item["metadata"]["name"] for item in found["items"]] == [f"orders-{MANY}"]

@@ -152,7 +152,7 @@ class WatchStarts:
             self._started()
 
 
-def sieve_of(inventory: Inventory, accesses: WatchStarts) -> Sieve:
+def sieve_of(inventory: Inventory, accesses: WatchStarts, queued: dict[str, str]) -> Sieve:
     """Return what keeps SearchAccesses from kopf that are known as they are.
 
     Most events come from our own writes, and most of what kopf lists was listed before. It gives each of them a queue,
@@ -161,23 +161,38 @@ def sieve_of(inventory: Inventory, accesses: WatchStarts) -> Sieve:
     Args:
         inventory: knows SearchAccesses.
         accesses: is shown each that kopf listed.
+        queued: by uid, the latest version that kopf has got and not handled yet. It may differ from what is known: all
+            that follows passes, too. Otherwise what takes back a change would be dropped, and the change handled later.
     """
 
     def passes(kind: str, event: str | None, raw: Mapping[str, Any]) -> bool:
         if kind != _ACCESS or event not in _SIFTED:
             return True
         accesses.inspect({"type": event})
-        return inventory.may_have_changed(raw)
+        meta = metadata_of(raw)
+        if meta.uid in queued or inventory.may_have_changed(raw):
+            queued[meta.uid] = meta.resource_version
+            return True
+        return False
 
     return passes
 
 
-def register_accesses(registry: kopf.OperatorRegistry, inventory: Inventory) -> None:
-    """Register a handler that updates the inventory with the events of SearchAccesses that the sieve lets pass."""
+def register_accesses(registry: kopf.OperatorRegistry, inventory: Inventory, queued: dict[str, str]) -> None:
+    """Register a handler that updates the inventory with the events of SearchAccesses that the sieve lets pass.
+
+    Args:
+        registry: kopf's.
+        inventory: what is updated.
+        queued: see ``sieve_of``.
+    """
 
     @kopf.on.event(GROUP, VERSION, Plural.ACCESSES, registry=registry)
     async def _access(event: Mapping[str, Any], **_: Any) -> None:
         raw = event["object"]
+        meta = metadata_of(raw)
+        if event["type"] == "DELETED" or queued.get(meta.uid) == meta.resource_version:
+            queued.pop(meta.uid, None)
         if event["type"] != "DELETED":
             inventory.see_access(raw)
             return
@@ -267,14 +282,15 @@ async def watch(
     registry, settings = kopf.OperatorRegistry(), kopf.OperatorSettings()
     configure(settings)
     kinds: dict[str, WatchStarts] = {Plural.ACCESSES: WatchStarts(started)}
-    register_accesses(registry, inventory)
+    queued = dict[str, str]()
+    register_accesses(registry, inventory, queued)
     if clusters:
         kinds[Plural.CLUSTERS] = WatchStarts(started)
         register_clusters(registry, inventory, kinds[Plural.CLUSTERS])
     # kopf gives up a watch that is refused for a minute, and ends: a full list finds before that which namespace it is.
     refused = inventory.relist.set if namespaces else (lambda: None)
     trace = report_watches(lambda plural: kinds[plural].watched() if plural in kinds else None, refused)
-    sieve = sieve_of(inventory, kinds[Plural.ACCESSES])
+    sieve = sieve_of(inventory, kinds[Plural.ACCESSES], queued)
     for watch_starts in kinds.values():
         asyncio.get_running_loop().call_later(LISTS_WITHIN, watch_starts.assume_started)
 
