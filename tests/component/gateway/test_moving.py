@@ -171,7 +171,7 @@ async def test_it_goes_while_pods_are_being_marked(stage: Stage) -> None:
     async def slowly(*_: object) -> None:
         await asyncio.sleep(600)
 
-    stage.gateways.mark_pod = slowly  # type: ignore[method-assign]
+    stage.gateways.mark_pod = slowly  # type: ignore[assignment, method-assign]
     stage.gateways.run(PLACE, "pod-a")
     await stage.sleep(60)
     assert stage.elasticsearch.mappings_now == {}
