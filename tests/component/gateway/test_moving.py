@@ -3,7 +3,7 @@
 import asyncio
 
 from searchaccess.core.gateway.facts import Pod
-from searchaccess.core.gateway.objects import VERSION
+from searchaccess.core.gateway.objects import LISTENERS, VERSION
 from searchaccess.core.gateway.proof import Answer
 from searchaccess.engine.rights.oldway import OLD_WAY
 from searchaccess.ports.errors import PermissionDenied
@@ -157,11 +157,24 @@ async def test_pods_that_served_before_the_realm_do_not_serve_with_the_login_tha
     declare(stage, replicas=1)
     await stage.sleep(OLD_WAY / 2)
     assert set(stage.elasticsearch.mappings_now) == {MAPPING}, "the pod has files of before"
-    assert not any(PLACE.name in item for item in drifted(stage)), "nobody deleted what the operator did"
+    assert drifted(stage) == [], "nobody deleted what the operator did"
     written = stage.gateways.objects[PLACE.config].observed.annotations[VERSION]
     stage.gateways.running["gateways", PLACE.name]["pod-a"] = written
     await stage.sleep(60)
     assert stage.elasticsearch.mappings_now == {}
+
+
+@on_stage
+async def test_what_somebody_changes_about_the_gateway_is_said_where_there_was_a_realm_before(stage: Stage) -> None:
+    await _moves(stage)
+    stage.gateways.run(PLACE, "pod-a")
+    await stage.sleep(60)
+    data = stage.gateways.objects[PLACE.config].data
+    stage.gateways.store(PLACE.config, data | {LISTENERS: "accept: everybody"})
+    await stage.sleep(70)
+    assert stage.gateways.objects[PLACE.config].data == data
+    assert drifted(stage) == [f"configmap/gateways/{PLACE.name}-config data[{LISTENERS}]"]
+    assert stage.notes("prod").count("DriftDetected") == 1
 
 
 @on_stage
