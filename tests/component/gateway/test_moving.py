@@ -5,6 +5,7 @@ import asyncio
 from searchaccess.core.gateway.facts import Pod
 from searchaccess.core.gateway.objects import LISTENERS, VERSION
 from searchaccess.core.gateway.proof import Answer
+from searchaccess.engine.gateway.proving import PROVE_AGAIN
 from searchaccess.engine.rights.oldway import OLD_WAY
 from searchaccess.ports.errors import PermissionDenied
 from tests.component.common import MAPPING, ORDERS
@@ -33,6 +34,19 @@ async def test_the_role_mapping_stays_until_the_pods_serve(stage: Stage) -> None
     assert set(stage.elasticsearch.mappings_now) == {MAPPING}
     stage.gateways.run(PLACE, "pod-a")
     await stage.sleep(20)
+    assert stage.elasticsearch.mappings_now == {}
+
+
+@on_stage
+async def test_it_stays_while_elasticsearch_refuses_the_gateways_login(stage: Stage) -> None:
+    stage.elasticsearch.run_as_works = False
+    await _moves(stage)
+    stage.gateways.run(PLACE, "pod-a")
+    await stage.sleep(120)
+    assert condition(stage, "GatewayInSync") == ("True", "GatewayInSync")
+    assert set(stage.elasticsearch.mappings_now) == {MAPPING}, "its pods run, and serve nobody"
+    stage.elasticsearch.run_as_works = True
+    await stage.sleep(2 * PROVE_AGAIN)
     assert stage.elasticsearch.mappings_now == {}
 
 

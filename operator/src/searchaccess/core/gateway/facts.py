@@ -113,6 +113,11 @@ class GatewayFacts:
         """Whether all pods that run have loaded what is written, as far as is known."""
         return self.pods is not None and self.pods.have_all(self.version)
 
+    @property
+    def lets_in(self) -> bool:
+        """Whether callers get through, as far as is known: pods serve, and Elasticsearch takes the gateway's login."""
+        return self.serves and not (self.run_as is not None and self.run_as[0] is False)
+
 
 def judge_pods(  # noqa: PLR0911 - one for each reason
     pods: Pods, version: str, seconds: float, where: str, *, replicas: int = 1, short: float = 0.0

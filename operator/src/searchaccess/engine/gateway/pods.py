@@ -123,7 +123,7 @@ class PodsWatcher:
 
     def _finish_move(self) -> None:
         """Have role mappings of a realm deleted that nobody needs any longer: do not wait for the next sweep."""
-        if self._state.awaits_gateway and self._state.gateway is not None and self._state.gateway.serves:
+        if self._state.awaits_gateway and self._state.gateway is not None and self._state.gateway.lets_in:
             self._state.awaits_gateway = False
             self._context.inventory.marks.mark_full(self._beside.name)
 

@@ -53,7 +53,7 @@ class OldWay:
             return False
         known, now = session.state.gateway, self._context.clock.monotonic()
         self._since = now if self._since is None else self._since
-        return not (known is not None and known.serves) and now - self._since < OLD_WAY
+        return not (known is not None and known.lets_in) and now - self._since < OLD_WAY
 
     def settle(self, session: Session, mappings: Mappings, lacking: Collection[str], done: Collection[str]) -> None:
         """Decide whether role mappings of a realm stay, once users are written, and say so in the cluster's state.
