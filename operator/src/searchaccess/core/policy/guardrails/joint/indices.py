@@ -99,21 +99,23 @@ class Allowed:
             found |= self._by_prefix[prefix]
         return found
 
-    def certain(self, pattern: Pattern, policies: int) -> Work[int]:
-        """Find out which of some policies certainly allow all that a pattern matches.
+    def certain(self, pattern: Pattern) -> int:
+        """Return which policies certainly allow all that a pattern matches, by its text or by its beginning.
 
-        As ``measured`` finds out in one step: by its text, by its beginning, or by the text of a wildcard.
+        As ``measured`` finds out in one step.
         """
         found = self._same.get(pattern.text, 0) | self._same.get("*", 0)
-        if pattern.begin is None:
-            return found
-        begins = [pattern.begin[:length] for length in self._lengths if length <= len(pattern.begin)]
-        for begin in begins:
+        for begin in self._begins_of(pattern):
             found |= self._begins.get(begin, 0)
-        compared = 0
-        for begin in begins:
-            if not policies & ~found:
-                break
+        return found
+
+    def covering(self, pattern: Pattern, policies: int) -> Work[int]:
+        """Find out which of some policies certainly allow all that a pattern matches, by the text of a wildcard.
+
+        As ``measured`` finds out in one step.
+        """
+        found = compared = 0
+        for begin in self._begins_of(pattern) if policies else ():
             for wide, allowing in self._starred.get(begin, {}).items():
                 if not allowing & policies & ~found:
                     continue
@@ -123,8 +125,12 @@ class Allowed:
                 if covers(wide, pattern.text):
                     found |= allowing
                     if not policies & ~found:
-                        break
+                        return found
         return found
+
+    def _begins_of(self, pattern: Pattern) -> list[str]:
+        begin = pattern.begin
+        return [begin[:length] for length in self._lengths if length <= len(begin)] if begin is not None else []
 
 
 class Denied:
@@ -191,7 +197,10 @@ class Indices:
 
     def allowing(self, name: str, pattern: Pattern, policies: int) -> Work[int]:
         """Find out which of some policies certainly allow something on all that a pattern matches."""
-        return (yield from self.allowed[name].certain(pattern, policies)) if name in self.allowed else 0
+        if (allowed := self.allowed.get(name)) is None:
+            return 0
+        found = allowed.certain(pattern)
+        return found | (yield from allowed.covering(pattern, policies & ~found))
 
     def near(self, name: str, begin: str) -> int:
         """Return which policies may allow something on names that begin as some do."""
