@@ -6,11 +6,11 @@ import pytest
 
 from searchaccess.core.gateway.facts import GRACE
 from searchaccess.core.gateway.loading import WAITS
-from searchaccess.core.gateway.objects import LISTENERS, VERSION
+from searchaccess.core.gateway.objects import LISTENERS, VERSION, Observed, Wanted
 from searchaccess.core.model.timeboxes.timebox import LEAD
-from searchaccess.ports.errors import PermissionDenied
+from searchaccess.ports.errors import PermissionDenied, Unreachable
 from tests.component.common import ORDERS
-from tests.component.gateway.common import PLACE, begin, condition
+from tests.component.gateway.common import PLACE, begin, condition, drifted
 from tests.component.timeboxes.common import at
 from tests.support.loop.stage import Stage, on_stage
 from tests.support.worlds.world import access, condition_in, grant
@@ -256,6 +256,32 @@ async def test_a_version_that_a_pod_had_before_does_not_count_as_the_present_one
     stage.apply(limited())
     await stage.sleep(2 * GRACE)
     assert stage.role(ORDERS) == {}
+    loads(stage, "pod-a")
+    await stage.sleep(40)
+    assert stage.role(ORDERS)["indices"]
+
+
+@on_stage
+async def test_a_configuration_whose_write_was_not_answered_may_still_arrive(stage: Stage) -> None:
+    await begin(stage, "pod-a")
+    stage.apply(limited(suspend=True))
+    await stage.quiet()
+    stage.gateways.follows = False
+    loads(stage, "pod-a")
+    write = stage.gateways.write
+
+    async def unanswered(wanted: Wanted, known: Observed | None) -> Observed:
+        stage.gateways.write = write  # type: ignore[method-assign]
+        await write(wanted, known)
+        stage.amend("orders", limits={"requestsPerSecond": 5}, suspend=False)
+        raise Unreachable("no answer in time")
+
+    stage.gateways.write = unanswered  # type: ignore[method-assign]
+    stage.amend("orders", limits={"requestsPerSecond": 50})
+    await stage.sleep(2 * GRACE)
+    assert limits(stage)
+    assert stage.role(ORDERS) == {}, "the pod has the same as before, and its kubelet the other one on its way"
+    assert drifted(stage) == []
     loads(stage, "pod-a")
     await stage.sleep(40)
     assert stage.role(ORDERS)["indices"]

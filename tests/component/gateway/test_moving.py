@@ -3,12 +3,12 @@
 import asyncio
 
 from searchaccess.core.gateway.facts import Pod
-from searchaccess.core.gateway.objects import VERSION
+from searchaccess.core.gateway.objects import LISTENERS, VERSION
 from searchaccess.core.gateway.proof import Answer
 from searchaccess.engine.rights.oldway import OLD_WAY
 from searchaccess.ports.errors import PermissionDenied
 from tests.component.common import MAPPING, ORDERS
-from tests.component.gateway.common import PLACE, condition, declare
+from tests.component.gateway.common import PLACE, condition, declare, drifted
 from tests.support.loop.stage import CLUSTER_KEY, Stage, on_stage, search_cluster
 from tests.support.worlds.world import access, condition_in, grant
 
@@ -140,6 +140,54 @@ async def test_who_goes_back_to_the_realm_and_tries_again_has_as_much_time(stage
     declare(stage, replicas=1)
     await stage.sleep(OLD_WAY / 2)
     assert set(stage.elasticsearch.mappings_now) == {MAPPING}
+
+
+@on_stage
+async def test_pods_that_served_before_the_realm_do_not_serve_with_the_login_that_is_gone(stage: Stage) -> None:
+    await _moves(stage)
+    stage.gateways.run(PLACE, "pod-a")
+    await stage.sleep(60)
+    assert stage.elasticsearch.mappings_now == {}
+    stage.gateways.follows = False
+    realm = search_cluster()["spec"]["identity"]
+    stage.kubernetes.change(CLUSTER_KEY, lambda raw: raw["spec"].update(identity=realm))
+    await stage.sleep(120)
+    assert set(stage.elasticsearch.mappings_now) == {MAPPING}
+    assert not stage.gateways.objects
+    declare(stage, replicas=1)
+    await stage.sleep(OLD_WAY / 2)
+    assert set(stage.elasticsearch.mappings_now) == {MAPPING}, "the pod has files of before"
+    assert drifted(stage) == [], "nobody deleted what the operator did"
+    written = stage.gateways.objects[PLACE.config].observed.annotations[VERSION]
+    stage.gateways.running["gateways", PLACE.name]["pod-a"] = written
+    await stage.sleep(60)
+    assert stage.elasticsearch.mappings_now == {}
+
+
+@on_stage
+async def test_what_somebody_changes_about_the_gateway_is_said_where_there_was_a_realm_before(stage: Stage) -> None:
+    await _moves(stage)
+    stage.gateways.run(PLACE, "pod-a")
+    await stage.sleep(60)
+    data = stage.gateways.objects[PLACE.config].data
+    stage.gateways.store(PLACE.config, data | {LISTENERS: "accept: everybody"})
+    await stage.sleep(70)
+    assert stage.gateways.objects[PLACE.config].data == data
+    assert drifted(stage) == [f"configmap/gateways/{PLACE.name}-config data[{LISTENERS}]"]
+    assert stage.notes("prod").count("DriftDetected") == 1
+
+
+@on_stage
+async def test_it_goes_while_pods_are_being_marked(stage: Stage) -> None:
+    await _moves(stage)
+
+    async def slowly(*_: object) -> None:
+        await asyncio.sleep(600)
+
+    stage.gateways.mark_pod = slowly  # type: ignore[assignment, method-assign]
+    stage.gateways.run(PLACE, "pod-a")
+    await stage.sleep(60)
+    assert stage.elasticsearch.mappings_now == {}
 
 
 @on_stage

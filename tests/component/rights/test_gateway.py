@@ -401,6 +401,25 @@ async def test_users_of_another_instance_that_is_taken_over_go_after_its_roles(s
 
 
 @on_stage
+async def test_what_a_take_over_deletes_explains_no_password_that_somebody_set(stage: Stage) -> None:
+    left, server = await former_installation(stage, BLUE, search_cluster(), MINE, BILLS), stage.elasticsearch
+    for name, raw in left.roles_now.items():
+        server.write_role(name, raw)
+    given_up = {"controller": BLUE.controller, "instance": BLUE.instance}
+
+    def intrude(call: Call) -> None:
+        if call.method == "delete_roles":
+            server.set_password(ROLE)
+
+    stage.faults.on_call = intrude
+    await behind(stage, MINE, BILLS, takeOver=[given_up])
+    assert set(server.roles_now) == {ROLE, BILLS_ROLE}
+    await stage.sleep(30)
+    assert server.passwords == {}
+    assert stage.notes("prod").count("PasswordsReset") == 1
+
+
+@on_stage
 async def test_a_crash_at_any_write_of_a_grant_and_a_revocation_leaves_nothing_half_done(stage: Stage) -> None:
     await behind(stage, BILLS)
     for number, fault in [

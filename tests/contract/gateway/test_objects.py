@@ -238,6 +238,15 @@ async def test_pods_are_listed_with_the_reason_for_which_they_do_not_run(install
     assert after["metadata"]["annotations"] == {"searchaccess.dev/refresh": "second"}
     assert (after["spec"], after["status"]) == (before["spec"], before["status"]), "nothing else has changed"
     await side.objects.mark_pod(namespace, "gone", "first")
+    # What the right can do besides, as docs/gateway-operations.md says.
+    path, merge = f"/api/v1/namespaces/{namespace}/pods/pod-c", "application/merge-patch+json"
+    with pytest.raises(PermissionDenied):
+        await client.call("PATCH", path, {"metadata": {"labels": {"team": "other"}}}, merge)
+    changes = {"metadata": {"labels": {"team": "other"}}, "spec": {"containers": [{"name": "envoy", "image": "other"}]}}
+    await client.call("PATCH", f"{path}/status", changes, merge)
+    now = raw()
+    assert now["metadata"]["labels"] == {LABEL_GATEWAY: NAME, "team": "other"}
+    assert now["spec"] == before["spec"]
     await client.close()
 
 

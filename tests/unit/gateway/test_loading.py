@@ -1,8 +1,10 @@
 """Whose limits have reached all pods."""
 
+import random
 from dataclasses import replace
 
 from searchaccess.core.gateway.facts import GRACE, PodAnswer, Pods
+from searchaccess.core.gateway.limits import strictest
 from searchaccess.core.gateway.loading import Loading
 from searchaccess.core.gateway.settings import CallerLimits, Rate
 
@@ -168,3 +170,22 @@ def test_old_versions_and_callers_are_forgotten() -> None:
     assert len(found._written) == 1_000
     assert "b" in found.waiting(pods("v2"), 1)
     assert found._since.keys() == {"b"}
+
+
+def test_who_waits_is_who_had_looser_limits_in_what_a_pod_has_or_may_still_get() -> None:
+    some = [DEFAULT, STRICT, LOOSE, MIDDLE, CallerLimits(200, Rate(5, 10)), CallerLimits(50, Rate(9, 18))]
+    for seed in range(200):
+        chance, found, default = random.Random(seed), Loading(), DEFAULT  # noqa: S311 - no secret
+        history: list[tuple[dict[str, CallerLimits], CallerLimits]] = []
+        for number in range(1, chance.randint(2, 12)):
+            default = chance.choice([default, default, *some])
+            limits = {name: chance.choice(some) for name in "abc" if chance.random() < 0.6}
+            history.append(({name: one for name, one in limits.items() if one != default}, default))
+            found.wrote(f"v{number}", found.declare(*history[-1]), 0)
+        for number in range(1, len(history) + 1):
+            expected = set()
+            for name in set[str]().union(*(limits for limits, _ in history)):
+                # Those that never had limits of their own are not waited for.
+                *_, now = each = [limits.get(name, default) for limits, default in history[number - 1 :]]
+                expected |= {name} if any(strictest(now, then) != then for then in each if then != now) else set()
+            assert found.waiting(pods(f"v{number}"), 1) == expected, (seed, number)

@@ -6,6 +6,8 @@ import sys
 
 import pytest
 
+from searchaccess.adapters.elasticsearch import _without
+
 HEAVY = (
     "cryptography",
     "elasticsearch",
@@ -68,3 +70,10 @@ def test_elasticsearchs_client_brings_only_what_is_used_of_it_and_hides_nothing_
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.split() == ["AsyncElasticsearch"]
+
+
+def test_others_that_import_meanwhile_ask_every_finder() -> None:
+    with _without(frozenset({"httpx"})):
+        asked = iter(sys.meta_path)
+        next(asked)
+    assert [*asked] == sys.meta_path, "this Python goes through the list itself, not through a copy"

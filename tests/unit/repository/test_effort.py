@@ -27,7 +27,7 @@ def test_a_quick_run_tries_a_twentieth_and_at_least_some(
         assert some("abcdefgh") == ("abcdefgh" if profile == "thorough" else "af")
 
 
-def test_make_test_unit_alone_is_quick() -> None:
+def test_only_the_targets_for_one_change_are_quick() -> None:
     make, chosen = shutil.which("make"), {"HYPOTHESIS_PROFILE", "MAKEFLAGS", "PYTEST"}
     assert make
     environment = {key: value for key, value in os.environ.items() if key not in chosen}
@@ -40,8 +40,9 @@ def test_make_test_unit_alone_is_quick() -> None:
 
     assert commands("test")
     assert not [line for line in commands("test") if re.search(r"quick|hypothesis", line, re.IGNORECASE)]
-    [unit] = commands("test-unit")
-    assert unit.startswith("HYPOTHESIS_PROFILE=quick ")
+    for target in ("test-unit", "test-component"):
+        [quick] = commands(target)
+        assert quick.startswith("HYPOTHESIS_PROFILE=quick ")
     assert "make test" in (ROOT / ".ci" / "run").read_text()
 
 

@@ -1,14 +1,20 @@
 """AdmissionReviews are read within bounds and answered in the form of Kubernetes."""
 
+import json
 from typing import Any
 
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
+from searchaccess.core.model.intake.bounds import excess
 from searchaccess.core.webhook.review import (
     LONGEST_MESSAGE,
     LONGEST_WARNING,
     MOST_WARNINGS,
     BadReview,
+    is_within_bounds,
+    parsed,
     response_to,
     review_from,
 )
@@ -75,3 +81,38 @@ def test_texts_are_bounded_and_in_one_line() -> None:
     assert found[0].startswith("a ba b")
     message = response_to(review, Ruling(allowed=False, message="x" * 9_000))["response"]["status"]["message"]
     assert len(message) == LONGEST_MESSAGE
+
+
+def test_what_the_api_server_sends_is_within_the_bounds_without_a_look_at_each_value() -> None:
+    assert is_within_bounds(json.dumps(a_review(reads("a"), reads("b"))).encode())
+
+
+@pytest.mark.parametrize(
+    "body",
+    [b"[" * 201 + b"]" * 201, b"-" + b"1234567890" * 4 + b"1", b'"' + b"a" * 70_000],
+    ids=["too deep", "a long number", "large"],
+)
+def test_what_may_exceed_the_bounds_is_looked_at(body: bytes) -> None:
+    assert not is_within_bounds(body)
+
+
+values = st.recursive(
+    st.none() | st.booleans() | st.integers(-(10**45), 10**45) | st.floats() | st.text(),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+)
+
+
+@given(st.builds(lambda value: json.dumps(value).encode(), values) | st.binary(max_size=50))
+@example(b"1e999")
+@example(b'"\\ud800"')
+@example(b'"\xed\xa0\x80"')
+@example(b"[" * 200 + b"]" * 200)
+@example(b"9" * 40)
+@example(b"9" * 5_000)
+def test_what_is_parsed_is_within_the_bounds_and_is_what_python_reads(body: bytes) -> None:
+    try:
+        value = parsed(body)
+    except BadReview:
+        return
+    assert value == json.loads(body)
+    assert not is_within_bounds(body) or not excess(value, depth=200, nodes=500_000)

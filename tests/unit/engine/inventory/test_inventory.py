@@ -12,6 +12,7 @@ from searchaccess.core.model.identities.identity import resolved
 from searchaccess.core.model.identities.workload import Account
 from searchaccess.engine.inventory import intake
 from searchaccess.engine.inventory.inventory import Inventory
+from tests.support.failures.odd import nested
 from tests.support.servers.googlestate import a_workload
 from tests.unit.builders import PRINCIPAL, a_search_access, a_search_cluster
 
@@ -168,6 +169,27 @@ def test_a_list_reads_a_spec_again_if_anything_else_differs(
 ) -> None:
     inventory.wrote("uid-orders", "101")
     inventory.see_access(_access(101, **change))
+    assert read == ["orders"]
+
+
+def test_a_spec_is_read_again_that_changed_without_its_generation(inventory: Inventory, read: list[str]) -> None:
+    """A restored etcd counts generations again, and another CRD shows other fields of what is stored."""
+    inventory.see_access(_access(101))
+    restored = _access(102)
+    restored["spec"]["grants"][0]["indices"] = ["invoices"]
+    inventory.see_access(restored)
+    assert read == ["orders"]
+    assert inventory.accesses["uid-orders"].access.share.local_indices == ["invoices"]
+    assert inventory.marks.dirty("prod").principals == {PRINCIPAL}
+    inventory.see_access(restored | {"metadata": restored["metadata"] | {"resourceVersion": "103"}})
+    assert read == ["orders"], "now it is known"
+
+
+@pytest.mark.parametrize(
+    "spec", [None, [], "orders", nested(100_000, lambda inner: [inner])], ids=["null", "list", "text", "deep"]
+)
+def test_a_spec_that_is_none_can_be_told_apart(inventory: Inventory, read: list[str], spec: Any) -> None:
+    inventory.see_access(_access(101) | {"spec": spec})
     assert read == ["orders"]
 
 

@@ -40,11 +40,12 @@ class _Hidden(MetaPathFinder):
 @contextmanager
 def _without(names: frozenset[str]) -> Iterator[None]:
     finder = _Hidden(names)
-    sys.meta_path.insert(0, finder)
+    # Another list each time: a thread that imports something would skip a finder of one that gets shorter.
+    sys.meta_path = [finder, *sys.meta_path]
     try:
         yield
     finally:
-        sys.meta_path.remove(finder)
+        sys.meta_path = [other for other in sys.meta_path if other is not finder]
 
 
 def load_client() -> None:

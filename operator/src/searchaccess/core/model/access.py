@@ -263,13 +263,16 @@ def subject_to_resolve(access: Access, claim: PrincipalClaim) -> Subject | None:
 
 def identified(access: Access, identity: Identity | None, claim: PrincipalClaim) -> Access:
     """Return a SearchAccess with the principals that follow from what is known about its subject."""
+    principals: tuple[str, ...] = ()
     if access.has_credential:
-        return replace(access, identity=None, principals=())
-    if identity is None:
-        account = (access.subject,) if isinstance(access.subject, str) else ()
-        same = (access.identity, access.principals) == (None, account)
-        return access if same else replace(access, identity=None, principals=account)
-    return replace(access, identity=identity, principals=identity.principals(claim))
+        identity = None
+    elif identity is not None:
+        principals = identity.principals(claim)
+    elif isinstance(access.subject, str):
+        principals = (access.subject,)
+    if access.identity is identity and access.principals == principals:
+        return access
+    return replace(access, identity=identity, principals=principals)
 
 
 def build_share(spec: SearchAccessSpec) -> Share:

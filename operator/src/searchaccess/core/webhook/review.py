@@ -7,7 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from searchaccess.core.model.intake.bounds import excess
+import msgspec
+
+from searchaccess.core.model.intake.bounds import DIGITS, excess
 from searchaccess.core.model.intake.metadata import part
 from searchaccess.core.model.intake.reading import is_label, is_uid, mapping
 from searchaccess.core.webhook.ruling import Ruling
@@ -25,6 +27,13 @@ MOST_VALUES: Final = 500_000
 _DEPTH: Final = 200
 """Levels of an AdmissionReview: more than a spec that can be read has."""
 _TEXT: Final = 4_200_000
+_SMALL: Final = 64 * 1024
+"""Bytes that have fewer values and characters than the bounds."""
+_ZEROS: Final = bytes(ord("0") if chr(code).isdecimal() else code for code in range(256))
+"""Translates all digits to zeros."""
+_LONG_NUMBER: Final = b"0" * (DIGITS + 1)
+_BEGIN_VALUES: Final = (b",", b"[", b"{")
+"""Of those in texts there may be some, too: few as compared to the limit."""
 _JUDGED: Final = frozenset({"CREATE", "UPDATE"})
 _FORBIDDEN: Final = 403
 
@@ -48,13 +57,41 @@ class Review:
     old: Mapping[str, Any]
 
 
-def review_from(raw: Any) -> Review:
+def parsed(body: bytes | bytearray) -> Any:
+    """Return the JSON of a request.
+
+    Raises:
+        BadReview: it is none, or has so many values that already parsing takes too long.
+    """
+    if len(body) > _SMALL and sum(map(body.count, _BEGIN_VALUES)) > MOST_VALUES:
+        raise BadReview(f"more than {MOST_VALUES} values")
+    try:
+        # It accepts less than Python's json, which is what Kubernetes never sends: half characters, NaN, infinity.
+        return msgspec.json.decode(body)
+    except (msgspec.DecodeError, RecursionError):
+        raise BadReview("the request is not readable JSON") from None
+
+
+def is_within_bounds(body: bytes | bytearray) -> bool:
+    """Return whether what ``parsed`` returns is certain to be within the bounds: most requests are.
+
+    To look at each value takes longer than to parse all of them.
+    """
+    is_shallow = body.count(b"{") + body.count(b"[") <= _DEPTH
+    return len(body) <= _SMALL and is_shallow and _LONG_NUMBER not in body.translate(_ZEROS)
+
+
+def review_from(raw: Any, *, is_bounded: bool = False) -> Review:
     """Read an AdmissionReview.
+
+    Args:
+        raw: its JSON.
+        is_bounded: whether it is certain that it is within the bounds, see ``is_within_bounds``.
 
     Raises:
         BadReview: it is none, or exceeds the bounds within which objects are read.
     """
-    if found := excess(raw, depth=_DEPTH, nodes=MOST_VALUES, text=_TEXT):
+    if not is_bounded and (found := excess(raw, depth=_DEPTH, nodes=MOST_VALUES, text=_TEXT)):
         raise BadReview(found)
     request = part(raw, "request")
     uid = request.get("uid")

@@ -89,6 +89,8 @@ class ConfigWriter:
         """Certificates to trust for the gateway's address."""
         self._about: GatewaySettings | None = None
         """What the last version depends on, but for limits."""
+        self._in_doubt = False
+        """Whether a write was not answered: what it wrote may be in place."""
         self.letting_in: list[str] = []
         """Versions with which a pod lets in all callers that are declared now, perhaps with former limits."""
 
@@ -112,7 +114,9 @@ class ConfigWriter:
             return version
         if plan.write:
             # What changed meanwhile is a conflict, and read again.
+            self._in_doubt = True
             observed = await job.gateways.objects.write(wanted, observed)
+        self._in_doubt = False
         job.drift += plan.drift
         self.applied = Applied(job.place, version, _written_at(observed, job.context))
         self._note_letting_in(version)
@@ -131,7 +135,7 @@ class ConfigWriter:
     def _number(self, job: Job, rendered: Rendered, observed: Observed | None) -> str:
         """Return the number of the write that is in place, if that is the same; otherwise that of a new one."""
         known = observed.annotations.get(VERSION, "") if observed and observed.belongs_to(job.holder) else ""
-        if self.applied is not None and self.applied.place == job.place:
+        if self.applied is not None and self.applied.place == job.place and not self._in_doubt:
             known = self.applied.version
         digest, _, number = known.partition(".")
         if digest == rendered.version and (not number or _NUMBER.fullmatch(number)):

@@ -119,7 +119,6 @@ class PodsWatcher:
             if self._state.gateway != known:
                 self.publish_found()
                 self._answered()
-            self._finish_move()
         return max(IDLE, self._next - clock.monotonic())
 
     def _finish_move(self) -> None:
@@ -155,6 +154,7 @@ class PodsWatcher:
             serves = pods.have_any(self._reconciler.config.letting_in)
             self._state.gateway = replace(before, pods=pods, in_sync=judgement, serves=serves)
         self._reconciler.note_loaded()
+        self._finish_move()
         if all_loaded and before and len(before.places) > 1:
             # Former gateways can go.
             self._reconciler.hurry()

@@ -147,6 +147,7 @@ class GatewayReconciler:
         recorded = self._read_recorded()
         self.suspects = self.suspects or scope.full
         if gateway is None and not recorded:
+            self._forget_written()
             self._state.gateway = None
             return
         if session.cluster.deleted_at:
@@ -226,11 +227,14 @@ class GatewayReconciler:
         await self._write(job, facts, former, limits[1])
         return None
 
+    def _forget_written(self) -> None:
+        self.config, self.keeper = ConfigWriter(), LoginKeeper(self._context.clock)
+
     def _moved(self, facts: GatewayFacts, here: str, former: list[str]) -> GatewayFacts:
         """Return what is still known if the gateway has another place now."""
         places = (here, *former)
         if facts.places and facts.places[0] != here:
-            self.config, self.keeper = ConfigWriter(), LoginKeeper(self._context.clock)
+            self._forget_written()
             self._loading.forget_written()
             return GatewayFacts(places, drift=facts.drift)
         return replace(facts, places=places)
@@ -274,8 +278,10 @@ class GatewayReconciler:
 
     async def _retire(self, gateways: Gateways, session: Session, recorded: list[str]) -> Problem | None:
         """Delete former gateways of a SearchCluster whose realm verifies callers now, once it grants rights."""
-        known = self._state.gateway
-        self._state.gateway = known or GatewayFacts(tuple(recorded))
+        known = self._state.gateway or GatewayFacts(tuple(recorded))
+        self._forget_written()
+        # Its pods may run on. If it is declared again, they have files of before.
+        self._state.gateway = GatewayFacts(known.places, problem=known.problem, drift=known.drift)
         self._agenda.plan(_OBJECTS, READ_EVERY)
         if session.verdict.grants and self._context.dry_run is None:
             await self._remove(gateways, session, places_of(recorded), [])

@@ -1,5 +1,6 @@
 """Reads objects for the inventory. One that cannot be read affects no other (docs/adr/0025)."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, Final
 
@@ -19,6 +20,14 @@ STATUS_DEPTH: Final = 32
 STATUS_VALUES: Final = 100_000
 STATUS_LENGTH: Final = 1_500_000
 """Characters of a status as JSON at most: the API server stores no larger object."""
+
+
+def spec_hash(raw: Mapping[str, Any]) -> int | None:
+    """Return a hash of an object's spec; None: it is no JSON, or nested too deeply."""
+    try:
+        return hash(stable_json(raw.get("spec")))
+    except (RecursionError, TypeError, ValueError):
+        return None
 
 
 def read_access(raw: Any, known: Access | None, meter: Meter) -> Access:

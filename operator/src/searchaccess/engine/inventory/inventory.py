@@ -35,6 +35,7 @@ from searchaccess.engine.inventory.intake import (
     read_access,
     read_cluster,
     read_status,
+    spec_hash,
 )
 from searchaccess.engine.inventory.judging import Judged
 from searchaccess.engine.inventory.records import AccessRecord, ClusterRecord
@@ -110,13 +111,18 @@ class Inventory(Judged):
             return
         if known and is_stale(meta, known.declared):
             return
-        if known and not known.declared.fault and is_declared_alike(meta, known.declared):
+        spec = spec_hash(raw)
+        same = known is not None and spec is not None and spec == known.spec_hash
+        if known and same and not known.declared.fault and is_declared_alike(meta, known.declared):
             # Most versions are made by our own writes. To read a spec takes longer than all else.
             access = replace(known.declared, resource_version=meta.resource_version)
         else:
             access = read_access(raw, known.access if known else None, self._meter)
         try:
             self._take_access(access, self.statuses.as_written(meta.uid, read_status(raw)))
+            if (record := self.accesses[meta.uid]).spec_hash != spec:
+                record.spec_hash = spec
+                self.marks.mark_access(record.access)
         except Exception as error:  # noqa: BLE001 - the barrier between one object and all others
             self.policies.judgments.retry(meta.uid, partial(self.see_access, raw))
             self._replace_faulty(faulty_access(raw, known.access if known else None, self._meter, error))

@@ -47,6 +47,8 @@ class AccessRecord:
     """Facts whose status does not change with time, and that status: the same facts give the same status again."""
     _admission: Admission | None = field(default=None, repr=False, compare=False)
     """The decision about its namespace, if ``declared`` does not have it yet."""
+    spec_hash: int | None = field(default=None, repr=False, compare=False)
+    """Hash of the spec that was read; None: it has none."""
 
     @property
     def access(self) -> Access:

@@ -133,7 +133,9 @@ class Mappings:
         cluster, operator = self._session.state, self._context.operator
         name = operator.mapping_name
         if self._per_principal or self._none:
-            self.state = replace(self.state.unopposed(), settled=True, late="", unwritten="")
+            # Drift of a gateway's objects is said, and no longer that of a role mapping of before.
+            drift = None if self._none else self.state.drift
+            self.state = replace(self.state.unopposed(), settled=True, late="", unwritten="", drift=drift)
             return
         self._kept.add(name)
         if not self._all_read:
@@ -161,7 +163,8 @@ class Mappings:
             build_template_mapping(operator, self._realm, self._claim),
             observed,
             enforce=enforce,
-            seen=status.mapping == name and status.uuid == cluster.uuid,
+            # Behind a gateway, the operator itself deleted it.
+            seen=status.mapping == name and status.uuid == cluster.uuid and status.gateway is None,
             agreed=self._agreed,
             adopt=self._session.cluster.adopt,
             # Once: a predecessor that still runs would write it again each time.

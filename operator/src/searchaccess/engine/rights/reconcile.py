@@ -130,9 +130,11 @@ class RightsReconciler:
             self._progress.fail_due(run.due)
         if run.full:
             async with self._context.steps:
-                await mappings.sweep()
-                self._users.wrote((), mappings.rewritten)
-                await self._finish_takeover(session, run, mappings)
+                try:
+                    await mappings.sweep()
+                    await self._finish_takeover(session, run, mappings)
+                finally:
+                    self._users.wrote(self._other_controllers.removed, mappings.rewritten)
         if run.full or self._other_controllers.summary is not None:
             # What is declared may have changed.
             self._other_controllers.report()

@@ -19,7 +19,7 @@ from kubernetes.aio.client import Configuration
 from searchaccess.adapters.kubernetes.client import PAGE
 from searchaccess.adapters.kubernetes.reading import Sieve, TolerantResponse, sifting
 from searchaccess.api.constants import GROUP, VERSION
-from searchaccess.core.model.intake.metadata import metadata_of
+from searchaccess.core.model.intake.metadata import metadata_of, part, text_in
 from searchaccess.engine.inventory.consent.approvals import Approvals
 from searchaccess.engine.inventory.inventory import Inventory
 from searchaccess.engine.inventory.policy.policies import Policies
@@ -152,7 +152,42 @@ class WatchStarts:
             self._started()
 
 
-def sieve_of(inventory: Inventory, accesses: WatchStarts) -> Sieve:
+class UnderWay:
+    """SearchAccesses of which kopf has an event that the inventory has not: what is known of them is outdated.
+
+    Several events are sifted before kopf handles the first, so one that undoes another must not be dropped.
+    """
+
+    def __init__(self) -> None:
+        self._versions: dict[str, str] = {}
+        """By uid, the version in the last event that kopf got."""
+
+    def __contains__(self, raw: Mapping[str, Any]) -> bool:
+        return _version_in(raw)[0] in self._versions
+
+    def begin(self, raw: Mapping[str, Any]) -> None:
+        """Record that kopf gets a version."""
+        uid, version = _version_in(raw)
+        self._versions[uid] = version
+
+    def end(self, raw: Mapping[str, Any]) -> None:
+        """Record that the inventory has seen a version."""
+        uid, version = _version_in(raw)
+        if self._versions.get(uid) == version:
+            del self._versions[uid]
+
+    def forget(self, raw: Mapping[str, Any]) -> None:
+        """Forget a SearchAccess that is gone."""
+        self._versions.pop(_version_in(raw)[0], None)
+
+
+def _version_in(raw: Mapping[str, Any]) -> tuple[str, str]:
+    """Return uid and resource version of an object."""
+    meta = part(raw, "metadata")
+    return text_in(meta, "uid"), text_in(meta, "resourceVersion")
+
+
+def sieve_of(inventory: Inventory, accesses: WatchStarts, under_way: UnderWay) -> Sieve:
     """Return what keeps SearchAccesses from kopf that are known as they are.
 
     Most events come from our own writes, and most of what kopf lists was listed before. It gives each of them a queue,
@@ -161,18 +196,22 @@ def sieve_of(inventory: Inventory, accesses: WatchStarts) -> Sieve:
     Args:
         inventory: knows SearchAccesses.
         accesses: is shown each that kopf listed.
+        under_way: is shown each that passes.
     """
 
     def passes(kind: str, event: str | None, raw: Mapping[str, Any]) -> bool:
         if kind != _ACCESS or event not in _SIFTED:
             return True
         accesses.inspect({"type": event})
-        return inventory.may_have_changed(raw)
+        if raw not in under_way and not inventory.may_have_changed(raw):
+            return False
+        under_way.begin(raw)
+        return True
 
     return passes
 
 
-def register_accesses(registry: kopf.OperatorRegistry, inventory: Inventory) -> None:
+def register_accesses(registry: kopf.OperatorRegistry, inventory: Inventory, under_way: UnderWay) -> None:
     """Register a handler that updates the inventory with the events of SearchAccesses that the sieve lets pass."""
 
     @kopf.on.event(GROUP, VERSION, Plural.ACCESSES, registry=registry)
@@ -180,7 +219,9 @@ def register_accesses(registry: kopf.OperatorRegistry, inventory: Inventory) -> 
         raw = event["object"]
         if event["type"] != "DELETED":
             inventory.see_access(raw)
+            under_way.end(raw)
             return
+        under_way.forget(raw)
         try:
             inventory.forget_access(metadata_of(raw).uid)
         except Exception as error:  # noqa: BLE001 - the next full list finds what is gone
@@ -267,14 +308,15 @@ async def watch(
     registry, settings = kopf.OperatorRegistry(), kopf.OperatorSettings()
     configure(settings)
     kinds: dict[str, WatchStarts] = {Plural.ACCESSES: WatchStarts(started)}
-    register_accesses(registry, inventory)
+    under_way = UnderWay()
+    register_accesses(registry, inventory, under_way)
     if clusters:
         kinds[Plural.CLUSTERS] = WatchStarts(started)
         register_clusters(registry, inventory, kinds[Plural.CLUSTERS])
     # kopf gives up a watch that is refused for a minute, and ends: a full list finds before that which namespace it is.
     refused = inventory.relist.set if namespaces else (lambda: None)
     trace = report_watches(lambda plural: kinds[plural].watched() if plural in kinds else None, refused)
-    sieve = sieve_of(inventory, kinds[Plural.ACCESSES])
+    sieve = sieve_of(inventory, kinds[Plural.ACCESSES], under_way)
     for watch_starts in kinds.values():
         asyncio.get_running_loop().call_later(LISTS_WITHIN, watch_starts.assume_started)
 

@@ -49,6 +49,8 @@ class OtherControllers:
         """As of the last full reconcile; None: there was none yet."""
         self.operations = 0
         """Writes of the last removal."""
+        self.removed: set[str] = set()
+        """Names of the roles that were deleted then, or may have been."""
         self._without_users: set[Installation] = set()
         """Abandoned instances that have no users any more."""
 
@@ -102,7 +104,7 @@ class OtherControllers:
         Raises:
             TransientError: the cluster does not answer as it should.
         """
-        self.operations = 0
+        self.operations, self.removed = 0, set()
         if mappings.state.late or mappings.state.conflict:
             return None
         trouble, own = None, self._operator.installation
@@ -134,6 +136,7 @@ class OtherControllers:
         roles = removable(installation, free, declared=declared, placed=placed, all_known=self._all_known())
         refused: ExternalError | None = None
         for start in range(0, len(roles), CHUNK):
+            self.removed.update(roles[start : start + CHUNK])
             written = await session.port.delete_roles(roles[start : start + CHUNK])
             self.operations += len(written.changed)
             some.without(written.changed | written.unchanged, ())
