@@ -99,7 +99,8 @@ def test_an_overview_says_when_each_was_last_used_where_that_is_known(tmp_path: 
 
     def known(until: str) -> Answers:
         status = {"audit": {"index": "audit", "observedUntil": until}}
-        return served(*items, searchclusters=listed(a_search_cluster() | {"status": status}))
+        cluster = a_search_cluster(audit={"index": "audit"})
+        return served(*items, searchclusters=listed(cluster | {"status": status}))
 
     some = known(until)
     code, text, _ = run(tmp_path, some, "status", "-n", "shop")
@@ -114,6 +115,9 @@ def test_an_overview_says_when_each_was_last_used_where_that_is_known(tmp_path: 
     names = {line.split()[0] for line in text.splitlines() if line}
     # Neither is "used" anywhere near now; of the new one, nothing is known, and that is said.
     assert names == {"NAME", "idle", "orders", "3", "1", "shop/new:"}
+    assert "  shop/new: nothing is recorded yet: it is new, it is refused, or" in text, "events are read"
+    _, text, _ = run(tmp_path, known("2026-02-01T00:00:00Z"), "status", "-n", "shop", "--unused", "1d")
+    assert "  shop/idle, shop/new, shop/orders: no audit events of SearchCluster prod were read lately" in text
     _, text, _ = run(tmp_path, known("2026-02-01T00:00:00Z"), "status", "-n", "shop")
     assert "not since 2026-01-01?" in text
     assert "2026-01-31T09h?" in text

@@ -12,6 +12,7 @@ from searchaccess.cli.manifests import failure
 from searchaccess.cli.options.connecting import Kubernetes, nothing_in
 from searchaccess.cli.printing import Format, blocks, emit, fits, plain, progress, table, warn, width
 from searchaccess.core.answers.statuses.overview import (
+    Audited,
     UsesUnknown,
     Wanted,
     chosen,
@@ -63,7 +64,9 @@ async def show_statuses(kubernetes: Kubernetes, access: str, wanted: Wanted, out
     summary = counted(reports, len(shown))
     if scope and not reports:
         warn(nothing_in(scope))
-    clusters = {item.read.name: item.read.audit is not None for item in declared.clusters}
+    clusters = {
+        item.read.name: Audited(item.read.audit is not None, known[item.read.name]) for item in declared.clusters
+    }
     _check_cluster(wanted.cluster, {*clusters, *(report["cluster"] for report in reports)}, declared.gaps)
     unknown = uses_unknown(reports, wanted, now, clusters)
     data: dict[str, Any] = {"items": shown, "summary": summary}
