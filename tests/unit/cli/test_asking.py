@@ -1,12 +1,14 @@
 """Who a subject is in Elasticsearch, whom it is asked about, and how answers are shown."""
 
 import asyncio
+import io
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, cast
 
 import pytest
+from rich.console import Console
 
 from searchaccess.cli.access import showing
 from searchaccess.cli.access.asking import (
@@ -197,6 +199,21 @@ def test_answers_fit_a_narrow_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
     assert json.loads(json.dumps(data)) == data
     assert [item["allowed"] for item in data["items"]] == ["yes", "yes"]
     assert data["items"][1]["doubts"]
+
+
+@pytest.mark.parametrize("columns", [120, 160])
+def test_names_in_answers_stay_whole_beside_long_texts(columns: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("searchaccess.cli.printing.width", lambda: columns)
+    name = "the-settlement-of-all-orders-in-europe-west1-production-which-is-a-long-name-of-a-native-user"
+    about = asking(state({name: READS}, users=[user(name, name, *(f"gone-{each}" for each in range(9)))]), an_access())
+    found = explained(about, f"user:{name}")
+    everybody = who(about, "orders-1", READ, "")
+    for parts in (showing.explanation_shown(found, about, None), showing.who_shown(everybody, about)):
+        terminal = Console(file=io.StringIO(), width=columns, color_system=None, highlight=False, markup=False)
+        for part in parts:
+            terminal.print(part, soft_wrap=isinstance(part, str))
+        lines = cast("io.StringIO", terminal.file).getvalue().splitlines()
+        assert [line for line in lines if name in line and not line.startswith("yes")]
 
 
 OWNED = {"owners": [{"namespace": "shop", "name": "orders", "uid": "u-1"}], "managed_by": "searchaccess-operator"}

@@ -1,11 +1,15 @@
 """How a request is followed: by a list and a watch, whatever becomes of them."""
 
 import asyncio
+import io
+import sys
 from collections.abc import AsyncGenerator
 from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
+from searchaccess.cli.requests import verbs
+from searchaccess.cli.requests.targets import Following
 from searchaccess.core.answers.verbs.outcomes import Asked, Outcome, Verb
 from searchaccess.operator.answers import changing
 from searchaccess.operator.answers.changing import Changes
@@ -105,3 +109,17 @@ async def test_many_of_a_namespace_need_one_watch() -> None:
 async def test_what_is_not_done_in_time_stays_pending() -> None:
     found, _ = await follow([one()], within=0.05)
     assert found == ["pending: the operator has not handled the request yet"]
+
+
+@pytest.mark.parametrize("columns", [60, 80, 200])
+def test_what_became_of_each_keeps_its_name_whole_on_any_terminal(
+    columns: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    terminal, name = io.StringIO(), "settlement-of-all-orders-in-europe-west1-production-and-staging"
+    monkeypatch.setattr(terminal, "isatty", lambda: True)
+    monkeypatch.setattr(sys, "stdout", terminal)
+    monkeypatch.setenv("COLUMNS", str(columns))
+    verbs._show([verbs._Line(one("orders")), verbs._Line(one(name))], Following(no_wait=True))
+    shown = terminal.getvalue()
+    assert f"shop/{name}" in shown
+    assert shown.count("pending") == 2

@@ -48,7 +48,7 @@ def test_people_see_what_is_imported_what_is_left_and_what_to_do_next(files: Pat
     assert ["shop/orders", ORDERS, "role", "orders"] in [line.split() for line in text.splitlines()]
     assert "RunAs: keep the old role for it" in text
     assert f"role hr run_as for {ORDERS}: it may act as jane" in text
-    assert "2 new SearchAccesses, 0 declared already; 1 parts are left." in text
+    assert "2 new SearchAccesses, 0 declared already; 1 part is left." in text
 
 
 def test_files_do_not_show_who_else_needs_a_role_so_none_is_said_to_be_unneeded(files: Path) -> None:
@@ -65,7 +65,7 @@ def test_nothing_left_is_zero(tmp_path: Path) -> None:
     (tmp_path / "roles.yml").write_text(yaml.safe_dump({"orders": ROLES["orders"]}))
     (tmp_path / "who.yaml").write_text(yaml.safe_dump({"roles": {"orders": ORDERS}}))
     text = imported("--from", tmp_path / "roles.yml", "--subject-map", tmp_path / "who.yaml", code=0)
-    assert "1 new SearchAccesses, 0 declared already; 0 parts are left." in text
+    assert "1 new SearchAccess, 0 declared already; 0 parts are left." in text
 
 
 @pytest.mark.parametrize("output", ["json", "yaml"])

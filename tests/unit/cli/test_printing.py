@@ -10,16 +10,16 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from searchaccess.cli.printing import Format, emit, fitting, plain, table, verbatim, warn
+from searchaccess.cli.printing import Format, emit, fits, fitting, plain, table, verbatim, warn
 
-ODD = "a\x1b[2Jb\x9bc\u202ed\r\ne\ud800f"
+ODD = "a\x1b[2Jb\x9bc\u202ed\r\ne\ud800f\u2028g\u061ch"
 
 
 @pytest.mark.parametrize("output", Format)
 def test_no_format_passes_control_characters_on(output: Format, capsys: pytest.CaptureFixture[str]) -> None:
     emit(output, {"text": ODD}, lambda: [ODD, table(["HEAD"], [[ODD]])])
     shown = capsys.readouterr().out
-    assert not set("\x1b\x9b\u202e\r\ud800") & set(shown)
+    assert not set("\x1b\x9b\u202e\r\ud800\u2028\u061c") & set(shown)
     if output is not Format.TABLE:
         assert (json.loads if output is Format.JSON else yaml.safe_load)(shown) == {"text": ODD}
 
@@ -38,6 +38,32 @@ def test_a_table_in_a_file_has_no_spaces_at_the_end_and_does_not_wrap(capsys: py
     lines = capsys.readouterr().out.splitlines()
     assert len(lines) == 3
     assert lines == [line.rstrip() for line in lines]
+
+
+def test_a_table_in_a_file_is_aligned_as_on_a_terminal_without_being_one(capsys: pytest.CaptureFixture[str]) -> None:
+    """Rich needs some 10 KB a row."""
+    made = table(["NAME", "東京"], [["索引", "a\tb"], ["two\nlines", 3], ["", "end"]])
+    assert isinstance(made, str)
+    emit(Format.TABLE, None, lambda: [made])
+    assert capsys.readouterr().out.splitlines() == [
+        "NAME   東京",
+        "索引   a       b",
+        "two    3",
+        "lines",
+        "       end",
+    ]
+
+
+def test_a_table_fits_where_its_names_stay_whole_and_its_texts_wrap_between_words(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    heads, row = ["NAME", "WHY"], ["a-name-of-20-letters", "some words, and more of them"]
+    for columns, wraps in ((50, True), (49, True), (28, True), (27, False)):
+        monkeypatch.setattr("searchaccess.cli.printing.width", lambda columns=columns: columns)
+        assert fits(heads, [row]) is (columns >= 50)
+        assert fits(heads, [row], {"WHY"}) is wraps
+        assert fits(heads, [row], {"WHY"}, 24) is (columns >= 46)
+        assert fits(["INDEX"], [["索引" * 10]]) is (columns >= 40), "each takes two columns"
 
 
 def test_a_configuration_is_never_broken_into_lines(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,25 +1,29 @@
 """`searchaccess status` and `searchaccess version`, against an API server that gives one answer to everything."""
 
+import io
 import json
 import os
 import pty
 import re
 import subprocess
 import sys
+from collections.abc import Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 import yaml
+from rich.console import Console
 from typer.testing import CliRunner
 
 from searchaccess import __version__
 from searchaccess.cli.main import app
+from searchaccess.cli.statuses import _overview
 from tests.support.operatorprocess import ROOT
-from tests.unit.answers.test_statuses import deployment, ready
-from tests.unit.builders import a_search_access, a_search_cluster
+from tests.unit.answers.test_statuses import a_report, deployment, ready
+from tests.unit.builders import LATER, a_search_access, a_search_cluster
 from tests.unit.cli.options.test_connecting import answers, forbidden
 from tests.unit.cli.options.test_reaching import listed
 from tests.unit.cli.program import Answers, api_server, environment, refused, write_kubeconfig
@@ -95,7 +99,8 @@ def test_an_overview_says_when_each_was_last_used_where_that_is_known(tmp_path: 
 
     def known(until: str) -> Answers:
         status = {"audit": {"index": "audit", "observedUntil": until}}
-        return served(*items, searchclusters=listed(a_search_cluster() | {"status": status}))
+        cluster = a_search_cluster(audit={"index": "audit"})
+        return served(*items, searchclusters=listed(cluster | {"status": status}))
 
     some = known(until)
     code, text, _ = run(tmp_path, some, "status", "-n", "shop")
@@ -110,6 +115,9 @@ def test_an_overview_says_when_each_was_last_used_where_that_is_known(tmp_path: 
     names = {line.split()[0] for line in text.splitlines() if line}
     # Neither is "used" anywhere near now; of the new one, nothing is known, and that is said.
     assert names == {"NAME", "idle", "orders", "3", "1", "shop/new:"}
+    assert "  shop/new: nothing is recorded yet: it is new, it is refused, or" in text, "events are read"
+    _, text, _ = run(tmp_path, known("2026-02-01T00:00:00Z"), "status", "-n", "shop", "--unused", "1d")
+    assert "  shop/idle, shop/new, shop/orders: no audit events of SearchCluster prod were read lately" in text
     _, text, _ = run(tmp_path, known("2026-02-01T00:00:00Z"), "status", "-n", "shop")
     assert "not since 2026-01-01?" in text
     assert "2026-01-31T09h?" in text
@@ -274,3 +282,28 @@ def test_a_terminal_of_80_columns_is_enough_and_gets_colors(tmp_path: Path, no_c
     assert lines[0].split() == ["NAME", "ACCESS", "READY", "REASON", "DRIFT", "ENDS"]
     assert lines[1].split()[0] == "shop/orders-reader"
     assert any(line.endswith("2026-01-01T11:00Z") for line in lines)
+
+
+@pytest.mark.parametrize("columns", [60, 80, 120, 200])
+def test_names_stay_whole_in_an_overview_on_any_terminal(columns: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With all columns, there is no room for names on a terminal of 80."""
+    monkeypatch.setattr("searchaccess.cli.printing.width", lambda: columns)
+    monkeypatch.setattr("searchaccess.cli.statuses.width", lambda: columns)
+    usage = {"lastUsed": "2026-01-31T09:59:12Z", "observedAt": "2026-01-31T10:00:00Z", "since": "2026-01-01T00:00:00Z"}
+    long = "settlement-of-all-orders-in-europe-west1-production"
+    status = ready("False", "RestrictionsWouldWiden", access="r orders-*, a-* +3", drift={"open": 2}, usage=usage)
+    reports = [a_report(name, status, validUntil=LATER, mode="Observe") for name in ("orders", long)]
+    lines = shown_on(columns, _overview(reports, "2 SearchAccesses", 0.0, several=True))
+    for name in ("orders", long):
+        assert [line.split()[0] for line in lines].count(f"shop/{name}") == 1
+    text = "\n".join(lines)
+    assert all(text.count(word) == 2 for word in ("RestrictionsWouldWiden", "Observe", "2026-01-31T09h?"))
+    assert ("\n  Ready False: RestrictionsWouldWiden\n" in text) is (columns < 200)
+
+
+def shown_on(columns: int, parts: Sequence[Any]) -> list[str]:
+    """Give the lines that a terminal shows."""
+    console = Console(file=io.StringIO(), width=columns, color_system=None, highlight=False, force_terminal=True)
+    for part in parts:
+        console.print(part, soft_wrap=getattr(part, "no_wrap", None))
+    return [line for line in cast("io.StringIO", console.file).getvalue().splitlines() if line.strip()]

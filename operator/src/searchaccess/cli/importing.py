@@ -16,7 +16,7 @@ from searchaccess.core.answers.importing.material import (
     users_in,
 )
 from searchaccess.core.answers.importing.subjects import BadSubjectMapError, SubjectMap, subject_map
-from searchaccess.core.messages import some_of
+from searchaccess.core.messages import number_of, some_of
 from searchaccess.ports.errors import BadManifest, ExternalError, PermissionDenied
 
 if TYPE_CHECKING:
@@ -150,11 +150,14 @@ def report(found: "Imported", written: Sequence[Path], folder: Path | None) -> "
         parts += [*([table(heads, rows)] if fits(heads, rows) else narrow), ""]
     parts += list(_leftovers(found))
     parts += [f"Note: {note}." for note in found.notes]
-    kept = f"; {found.ours} objects belong to an operator already" if found.ours else ""
-    parts.append(
-        f"{len(found.new)} new SearchAccesses, {len(found.made) - len(found.new)} declared already; "
-        f"{len(found.leftovers)} parts are left{kept}."
+    kept = (
+        f"; {number_of(found.ours, 'object')} {'belongs' if found.ours == 1 else 'belong'} to an operator already"
+        if found.ours
+        else ""
     )
+    left = f"{number_of(len(found.leftovers), 'part')} {'is' if len(found.leftovers) == 1 else 'are'} left"
+    new = f"{number_of(len(found.new), 'new SearchAccess')}, {len(found.made) - len(found.new)} declared already"
+    parts.append(f"{new}; {left}{kept}.")
     return [*parts, *_next_steps(found, written, folder)]
 
 

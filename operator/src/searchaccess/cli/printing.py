@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from enum import StrEnum
+from itertools import zip_longest
 from textwrap import wrap
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
@@ -14,14 +15,14 @@ import typer
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
-    from rich.table import Table
     from rich.text import Text
 
 _UNBOUNDED: Final = 100_000
 """Columns where nothing has to fit: a file, or another program."""
-_CONTROL: Final = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
-"""Characters that move the cursor, change colors, or reverse the direction of a text, and halves of characters, which
-cannot be printed. Names and messages may come from anybody; in a terminal, they could pretend to be another line."""
+_CONTROL: Final = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+"""Characters that move the cursor, begin a line, change colors, or reverse the direction of a text, and halves of
+characters, which cannot be printed. Names and messages may come from anybody; in a terminal, they could pretend to be
+another line."""
 
 
 class Format(StrEnum):
@@ -67,7 +68,7 @@ def table(
     rows: Sequence[Sequence[object]],
     styles: Sequence[str | None] = (),
     whole: Collection[str] = (),
-) -> "Table":
+) -> "RenderableType":
     """Return a table without lines; on a terminal, cells that do not fit wrap.
 
     Args:
@@ -76,6 +77,9 @@ def table(
         styles: of each row, such as ``red``; empty: none.
         whole: heads of columns whose cells do not wrap, as long as the others have room.
     """
+    if width() is None:
+        # Nothing wraps and nothing has a color. Of tens of thousands of rows, Rich would need hundreds of megabytes.
+        return "\n".join(_aligned(heads, rows))
     from rich.table import Table
     from rich.text import Text
 
@@ -87,11 +91,48 @@ def table(
     return made
 
 
-def fits(heads: Sequence[str], rows: Sequence[Sequence[object]]) -> bool:
-    """Return whether a table has room on the terminal without line breaks in its cells, which names may not have."""
+def _aligned(heads: Sequence[str], rows: Sequence[Sequence[object]]) -> Iterator[str]:
+    """Yield the lines of a table in a file."""
+    from rich.cells import cell_len
+
+    widths = [cell_len(head) for head in heads]
+    for row in rows:
+        for at, cell in enumerate(row):
+            widths[at] = max(widths[at], *map(cell_len, _lines(cell)))
+    for row in (heads, *rows):
+        for line in zip_longest(*map(_lines, row), fillvalue=""):
+            padded = (text + " " * (wide - cell_len(text)) for text, wide in zip(line, widths, strict=True))
+            yield "  ".join(padded).rstrip()
+
+
+def _lines(cell: object) -> list[str]:
+    return plain(cell).expandtabs().split("\n")
+
+
+def fits(
+    heads: Sequence[str], rows: Sequence[Sequence[object]], texts: Collection[str] = (), readable: int = 0
+) -> bool:
+    """Return whether a table has room on the terminal without line breaks in names.
+
+    Args:
+        heads: of the columns.
+        rows: each has a cell a column.
+        texts: heads of columns that may wrap between words; all others have names, so ``whole`` of ``table``.
+        readable: columns of the terminal that each of these texts needs at least, if it is so long.
+    """
     columns = width()
-    widest = [max(len(head), *(len(plain(row[at])) for row in rows)) for at, head in enumerate(heads)] if rows else []
-    return columns is None or sum(widest) + 2 * max(0, len(widest) - 1) <= columns
+    if columns is None or not rows:
+        return True
+    from rich.cells import cell_len
+
+    shown = [[head, *(plain(row[at]) for row in rows)] for at, head in enumerate(heads)]
+    words = (word for column in shown if column[0] in texts for text in column for word in text.split())
+    least = max(map(cell_len, words), default=0)
+    widest = [max(map(cell_len, column)) for column in shown]
+    needed = [
+        min(wide, max(least, readable)) if head in texts else wide for head, wide in zip(heads, widest, strict=True)
+    ]
+    return sum(needed) + 2 * (len(needed) - 1) <= columns
 
 
 def blocks(items: Iterable[tuple[str, str]]) -> list[str]:
@@ -164,10 +205,6 @@ def _yaml(data: Any) -> str:
 
 
 def _print(parts: "Sequence[RenderableType]") -> None:
-    import io
-
-    from rich.console import Console
-
     screen = console()
     if screen.is_terminal:
         for part in parts:
@@ -177,13 +214,23 @@ def _print(parts: "Sequence[RenderableType]") -> None:
             else:
                 screen.print(part, soft_wrap=getattr(part, "no_wrap", None))
         return
-    # Cells of a table are padded: without it, each line of a file would end with spaces.
+    for part in parts:
+        for line in _in_a_file(part).splitlines() or [""]:
+            typer.echo(line.rstrip())
+
+
+def _in_a_file(part: "RenderableType") -> str:
+    if isinstance(part, str):
+        return plain(part).expandtabs()
+    import io
+
+    from rich.console import Console
+
+    # Parts of a tree are padded: without it, each line of a file would end with spaces.
     text = io.StringIO()
     file = Console(file=text, width=_UNBOUNDED, color_system=None, markup=False, highlight=False, emoji=False)
-    for part in parts:
-        file.print(plain(part) if isinstance(part, str) else part, soft_wrap=isinstance(part, str))
-    for line in text.getvalue().splitlines():
-        typer.echo(line.rstrip())
+    file.print(part)
+    return text.getvalue()
 
 
 @contextmanager

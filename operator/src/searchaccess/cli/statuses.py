@@ -1,7 +1,7 @@
 """Shows the states of SearchAccesses."""
 
 import time
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Final
 
 from rich.console import RenderableType
@@ -10,8 +10,9 @@ from rich.tree import Tree
 
 from searchaccess.cli.manifests import failure
 from searchaccess.cli.options.connecting import Kubernetes, nothing_in
-from searchaccess.cli.printing import Format, emit, plain, progress, table, warn, width
+from searchaccess.cli.printing import Format, blocks, emit, fits, plain, progress, table, warn, width
 from searchaccess.core.answers.statuses.overview import (
+    Audited,
     UsesUnknown,
     Wanted,
     chosen,
@@ -27,8 +28,8 @@ from searchaccess.core.messages import some_of
 _STYLES: Final = {Mark.PLAIN: "", Mark.GOOD: "green", Mark.WARN: "yellow", Mark.BAD: "bold red"}
 _WIDE: Final = 100
 """Columns of a terminal that has room for the same SearchCluster in each row."""
-_LONG: Final = 30
-"""Characters of a name that wraps if it is longer."""
+_TEXTS: Final = frozenset({"ACCESS"})
+"""Columns that may wrap."""
 _CLOSE: Final = 5
 """Names that are suggested."""
 
@@ -63,7 +64,9 @@ async def show_statuses(kubernetes: Kubernetes, access: str, wanted: Wanted, out
     summary = counted(reports, len(shown))
     if scope and not reports:
         warn(nothing_in(scope))
-    clusters = {item.read.name: item.read.audit is not None for item in declared.clusters}
+    clusters = {
+        item.read.name: Audited(item.read.audit is not None, known[item.read.name]) for item in declared.clusters
+    }
     _check_cluster(wanted.cluster, {*clusters, *(report["cluster"] for report in reports)}, declared.gaps)
     unknown = uses_unknown(reports, wanted, now, clusters)
     data: dict[str, Any] = {"items": shown, "summary": summary}
@@ -136,9 +139,26 @@ def _overview(reports: Sequence[Report], summary: str, now: float, *, several: b
         number for number, head in enumerate(heads) if _is_needed(head, {row[number] for row in rows}, narrow=narrow)
     ]
     columns = [heads[number] for number in used]
-    whole = {*columns} - ({"ACCESS"} if max(len(row[0]) for row in rows) <= _LONG else {"ACCESS", "NAME"})
     cells = [[row[number] for number in used] for row in rows]
-    return [table(columns, cells, styles, whole), "", f"{summary}."]
+    if fits(columns, cells, _TEXTS):
+        return [table(columns, cells, styles, {*columns} - _TEXTS), "", f"{summary}."]
+    shown = [
+        Text(line, style or "", no_wrap=True, overflow="ignore")
+        for row, style in zip(cells, styles, strict=True)
+        for line in blocks([_block(dict(zip(columns, row, strict=True)))])
+    ]
+    return [*shown, "", f"{summary}."]
+
+
+def _block(row: Mapping[str, object]) -> tuple[str, str]:
+    """Return a row as a title and what is below it, for terminals that are too narrow."""
+    said = {head: " ".join(plain(cell).split()) for head, cell in row.items()}
+    name, access, ready, reason = (said.pop(head) for head in ("NAME", "ACCESS", "READY", "REASON"))
+    cluster = said.pop("CLUSTER", "")
+    lines = [f"{access} on {cluster}" if access and cluster else access or cluster]
+    lines.append(f"Ready {ready}: {reason}" if reason else f"Ready {ready}")
+    lines.append(", ".join(f"{head.lower()} {cell}" for head, cell in said.items() if cell))
+    return name, "\n".join(filter(None, lines))
 
 
 def _is_needed(head: str, values: Collection[object], *, narrow: bool) -> bool:

@@ -15,3 +15,14 @@ def some_of(names: Sequence[str], most: int = _SHOWN) -> str:
     """
     more = len(names) - most
     return ", ".join(names[:most]) + (f" and {more} more" if more > 0 else "")
+
+
+def number_of(number: int, noun: str) -> str:
+    """Return a number with a noun in the singular or plural, such as ``1 row`` or ``2,000 rows``.
+
+    Args:
+        number: of what there is.
+        noun: in the singular; an ``s`` or ``es`` makes it a plural.
+    """
+    ending = "es" if noun.endswith("s") else "s"
+    return f"{number:,} {noun}{'' if number == 1 else ending}"

@@ -335,6 +335,7 @@ class TestFindings:
         found = reported(tmp_path, line(user__name="103456789012345678901"))
         assert [row.oddities for row in found.rows] == [(Oddity.UNEXPLAINED,)]
         assert "only the status of a SearchAccess shows" in summary(found)
+        assert summary(found).startswith("1 request in 1 row; 1 ")
         assert "only the status" not in summary(reported(tmp_path, line(user__name="somebody-else")))
 
     def test_the_operators_own_requests_are_left_out(self, tmp_path: Path) -> None:

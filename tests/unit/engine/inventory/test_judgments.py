@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Hashable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -12,10 +13,11 @@ from searchaccess.core.work import Tally, Work, counted
 from searchaccess.engine.concurrency.allowance import LEAST, TURN
 from searchaccess.engine.concurrency.fairness import in_turn
 from searchaccess.engine.inventory.policy.judgments.edits import FORGIVEN, GONE_KEPT, MOST, Edits, Name
-from searchaccess.engine.inventory.policy.judgments.judgments import CROWD, UNFINISHED, Judgments, Key
+from searchaccess.engine.inventory.policy.judgments.judgments import CROWD, EACH_TURN, RETRY, UNFINISHED, Judgments, Key
 from searchaccess.engine.inventory.policy.judgments.queue import FairQueue
 from searchaccess.ports.meter import Meter
 from tests.support.loop.clocks import SettableClock, run_virtually
+from tests.unit.builders import an_access
 
 LONG = 300_000
 """Steps of the longest judgment."""
@@ -95,6 +97,37 @@ def test_short_judgments_that_wait_share_a_turn() -> None:
         return await turns_until(judgments, f"shop-{CROWD + 99}")
 
     assert run_virtually(play()) <= 2 * CROWD + 100
+
+
+def test_those_that_one_fault_stopped_are_asked_about_again_some_in_each_turn() -> None:
+    """Where it concerns all SearchAccesses, each is read and judged anew: thousands at once would take seconds."""
+
+    async def play() -> list[int]:
+        judgments, asked, each_turn = Judgments(Meter()), list[str](), list[int]()
+
+        def again(uid: str) -> None:
+            asked.append(uid)
+            judgments.retry(uid)
+
+        for number in range(100):
+            judgments.retry(f"u-{number}")
+        task = asyncio.create_task(judgments.run(again))
+        await asyncio.sleep(RETRY - 1)
+        assert not asked
+        await asyncio.sleep(1)
+        while len(asked) < 100:
+            before = len(asked)
+            await asyncio.sleep(0)
+            each_turn.append(len(asked) - before)
+        await asyncio.sleep(RETRY / 2)
+        assert len(asked) == 100, "those that fail again wait again"
+        judgments.forget_all(replace(an_access(), uid="u-7"))
+        await asyncio.sleep(RETRY)
+        assert len(asked) == len(set(asked)) + 99 == 199
+        task.cancel()
+        return each_turn
+
+    assert max(run_virtually(play())) <= EACH_TURN
 
 
 @pytest.mark.parametrize(

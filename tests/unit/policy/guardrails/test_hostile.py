@@ -7,11 +7,12 @@ import pytest
 
 from searchaccess.core.model.identities.identity import Identity
 from searchaccess.core.model.verdict import Outcome
-from searchaccess.core.patterns.containment import contained
+from searchaccess.core.patterns.containment import COVERS_IN_A_STEP, contained
 from searchaccess.core.policy.guardrails import budget, verdicts
 from searchaccess.core.policy.guardrails.budget import ALL_STEPS, STEPS, Budget
 from searchaccess.core.policy.guardrails.policy import policy_from_object
 from searchaccess.core.policy.guardrails.verdicts import Guardrails, Question
+from searchaccess.core.work import completed
 from tests.unit.builders import a_grant, an_access
 from tests.unit.policy.guardrails.test_verdicts import NOW, ORDERS, READ_ORDERS, a_policy, verdict_of
 
@@ -199,6 +200,24 @@ def test_many_policies_do_not_add_up(monkeypatch: pytest.MonkeyPatch) -> None:
     audited = [a_policy(f"a-{number:02d}", mode="Audit", **spec) for number in range(50)]
     allowed = Guardrails([*audited, a_policy("z", allow=[{"indices": ["*"], "can": ["read"]}])])
     assert not allowed.judge(Question(access, None, NOW)).refused, "one that only reports takes nothing from others"
+
+
+@pytest.mark.parametrize("number", [300, 3_000])
+def test_whoever_is_compared_with_many_wildcards_lets_others_run_in_between(number: int) -> None:
+    """A few names of a tenant, and thousands of wildcards of policies: each is compared with each."""
+    wide = [[f"*-{part}-{each}-*" for each in range(100)] for part in range(number // 100)]
+    every = {"can": ["read", "append"]}
+    policies = [a_policy(f"p{at:02}", allow=[{"indices": each, **every}]) for at, each in enumerate(wide)]
+    large = a_policy("large", allow=[{"indices": each, **every} for each in wide])
+    unbounded = a_policy("unbounded", limits={"grants": 5})
+    access = an_access(grants=[a_grant("orders-1", "orders-2", can=["read", "append"])])
+    for several in ([*policies, unbounded], [large, unbounded]):
+        guardrails = Guardrails(several)
+        completed(guardrails._preparing(access))
+        steps = list(guardrails.judging(Question(access, None, NOW)))
+        compared = number * 2  # names, with the first action that is not allowed
+        assert sum(steps) >= compared // COVERS_IN_A_STEP
+        assert max(steps) <= 200 + number // COVERS_IN_A_STEP
 
 
 def test_a_pattern_that_is_too_long_for_some_namespaces_is_invalid() -> None:

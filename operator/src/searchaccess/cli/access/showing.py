@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
@@ -27,6 +27,10 @@ _STYLES: Final = {Says.GRANTS: "green", Says.BLOCKS: "red", Says.UNKNOWN: "yello
 _SHOWN: Final = 3
 _WIDE: Final = 120
 """Columns from which on a table is readable."""
+_READABLE: Final = 24
+"""Columns that each text of a table needs at least."""
+_WHY: Final = ("WHY",)
+_RIGHTS: Final = ("DOCUMENTS", "FIELDS", "FROM")
 
 
 def exit_of(outcome: Outcome) -> Exit:
@@ -68,7 +72,7 @@ def explanation_data(found: Explanation, asking: Asking, document: Shown | None)
 
 def explanation_shown(found: Explanation, asking: Asking, document: Shown | None) -> "Sequence[RenderableType]":
     """Return an explanation for people."""
-    from searchaccess.cli.printing import blocks, table, width
+    from searchaccess.cli.printing import blocks, table
 
     outcome = outcome_with(found, document)
     who, does = found.asked.subject, f"{found.asked.question.action} {found.asked.target.name}"
@@ -86,14 +90,23 @@ def explanation_shown(found: Explanation, asking: Asking, document: Shown | None
         shown = {True: "is shown", False: "is not shown", None: "is not decided"}[document.shown]
         lines.append(f"the document {shown}: {document.why}")
     rows = [(str(each.says), each.what, each.name, each.text) for each in found.steps]
-    if (columns := width()) is not None and columns < _WIDE:
-        lines += ["", *blocks((f"{says}: {what} {name}", why) for says, what, name, why in rows), ""]
-    else:
+    heads = ("SAYS", "WHAT", "NAME", "WHY")
+    if _has_room(heads, rows, _WHY):
         styles = [_STYLES.get(each.says) for each in found.steps]
-        lines += ["", table(("SAYS", "WHAT", "NAME", "WHY"), rows, styles), ""]
+        lines += ["", table(heads, rows, styles, {*heads} - {*_WHY}), ""]
+    else:
+        lines += ["", *blocks((f"{says}: {what} {name}", why) for says, what, name, why in rows), ""]
     if found.not_verified:
         lines.append(f"not verified: {found.not_verified}")
     return [*lines, *_limits(found.unread, found.unseen)]
+
+
+def _has_room(heads: Sequence[str], rows: Sequence[Sequence[str]], texts: Collection[str]) -> bool:
+    """Return whether a table can be read on the terminal, and its names stay whole."""
+    from searchaccess.cli.printing import fits, width
+
+    columns = width()
+    return columns is None or (columns >= _WIDE and fits(heads, rows, texts, _READABLE))
 
 
 def _limits(unread: Sequence[str], unseen: Sequence[str]) -> list[str]:
@@ -196,7 +209,7 @@ def _sources(finding: Finding) -> list[str]:
 
 def who_shown(found: WhoCan, asking: Asking) -> "Sequence[RenderableType]":
     """Return everybody who may do something, for people."""
-    from searchaccess.cli.printing import blocks, table, width
+    from searchaccess.cli.printing import blocks, table
 
     rows, declared, now = [], _by_name(asking), time.time()
     for each in found.findings:
@@ -228,12 +241,13 @@ def who_shown(found: WhoCan, asking: Asking) -> "Sequence[RenderableType]":
     more = f"; {perhaps} more perhaps: it depends on what cannot be seen (?)" if perhaps else ""
     styles = ["yellow" if each.outcome is Outcome.UNKNOWN else None for each in found.findings]
     parts: list[RenderableType] = []
-    if rows and (columns := width()) is not None and columns < _WIDE:
-        parts = [*blocks(map(_block, rows)), ""]
+    # A column that says nothing takes width from others.
+    shown = len(heads) if any(row[-1] for row in rows) else len(heads) - 1
+    cells = [row[:shown] for row in rows]
+    if rows and _has_room(heads[:shown], cells, _RIGHTS):
+        parts = [table(heads[:shown], cells, styles, {*heads} - {*_RIGHTS}), ""]
     elif rows:
-        # A column that says nothing takes width from others.
-        shown = len(heads) if any(row[-1] for row in rows) else len(heads) - 1
-        parts = [table(heads[:shown], [row[:shown] for row in rows], styles), ""]
+        parts = [*blocks(map(_block, rows)), ""]
     return [*parts, f"{count}{more}", *_limits(found.unread, found.unseen)]
 
 

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Final
 
 from searchaccess.cli.printing import blocks, fits, plain, table
 from searchaccess.core.answers.audit.report import MEANINGS, Oddity, Report, Row
+from searchaccess.core.messages import number_of
 from searchaccess.core.model.identities.workload import is_unique_id
 
 if TYPE_CHECKING:
@@ -29,9 +30,10 @@ def tables(report: Report) -> "list[RenderableType]":
 def summary(report: Report) -> str:
     """Return one line about the whole, and what it cannot say."""
     findings = ", ".join(f"{number} {name}" for name, number in report.counts.items()) or "no findings"
-    text = f"{report.events:,} requests in {len(report.rows):,} rows; {findings}."
+    text = f"{number_of(report.events, 'request')} in {number_of(len(report.rows), 'row')}; {findings}."
     if report.unread:
-        text += f" {report.unread:,} lines are not events."
+        lines = number_of(report.unread, "line")
+        text += f" {lines} {'is no event' if report.unread == 1 else 'are not events'}."
     if report.merged:
         text += " There are too many combinations: some revisions and indices are merged (…)."
     if any(row.revision and not row.proven for row in report.rows):

@@ -96,10 +96,13 @@ def command(
 
 def _shown(found: "list[Advice]", window: "Window") -> "list[RenderableType]":
     from searchaccess.cli.printing import verbatim
+    from searchaccess.core.messages import number_of
 
     parts: list[RenderableType] = []
     for item in found:
-        used = f"{item.requests:,} requests, the last {item.last:%Y-%m-%d %H:%M}" if item.last else "no requests"
+        used = "no requests"
+        if item.last:
+            used = f"{number_of(item.requests, 'request')}, the last {item.last:%Y-%m-%d %H:%M}"
         parts.append(f"{item.path}: {used}")
         parts += [f"  {removal.path} {removal.what}: {removal.why}" for removal in item.removals]
         parts += [f"  {note}" for note in item.notes]

@@ -12,6 +12,7 @@ from searchaccess.cli.printing import Format, emit, progress, verbatim, warn
 from searchaccess.core.answers.exits import Exit
 from searchaccess.core.answers.realms import Place, RealmNeeds, differences, needs_of, text_of
 from searchaccess.core.clusters.cluster import Cluster, cluster_from_object
+from searchaccess.core.messages import number_of
 from searchaccess.core.rights.ownership import Operator
 from searchaccess.operator.answers.reading import Live
 from searchaccess.ports.kubernetes import Plural
@@ -101,7 +102,8 @@ def _print_differences(wrong: dict[str, list[str]], output: Format) -> None:
     def shown() -> list[Any]:
         text: list[Any] = []
         for name, lines in wrong.items():
-            text.append(f"SearchCluster {name}: {'as it should be' if not lines else f'{len(lines)} differences'}")
+            found = number_of(len(lines), "difference") if lines else "as it should be"
+            text.append(f"SearchCluster {name}: {found}")
             text += [f"  {line}" for line in lines]
         return text
 

@@ -9,7 +9,7 @@ import typer
 
 from searchaccess.cli.manifests import failure
 from searchaccess.cli.options.connecting import Kubernetes
-from searchaccess.cli.printing import emit, plain, progress, table, warn
+from searchaccess.cli.printing import blocks, emit, fits, plain, progress, table, warn
 from searchaccess.cli.requests.targets import Following, Targets
 from searchaccess.core.answers.exits import Exit
 from searchaccess.core.answers.statuses.report import report_of
@@ -42,6 +42,8 @@ _WORDS: Final = {
     Verb.APPROVE: "approve",
     Verb.REJECT: "delete the approvals, and so end the rights, of",
 }
+_READABLE: Final = 24
+"""Columns of a terminal that a message needs at least."""
 
 
 class _Line:
@@ -217,7 +219,10 @@ def _show(lines: Sequence[_Line], following: Following) -> None:
 
     def shown() -> list[Any]:
         steps = dict.fromkeys(f"next: {line.outcome.next_step}" for line in lines if line.outcome.next_step)
-        return [table(["NAME", "STATE", "MESSAGE"], rows, whole={"NAME", "STATE"}), *steps]
+        heads = ["NAME", "STATE", "MESSAGE"]
+        if fits(heads, rows, {"MESSAGE"}, _READABLE):
+            return [table(heads, rows, whole={"NAME", "STATE"}), *steps]
+        return [*blocks((name, f"{state}: {text}") for name, state, text in rows), *steps]
 
     emit(following.output, {"items": items}, shown)
     if waits and any(line.outcome.state is State.PENDING for line in lines):

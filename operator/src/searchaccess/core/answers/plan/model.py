@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from searchaccess.core.answers.plan.cover import Gain
 from searchaccess.core.answers.summary import Exit
-from searchaccess.core.messages import some_of
+from searchaccess.core.messages import number_of, some_of
 from searchaccess.core.model.grants.actions import CONFINED_WRITE, in_short
 from searchaccess.core.model.verdict import Outcome, PolicyOutcome
 
@@ -217,7 +217,7 @@ class Plan:
         if refused := sum(each.is_refused for each in self.objects):
             parts.append(_counted(refused, "manifest", "is refused by policies"))
         if self.others:
-            parts.append(f"{len(self.others)} other changes in Elasticsearch")
+            parts.append(f"{number_of(len(self.others), 'other change')} in Elasticsearch")
         return "; ".join(parts) or "nothing changes for any caller"
 
     def to_json(self) -> dict[str, Any]:

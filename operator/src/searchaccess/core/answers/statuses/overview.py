@@ -90,8 +90,21 @@ class UsesUnknown:
     names: tuple[str, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Audited:
+    """What is known of the audit events of a SearchCluster.
+
+    Args:
+        named: whether it names them.
+        until: until when uses are known; None: they are not.
+    """
+
+    named: bool
+    until: str | None
+
+
 def uses_unknown(
-    reports: Iterable[Report], wanted: Wanted, now: float, clusters: Mapping[str, bool]
+    reports: Iterable[Report], wanted: Wanted, now: float, clusters: Mapping[str, Audited]
 ) -> tuple[UsesUnknown, ...]:
     """Return of which SearchAccesses it is not known whether they were used since a time: none of them is unused.
 
@@ -99,7 +112,7 @@ def uses_unknown(
         reports: of all SearchAccesses.
         wanted: which of them; without ``unused_since``, nothing is asked.
         now: seconds since the epoch.
-        clusters: by the name of each SearchCluster that could be read, whether it names its audit events.
+        clusters: by the name of each SearchCluster that could be read, what is known of its audit events.
     """
     since = wanted.unused_since
     if since is None:
@@ -114,14 +127,16 @@ def uses_unknown(
     return tuple(UsesUnknown(why, tuple(names)) for why, names in found.items())
 
 
-def _why_unknown(report: Report, now: float, clusters: Mapping[str, bool]) -> str:
+def _why_unknown(report: Report, now: float, clusters: Mapping[str, Audited]) -> str:
     cluster, usage = report["cluster"], report["usage"]
     if cluster not in clusters:
         return f"SearchCluster {cluster} cannot be read, or does not exist"
-    if not clusters[cluster]:
+    if not clusters[cluster].named:
         return f"SearchCluster {cluster} does not name its audit events (spec.audit)"
-    if usage is None or not is_watched(report, now):
+    if not _is_fresh({"knownUntil": clusters[cluster].until}, now):
         return f"no audit events of SearchCluster {cluster} were read lately: kubectl describe searchcluster {cluster}"
+    if usage is None:
+        return "nothing is recorded yet: it is new, it is refused, or audit events do not name its API key"
     return f"uses are known since {usage['since']} only"
 
 

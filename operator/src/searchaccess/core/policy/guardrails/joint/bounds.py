@@ -165,8 +165,8 @@ class JointBounds:
         pattern, found, steps = Pattern(text), self._all, 0
         yield STEPS_OF_A_PATTERN + _STEPS_OF_A_LOOK * len(asking.names)
         for name in asking.names:
-            allowing = self._unbounded | here.allowing(name, pattern, found & ~self._unbounded)
-            allowing |= self._everywhere.allowing(name, pattern, found & ~allowing)
+            allowing = self._unbounded | (yield from here.allowing(name, pattern, found & ~self._unbounded))
+            allowing |= yield from self._everywhere.allowing(name, pattern, found & ~allowing)
             found &= allowing
         for indices in (self._everywhere, here):
             if not found or not indices.denied.number:

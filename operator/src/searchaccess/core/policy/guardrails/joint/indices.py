@@ -5,15 +5,18 @@ from collections import defaultdict
 from typing import Final
 
 from searchaccess.api.vocabulary.actions import Action
-from searchaccess.core.patterns.containment import covers
+from searchaccess.core.patterns.containment import COVERS_IN_A_STEP, covers
 from searchaccess.core.patterns.marks import is_mark
 from searchaccess.core.patterns.meeting import Prefixes, can_meet, expression_of, plain_prefix_of, prefix_of
 from searchaccess.core.patterns.wildcards import is_prefix, is_starred
 from searchaccess.core.policy.guardrails.aliases import Aliases
 from searchaccess.core.policy.guardrails.rules.grants import INCLUDES, raw
+from searchaccess.core.work import Work
 
 _STEPS: Final = 2_000
 """Of one pattern with all that is denied."""
+_AT_ONCE: Final = 300
+"""Texts of wildcards that are compared with a pattern before others may run."""
 
 Actions = frozenset[Action] | None
 """Actions that are denied; None: all."""
@@ -96,26 +99,38 @@ class Allowed:
             found |= self._by_prefix[prefix]
         return found
 
-    def certain(self, pattern: Pattern, policies: int) -> int:
-        """Return which of some policies certainly allow all that a pattern matches.
+    def certain(self, pattern: Pattern) -> int:
+        """Return which policies certainly allow all that a pattern matches, by its text or by its beginning.
 
-        As ``measured`` finds out in one step: by its text, by its beginning, or by the text of a wildcard.
+        As ``measured`` finds out in one step.
         """
         found = self._same.get(pattern.text, 0) | self._same.get("*", 0)
-        if pattern.begin is None:
-            return found
-        begins = [pattern.begin[:length] for length in self._lengths if length <= len(pattern.begin)]
-        for begin in begins:
+        for begin in self._begins_of(pattern):
             found |= self._begins.get(begin, 0)
-        for begin in begins:
-            if not policies & ~found:
-                break
+        return found
+
+    def covering(self, pattern: Pattern, policies: int) -> Work[int]:
+        """Find out which of some policies certainly allow all that a pattern matches, by the text of a wildcard.
+
+        As ``measured`` finds out in one step.
+        """
+        found = compared = 0
+        for begin in self._begins_of(pattern) if policies else ():
             for wide, allowing in self._starred.get(begin, {}).items():
-                if allowing & policies & ~found and covers(wide, pattern.text):
+                if not allowing & policies & ~found:
+                    continue
+                compared += 1
+                if compared % _AT_ONCE == 0:
+                    yield _AT_ONCE // COVERS_IN_A_STEP
+                if covers(wide, pattern.text):
                     found |= allowing
                     if not policies & ~found:
-                        break
+                        return found
         return found
+
+    def _begins_of(self, pattern: Pattern) -> list[str]:
+        begin = pattern.begin
+        return [begin[:length] for length in self._lengths if length <= len(begin)] if begin is not None else []
 
 
 class Denied:
@@ -180,9 +195,12 @@ class Indices:
         """By action or raw privilege."""
         self.denied: Final = Denied()
 
-    def allowing(self, name: str, pattern: Pattern, policies: int) -> int:
-        """Return which of some policies certainly allow something on all that a pattern matches."""
-        return self.allowed[name].certain(pattern, policies) if name in self.allowed else 0
+    def allowing(self, name: str, pattern: Pattern, policies: int) -> Work[int]:
+        """Find out which of some policies certainly allow something on all that a pattern matches."""
+        if (allowed := self.allowed.get(name)) is None:
+            return 0
+        found = allowed.certain(pattern)
+        return found | (yield from allowed.covering(pattern, policies & ~found))
 
     def near(self, name: str, begin: str) -> int:
         """Return which policies may allow something on names that begin as some do."""

@@ -8,6 +8,7 @@ so, and so does what is edited again and again before it is judged.
 import asyncio
 from collections.abc import Callable
 from contextlib import suppress
+from itertools import islice
 from typing import Final, NamedTuple
 
 from searchaccess.core.model.access import Access
@@ -95,6 +96,8 @@ class Judgments:
         """By uid of a SearchAccess at which an internal error occurred, what is done before it is asked about again."""
         self._retry_at: float | None = None
         """When these are to be asked about again, by the event loop's clock; None: there are none."""
+        self._retried = dict[str, Callable[[], None] | None]()
+        """Those of which the time has come, some in each turn: one fault may concern all SearchAccesses."""
 
     @property
     def is_open(self) -> bool:
@@ -195,6 +198,7 @@ class Judgments:
     def forget_all(self, access: Access) -> None:
         """Discard what is known or begun about a SearchAccess that is gone."""
         self._failed.pop(access.uid, None)
+        self._retried.pop(access.uid, None)
         for key in [key for key in (*self._known, *self._open) if key.uid == access.uid]:
             self._discard(key, None)
         self._edits.leave(Name(access.namespace, access.name))
@@ -206,7 +210,7 @@ class Judgments:
             finished: called with the uid of a SearchAccess that is to be asked about again.
         """
         while True:
-            if self._open:
+            if self._open or self._retried:
                 self._continue(finished)
                 await asyncio.sleep(0)
             else:
@@ -230,13 +234,13 @@ class Judgments:
 
     def _retry(self, finished: Callable[[str], None]) -> None:
         """Have those asked about again at which internal errors occurred, once it is time, whatever else there is."""
-        if self._retry_at is None or _now() < self._retry_at:
-            return
-        self._retry_at, failed, self._failed = None, self._failed, {}
-        for key in [key for key, known in self._known.items() if isinstance(known.verdict, Exception)]:
-            del self._known[key]
-        for uid, before in failed.items():
-            if before is not None:
+        if self._retry_at is not None and _now() >= self._retry_at:
+            self._retried.update(self._failed)
+            self._retry_at, self._failed = None, {}
+            for key in [key for key, known in self._known.items() if isinstance(known.verdict, Exception)]:
+                del self._known[key]
+        for uid in list(islice(self._retried, EACH_TURN)):
+            if (before := self._retried.pop(uid)) is not None:
                 before()
             finished(uid)
 
