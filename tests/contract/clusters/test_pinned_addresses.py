@@ -5,7 +5,6 @@ import socket
 import ssl
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -150,7 +149,7 @@ async def test_a_redirect_is_not_followed(network: Network, where: str) -> None:
 
 
 async def test_an_answer_without_end_is_not_read_to_its_end(network: Network, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(node, "body_of", partial(body_of, longest=100_000))
+    monkeypatch.setattr(node, "body_of", lambda response, whose, _longest: body_of(response, whose, 100_000))
     network.found = [[HERE]]
     network.reply = answer("200 OK", "[" + " " * 200_000 + "]")
     client = network.client()

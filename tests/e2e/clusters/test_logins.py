@@ -114,7 +114,7 @@ def test_the_operator_logs_in_with(elsewhere: World, key: str, make: Callable[[W
     write_login(world, name, **{key: secret})
     world.apply(with_login(world, name), access(name, grant("orders-*"), cluster=name))
     world.until_ready(name, within=WITHIN)
-    assert world.get_cluster(name)["status"]["probe"] == "Active"
+    eventually(lambda: world.get_cluster(name)["status"].get("probe") == "Active", within=WITHIN, what="the probe")
     assert world.get_cluster(name)["status"]["url"] == world.elasticsearch.url
 
     role = world.role(name)
