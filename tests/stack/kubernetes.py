@@ -39,7 +39,6 @@ class KubernetesApi(ABC):
     ca_file: Path
     kubeconfig: Path
     _folder: Path
-    _reader: httpx.Client | None = None
 
     @property
     @abstractmethod
@@ -62,27 +61,6 @@ class KubernetesApi(ABC):
     @abstractmethod
     def close(self, *, failed: bool = False) -> None:
         """Be done with it; after a failure logs are kept."""
-
-    @abstractmethod
-    def admin_client(self) -> httpx.Client:
-        """Speaks to the API server with the admin's rights."""
-
-    def read(self, path: str) -> dict[str, Any]:
-        """Give an object or a list as kubectl shows it; empty if there is none.
-
-        Whoever waits reads many times a second, and each kubectl takes 0.08 s of a processor.
-        """
-        if self._reader is None:
-            self._reader = self.admin_client()
-        answer = self._reader.get(path)
-        if answer.status_code == httpx.codes.NOT_FOUND:
-            return {}
-        found: dict[str, Any] = answer.raise_for_status().json()
-        for item in found.get("items", [found]):
-            item.setdefault("apiVersion", found["apiVersion"])
-            item.setdefault("kind", found["kind"].removesuffix("List"))
-            item["metadata"].pop("managedFields", None)
-        return found
 
     def run_kubectl(
         self,
@@ -145,11 +123,13 @@ class ExternalKubernetes(KubernetesApi):
         self._workspace = Workspace()
         self._folder = self._workspace.path
         self.kubeconfig = Path(os.environ[_EXTERNAL_VARIABLE])
-        written = yaml.safe_load(self.kubeconfig.read_text())
-        cluster, self._user = written["clusters"][0]["cluster"], written["users"][0]["user"]
+        cluster = yaml.safe_load(self.kubeconfig.read_text())["clusters"][0]["cluster"]
         self.url = cluster["server"]
         self.ca_file = self._folder / "ca.crt"
-        self.ca_file.write_bytes(_content(cluster, "certificate-authority"))
+        if "certificate-authority" in cluster:
+            self.ca_file.write_bytes(Path(cluster["certificate-authority"]).read_bytes())
+        else:
+            self.ca_file.write_bytes(base64.b64decode(cluster["certificate-authority-data"]))
 
     @staticmethod
     def is_configured() -> bool:
@@ -161,18 +141,6 @@ class ExternalKubernetes(KubernetesApi):
 
     def start(self) -> None:
         """Nothing to do: it runs."""
-
-    def admin_client(self) -> httpx.Client:
-        """Speaks to the API server as the user of the kubeconfig does: by a certificate, or by a token."""
-        trust = ssl.create_default_context(cafile=str(self.ca_file))
-        if "token" in self._user:
-            return httpx.Client(
-                base_url=self.url, verify=trust, headers={"Authorization": f"Bearer {self._user['token']}"}
-            )
-        own = self._folder / "user.pem"
-        write_private(own, b"".join(_content(self._user, part) for part in ("client-key", "client-certificate")))
-        trust.load_cert_chain(own)
-        return httpx.Client(base_url=self.url, verify=trust)
 
     def close(self, *, failed: bool = False) -> None:
         """Forget it: it is not ours."""
@@ -342,11 +310,6 @@ class KubernetesServers(KubernetesApi):
 
 class KubectlError(RuntimeError):
     """kubectl failed; the message has what it said."""
-
-
-def _content(part: Mapping[str, str], name: str) -> bytes:
-    """Give what a kubeconfig has in itself or in a file that it names."""
-    return base64.b64decode(part[f"{name}-data"]) if f"{name}-data" in part else Path(part[name]).read_bytes()
 
 
 def _answers_ok(client: httpx.Client, path: str) -> bool:

@@ -43,8 +43,11 @@ def with_key(name: str, **more: Any) -> dict[str, Any]:
 
 def secret(world: World, name: str) -> dict[str, Any]:
     """Give what a consumer reads; empty: there is no such Secret."""
-    found = world.kubernetes.read(f"/api/v1/namespaces/shop/secrets/{name}-elasticsearch")
-    return dict(json.loads(base64.b64decode(found["data"]["credential"]))) if found else {}
+    options = ("-n", "shop", "-o", "json", "--ignore-not-found")
+    text = world.kubernetes.run_kubectl("get", "secret", f"{name}-elasticsearch", *options).stdout
+    if not text.strip():
+        return {}
+    return dict(json.loads(base64.b64decode(json.loads(text)["data"]["credential"])))
 
 
 def client_with(world: World, encoded: str, scheme: str = "ApiKey") -> httpx.Client:

@@ -35,9 +35,10 @@ LEASES = f"/apis/coordination.k8s.io/v1/namespaces/{SYSTEM}/leases"
 def leases(field: Arena) -> dict[str, str]:
     """Give holders of Leases by what these stand for."""
     prefix = f"searchaccess-{field.world.instance}-"
+    text = field.world.kubernetes.run_kubectl("get", "leases", "-n", SYSTEM, "-o", "json").stdout
     return {
         item["metadata"]["name"].removeprefix(prefix): item["spec"].get("holderIdentity", "")
-        for item in field.world.kubernetes.read(LEASES)["items"]
+        for item in json.loads(text)["items"]
         if item["metadata"]["name"].startswith(prefix)
     }
 

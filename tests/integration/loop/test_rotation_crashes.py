@@ -47,8 +47,9 @@ class Caller(threading.Thread):
         """Secret parts by id of the key or name of the user."""
 
     def read(self) -> dict[str, Any]:
-        found = self._field.world.kubernetes.read(f"/api/v1/namespaces/shop/secrets/{self._name}")
-        value = dict(json.loads(base64.b64decode(found["data"]["credential"])))
+        options = ("-n", "shop", "-o", "jsonpath={.data.credential}")
+        text = self._field.world.kubernetes.run_kubectl("get", "secret", self._name, *options).stdout
+        value = dict(json.loads(base64.b64decode(text)))
         self.values[name_of(value)] = value.get("api_key") or value["password"]
         return value
 

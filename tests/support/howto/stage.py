@@ -21,7 +21,6 @@ from tests.support.operatorprocess import ROOT
 from tests.support.shellblocks import Block
 from tests.support.waiting import eventually
 from tests.support.worlds.world import (
-    API,
     LOGIN,
     OPERATOR_PASSWORD,
     OPERATOR_ROLE,
@@ -139,7 +138,7 @@ _NIGHTLY: Final[dict[str, Any]] = {
     "password": OPERATOR_PASSWORD,
     "api_key": {"name": "nightly"},
 }
-_SETTLED: Final = ("searchaccesses", "searchclusters")
+_SETTLED: Final = "searchaccesses,searchclusters"
 _KINDS: Final = f"searchaccesses,searchaccesspolicies,searchaccessapprovals,{POLICIES},{BINDINGS}"
 _RIGHTS: Final = ("role/searchaccess-team", "rolebinding/searchaccess-team", "rolebinding/searchaccess-approve")
 """Of people, which pages give."""
@@ -202,7 +201,7 @@ class HowtoStage:
 
     def _settled(self) -> bool:
         """Whether each example, and the SearchCluster, is as it is declared now."""
-        found = [item for kind in _SETTLED for item in self.world.kubernetes.read(f"{API}/{kind}")["items"]]
+        found = json.loads(self.world.kubernetes.run_kubectl("get", _SETTLED, "-A", "-o", "json").stdout)["items"]
         for item in found:
             ready = condition_in(item, "Ready")
             expected = "ChangesPending" if item["spec"].get("mode") == "Observe" else "InSync"

@@ -1,5 +1,6 @@
 """A world of its own behind recording proxies, which leaves nothing behind and leaks nothing."""
 
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -122,8 +123,8 @@ class Arena:
 
     def listed(self, plural: str = "searchaccesses") -> dict[str, dict[str, Any]]:
         """Give all objects of a kind by name."""
-        items = self.world.kubernetes.read(f"/apis/{API_VERSION}/{plural}").get("items", ())
-        return {item["metadata"]["name"]: item for item in items}
+        answer = self.world.kubernetes.run_kubectl("get", plural, "--all-namespaces", "-o", "json").stdout
+        return {item["metadata"]["name"]: item for item in json.loads(answer)["items"]}
 
     def unready(self) -> list[str]:
         """Give the SearchAccesses that are not in sync with their newest generation."""

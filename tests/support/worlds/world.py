@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlencode
 
 import httpx
 import yaml
@@ -21,7 +20,6 @@ from tests.support.waiting import eventually
 SYSTEM = "searchaccess-system"
 CLUSTER = "prod"
 LOGIN = "elasticsearch-login"
-API = "/apis/searchaccess.dev/v1alpha1"
 RIGHTS = frozenset({"ServiceAccount", "Role", "RoleBinding", "ClusterRole", "ClusterRoleBinding"})
 OPERATOR_USER = "searchaccess-operator"
 OPERATOR_PASSWORD = "only-for-tests-and-the-demo"
@@ -215,11 +213,15 @@ class World:
 
     def get(self, name: str, namespace: str = "shop") -> dict[str, Any]:
         """Give a SearchAccess; empty when there is none."""
-        return with_status(self.kubernetes.read(f"{API}/namespaces/{namespace}/searchaccesses/{name}"))
+        answer = self.kubernetes.run_kubectl(
+            "get", "searchaccess", name, "-n", namespace, "-o", "json", "--ignore-not-found"
+        ).stdout
+        return dict(json.loads(answer)) if answer.strip() else {}
 
     def get_cluster(self, name: str = CLUSTER) -> dict[str, Any]:
         """Give a SearchCluster; empty when there is none."""
-        return with_status(self.kubernetes.read(f"{API}/searchclusters/{name}"))
+        answer = self.kubernetes.run_kubectl("get", "searchcluster", name, "-o", "json", "--ignore-not-found").stdout
+        return dict(json.loads(answer)) if answer.strip() else {}
 
     def condition(self, name: str, kind: str = "Ready", namespace: str = "shop") -> dict[str, Any]:
         """Give a condition of a SearchAccess; empty when it has none."""
@@ -246,8 +248,8 @@ class World:
 
     def events(self, name: str, namespace: str = "shop") -> list[dict[str, Any]]:
         """Give the events about an object."""
-        selector = {"fieldSelector": f"involvedObject.name={name}"}
-        return list(self.kubernetes.read(f"/api/v1/namespaces/{namespace}/events?{urlencode(selector)}")["items"])
+        answer = self.kubernetes.run_kubectl("get", "events", "-n", namespace, "-o", "json").stdout
+        return [item for item in json.loads(answer)["items"] if item["involvedObject"]["name"] == name]
 
     def until_event(
         self, name: str, reason: str, text: str = "", namespace: str = "shop", within: float = 60
@@ -299,11 +301,6 @@ class World:
     def caller(self, name: str, **claims: Any) -> httpx.Client:
         """Speaks to Elasticsearch with an identity token of a service account."""
         return self.elasticsearch.client_as(self.elasticsearch.issuer.mint(account(name), **claims))
-
-
-def with_status(found: dict[str, Any]) -> dict[str, Any]:
-    """Give an object with an empty status if the operator has not written one yet."""
-    return {"status": {}} | found if found else {}
 
 
 def condition_in(found: dict[str, Any], kind: str) -> dict[str, Any]:
