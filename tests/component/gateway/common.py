@@ -1,8 +1,10 @@
 """What the plays about gateways have in common."""
 
+import asyncio
 from typing import Any, Final
 
 from searchaccess.core.credentials.sealed import Sealed
+from searchaccess.core.gateway.facts import Pod
 from searchaccess.core.gateway.login import LoginNames, parts_of
 from searchaccess.core.gateway.objects import LOGIN, Place
 from tests.support.loop.stage import CLUSTER_KEY, Stage, search_cluster
@@ -60,3 +62,28 @@ def drifted(stage: Stage) -> list[str]:
     """Give the objects and paths of the drift that the status lists."""
     items = (stage.cluster()["status"].get("drift") or {}).get("items", [])
     return [f"{item['object']} {item['path']}" for item in items]
+
+
+def answers_slowly(stage: Stage) -> asyncio.Event:
+    """Have pods answer after seconds; give what is set when one does."""
+    version_of, asked = stage.gateways.version_of, asyncio.Event()
+
+    async def slowly(pod: Pod) -> str:
+        await asyncio.sleep(5)
+        asked.set()
+        return await version_of(pod)
+
+    stage.gateways.version_of = slowly  # type: ignore[method-assign]
+    return asked
+
+
+async def busy_until(stage: Stage, asked: asyncio.Event) -> None:
+    """Check that a run does not end by itself before pods have answered."""
+    assert stage.process is not None
+    host, busy = stage.process.host, list[bool]()
+    await asyncio.sleep(2)
+    while not asked.is_set():
+        busy.append(host.is_busy())
+        await asyncio.sleep(0.2)
+    assert busy
+    assert all(busy)

@@ -2,14 +2,13 @@
 
 import asyncio
 
-from searchaccess.core.gateway.facts import Pod
 from searchaccess.core.gateway.objects import LISTENERS, VERSION
 from searchaccess.core.gateway.proof import Answer
 from searchaccess.engine.gateway.proving import PROVE_AGAIN
 from searchaccess.engine.rights.oldway import OLD_WAY
 from searchaccess.ports.errors import PermissionDenied
 from tests.component.common import MAPPING, ORDERS
-from tests.component.gateway.common import PLACE, condition, declare, drifted
+from tests.component.gateway.common import PLACE, answers_slowly, busy_until, condition, declare, drifted
 from tests.support.loop.stage import CLUSTER_KEY, Stage, on_stage, search_cluster
 from tests.support.worlds.world import access, condition_in, grant
 
@@ -227,22 +226,8 @@ async def test_a_run_that_ends_by_itself_asks_pods_before_it_leaves_a_role_mappi
     await _moves(stage)
     await stage.stop()
     stage.gateways.run(PLACE, "pod-a")
-    version_of, asked = stage.gateways.version_of, asyncio.Event()
-
-    async def slowly(pod: Pod) -> str:
-        await asyncio.sleep(5)
-        asked.set()
-        return await version_of(pod)
-
-    stage.gateways.version_of = slowly  # type: ignore[method-assign]
+    asked = answers_slowly(stage)
     stage.start()
-    assert stage.process is not None
-    host, busy = stage.process.host, list[bool]()
-    await asyncio.sleep(2)
-    while not asked.is_set():
-        busy.append(host.is_busy())
-        await asyncio.sleep(0.2)
-    assert busy
-    assert all(busy)
+    await busy_until(stage, asked)
     await stage.quiet()
     assert stage.elasticsearch.mappings_now == {}

@@ -7,7 +7,7 @@ from typing import Any
 from searchaccess.core.gateway.facts import GRACE, Pod
 from searchaccess.core.gateway.objects import LISTENERS, VERSION, Place
 from tests.component.common import ORDERS
-from tests.component.gateway.common import PLACE, begin, condition, declare
+from tests.component.gateway.common import PLACE, answers_slowly, begin, busy_until, condition, declare
 from tests.component.gateway.test_limits_first import limited, loads
 from tests.component.timeboxes.common import at
 from tests.support.failures.faults import Call
@@ -149,27 +149,15 @@ async def test_a_run_that_ends_by_itself_asks_pods_before_it_leaves_rights_pendi
     await begin(stage, "pod-a")
     stage.apply(limited(suspend=True))
     await stage.quiet()
-    version_of, asked = stage.gateways.version_of, asyncio.Event()
-
-    async def slowly(pod: Pod) -> str:
-        await asyncio.sleep(5)
-        asked.set()
-        return await version_of(pod)
-
-    stage.gateways.version_of = slowly  # type: ignore[method-assign]
+    asked = answers_slowly(stage)
     await stage.stop()
     stage.amend("orders", suspend=False)
     stage.start()
-    assert stage.process is not None
-    host, busy = stage.process.host, list[bool]()
-    await asyncio.sleep(2)
-    while not asked.is_set():
-        busy.append(host.is_busy())
-        await asyncio.sleep(0.2)
-    assert busy
-    assert all(busy)
+    await busy_until(stage, asked)
     await stage.quiet()
     assert stage.role(ORDERS)["indices"]
+    assert stage.process is not None
+    host = stage.process.host
     # Probes go on.
     later = [host.is_busy() for _ in range(50) if await asyncio.sleep(0.1, result=True)]
     assert not all(later)

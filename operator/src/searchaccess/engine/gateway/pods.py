@@ -22,7 +22,7 @@ from searchaccess.engine.gateway.config import Applied
 from searchaccess.engine.gateway.reconcile import GatewayReconciler
 from searchaccess.engine.gateway.removal import places_of
 from searchaccess.engine.pacing.agenda import NEVER
-from searchaccess.engine.pacing.news import News
+from searchaccess.engine.pacing.news import IDLE, News
 from searchaccess.ports.errors import ExternalError, NotHolder, PermissionDenied, TransientError
 from searchaccess.ports.gateway import Gateways
 
@@ -36,8 +36,6 @@ SOON: Final = 20.0
 """Seconds for which that is so."""
 AT_ONCE: Final = 8
 """Pods that are asked at once."""
-IDLE: Final = 1.0
-"""Seconds between two rounds at least."""
 REFUSED: Final = 600.0
 """Seconds for which nothing is marked after the API server refused that: kubelets look by themselves as well."""
 
@@ -93,13 +91,7 @@ class PodsWatcher:
         Args:
             gateways: what is needed to run gateways.
         """
-        delay = NEVER
-        while True:
-            await self._news.wait(delay)
-            delay = await self._look(gateways)
-            if delay < NEVER:
-                await asyncio.sleep(IDLE)
-                delay -= IDLE
+        await self._news.rounds(lambda: self._look(gateways))
 
     async def _look(self, gateways: Gateways) -> float:
         """Ask if it is time; return the seconds until it is again; infinity: not before a reconcile."""

@@ -4,7 +4,6 @@ Requests while all is well: each ten minutes five or six through the gateway, on
 of Elasticsearch.
 """
 
-import asyncio
 from dataclasses import replace
 from typing import Final
 
@@ -35,7 +34,7 @@ from searchaccess.engine.beside import Beside
 from searchaccess.engine.concurrency.tasks import all_of
 from searchaccess.engine.gateway.reconcile import GatewayReconciler
 from searchaccess.engine.pacing.agenda import NEVER, Agenda
-from searchaccess.engine.pacing.news import News
+from searchaccess.engine.pacing.news import IDLE, News
 from searchaccess.engine.state import Session
 from searchaccess.ports.errors import ExternalError
 from searchaccess.ports.gateway import Gateways
@@ -46,8 +45,6 @@ PROVE_AGAIN: Final = 60.0
 """The same after one that did not succeed, or for a login whose password somebody may have changed."""
 CONFIRM: Final = 20.0
 """Seconds after which a refused login is tried again: a restarting node refuses every login."""
-IDLE: Final = 1.0
-"""Seconds between two rounds at least."""
 _GATEWAY: Final = "gateway"
 _RUN_AS: Final = "run as"
 
@@ -87,13 +84,7 @@ class GatewayProver:
         Args:
             gateways: what is needed to run gateways.
         """
-        delay = NEVER
-        while True:
-            await self._news.wait(delay)
-            delay = await self._look(gateways)
-            if delay < NEVER:
-                await asyncio.sleep(IDLE)
-                delay -= IDLE
+        await self._news.rounds(lambda: self._look(gateways))
 
     async def _look(self, gateways: Gateways) -> float:
         """Test what is due; return the seconds until something is due again; infinity: not before a reconcile."""

@@ -1,9 +1,14 @@
 """Wakes a task that looks for something to do."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from typing import Final, NoReturn
 
 from searchaccess.engine.pacing.agenda import NEVER
+
+IDLE: Final = 1.0
+"""Seconds between two rounds at least."""
 
 
 class News:
@@ -31,3 +36,17 @@ class News:
             async with asyncio.timeout(None if seconds == NEVER else max(0.0, seconds)):
                 await self._event.wait()
         self._event.clear()
+
+    async def rounds(self, look: Callable[[], Awaitable[float]]) -> NoReturn:
+        """Look for something to do, when somebody says so and when it is time, until cancelled.
+
+        Args:
+            look: does what is due, and returns the seconds until something is again; infinity: not before news.
+        """
+        delay = NEVER
+        while True:
+            await self.wait(delay)
+            delay = await look()
+            if delay < NEVER:
+                await asyncio.sleep(IDLE)
+                delay -= IDLE
