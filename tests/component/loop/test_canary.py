@@ -3,6 +3,7 @@
 import base64
 import gc
 import json
+import sys
 from collections.abc import Iterator, Sequence
 
 import pytest
@@ -19,10 +20,13 @@ from tests.support.memory.store import MemoryStore
 
 @pytest.fixture(autouse=True)
 def _in_sight() -> Iterator[None]:
-    """All that lives is found again, without the garbage of other tests, which can be most of it."""
+    """All that lives is found again and can be shown, without the garbage of other tests, which can be most of it."""
     gc.unfreeze()
     gc.collect()
+    most = sys.get_int_max_str_digits()
+    sys.set_int_max_str_digits(0)  # Sets of places among many wildcards are kept as integers of any length.
     yield
+    sys.set_int_max_str_digits(most)
     gc.unfreeze()
     gc.freeze()
 
