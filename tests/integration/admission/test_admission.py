@@ -72,9 +72,45 @@ def test_what_is_refused_already_can_be_narrowed_and_deleted(setting: Setting) -
         eventually(lambda: not setting.apply(body("narrow", "shop-1"), check=False), within=WITHIN)
 
 
+JUDGED: Final[dict[str, dict[str, Any]]] = {
+    "another spec": {"spec": {"grants": [grant("shop-2")]}},
+    "less of a spec": {"spec": {"suspend": True}},
+    "another label": {"metadata": {"labels": {"c": "d"}}},
+    "another value of a label": {"metadata": {"labels": {"a": "c"}}},
+    "no label": {"metadata": {"labels": None}},
+    "another annotation": {"metadata": {"annotations": {"c": "d"}}},
+    "another value of an annotation": {"metadata": {"annotations": {"a": "c"}}},
+    "no annotation": {"metadata": {"annotations": {"a": None}}},
+}
+OWNER: Final = {"apiVersion": "v1", "kind": "Service", "name": "a", "uid": "00000000-0000-4000-8000-000000000000"}
+UNJUDGED: Final[dict[str, dict[str, Any]]] = {
+    "nothing": {"metadata": {"labels": {"a": "b"}}},
+    "a finalizer": {"metadata": {"finalizers": ["example.com/kept", FINALIZER]}},
+    "an owner": {"metadata": {"ownerReferences": [OWNER]}},
+    "the same by another client": {},
+}
+
+
+def asked_about(setting: Setting, stored: dict[str, Any]) -> dict[str, bool]:
+    """Give the changes of a SearchAccess, and whether the webhook is asked, while it fails; nothing is stored."""
+    namespace, name = stored["metadata"]["namespace"], stored["metadata"]["name"]
+    path = f"/apis/searchaccess.dev/v1alpha1/namespaces/{namespace}/searchaccesses/{name}?dryRun=All"
+    found = {}
+    with setting.servers.admin_client() as client:
+        for what, change in (JUDGED | UNJUDGED).items():
+            kind = "merge-patch+json" if change else "apply-patch+yaml"
+            manager = "" if change else "&fieldManager=another&force=true"
+            headers = {"Content-Type": f"application/{kind}"}
+            content = json.dumps(change or stored)
+            answer = client.patch(f"{path}{manager}", content=content, headers=headers, timeout=30)
+            found[what] = not answer.is_success
+            assert answer.is_success or "failed calling webhook" in answer.text
+    return found
+
+
 def test_while_no_replica_answers_the_failure_policy_decides(setting: Setting) -> None:
     marked = body("marked", "shop-1")
-    marked["metadata"]["finalizers"] = ["example.com/kept"]
+    marked["metadata"] |= {"finalizers": ["example.com/kept"], "labels": {"a": "b"}, "annotations": {"a": "b"}}
     setting.apply(marked)
     setting.stop("one")
     try:
@@ -86,6 +122,7 @@ def test_while_no_replica_answers_the_failure_policy_decides(setting: Setting) -
                 return 'failed calling webhook "accesses.searchaccess.dev"' in said
 
             eventually(is_failing, within=WITHIN, what="the API server knows the failurePolicy")
+            assert asked_about(setting, marked) == dict.fromkeys(JUDGED, True) | dict.fromkeys(UNJUDGED, False)
             place = ("searchaccess", "marked", "-n", NAMESPACE)
             for finalizers in (["example.com/kept", FINALIZER], ["example.com/kept"]):
                 change = {"metadata": {"finalizers": finalizers}}
