@@ -7,7 +7,7 @@ from typing import Any
 import yaml
 
 from searchaccess.core.answers.logins import full_role
-from searchaccess.core.model.access import access_from_object
+from searchaccess.core.model.parsing import access_from_object
 from tests.stack.elasticsearch import ElasticsearchServer
 from tests.support.operatorprocess import ROOT
 from tests.support.worlds.world import OPERATOR_PASSWORD, OPERATOR_USER

@@ -5,8 +5,9 @@ from typing import Any
 
 from searchaccess.api.constants import API_VERSION, FINALIZER, MANAGED_BY
 from searchaccess.core.clusters.cluster import Cluster, ClusterFacts, cluster_from_object
-from searchaccess.core.model.access import Access, access_from_object
+from searchaccess.core.model.access import Access
 from searchaccess.core.model.canonical import RoleBody, role_from_json
+from searchaccess.core.model.parsing import access_from_object
 from searchaccess.core.policy.decision import OPEN, Gate, decide
 from searchaccess.core.rights.compose import Member
 from searchaccess.core.rights.ownership import Operator, Role

@@ -10,8 +10,8 @@ import httpx
 import pytest
 
 from searchaccess.api.searchaccess import SearchAccessSpec
-from searchaccess.core.model.access import build_share
 from searchaccess.core.model.canonical import RoleBody
+from searchaccess.core.model.parsing import build_share
 from searchaccess.core.model.restrictions.breadth import may_match_all
 from searchaccess.core.policy.decision import Do
 from tests.stack.elasticsearch import ElasticsearchServer

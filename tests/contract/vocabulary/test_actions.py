@@ -12,7 +12,7 @@ import pytest
 
 from searchaccess.api.searchaccess import SearchAccessSpec
 from searchaccess.api.vocabulary.actions import Action
-from searchaccess.core.model.access import build_share
+from searchaccess.core.model.parsing import build_share
 from tests.contract.vocabulary.actionproofs import PROOFS, Request, unproven
 from tests.stack.elasticsearch import ElasticsearchServer
 

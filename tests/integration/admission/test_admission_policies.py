@@ -15,7 +15,7 @@ import pytest
 
 from searchaccess.api.constants import ANNOTATION_ADOPT
 from searchaccess.core.answers.admission.objects import generated
-from searchaccess.core.model.access import access_from_object
+from searchaccess.core.model.parsing import access_from_object
 from searchaccess.core.model.verdict import PolicyVerdict
 from searchaccess.core.policy.guardrails.policy import Policy, policy_from_object
 from searchaccess.core.policy.guardrails.verdicts import Guardrails, Question

@@ -15,8 +15,8 @@ import pytest
 import yaml
 
 from searchaccess.api.searchaccess import SearchAccessSpec
-from searchaccess.core.model.access import build_share
 from searchaccess.core.model.canonical import RoleBody
+from searchaccess.core.model.parsing import build_share
 from tests.stack.elasticsearch import ExternalElasticsearch, LocalElasticsearch
 from tests.support.howto import auditlogs
 from tests.support.waiting import eventually

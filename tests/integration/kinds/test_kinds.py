@@ -19,7 +19,7 @@ from searchaccess.api.searchaccesspolicy import SearchAccessPolicySpec
 from searchaccess.api.searchcluster import SearchClusterSpec
 from searchaccess.api.vocabulary.actions import Action
 from searchaccess.core.clusters.cluster import cluster_from_object
-from searchaccess.core.model.access import access_from_object
+from searchaccess.core.model.parsing import access_from_object
 from searchaccess.core.policy.guardrails.policy import policy_from_object
 from tests.integration.kinds.cases.common import READER, Case
 from tests.integration.kinds.cases.kind import accepted, rejected

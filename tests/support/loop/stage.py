@@ -15,8 +15,9 @@ from searchaccess.core.answers.changes import Change
 from searchaccess.core.clusters.connection import Connection
 from searchaccess.core.clusters.sources import Source
 from searchaccess.core.gateway.proof import Answer
-from searchaccess.core.model.access import Access, Share, access_from_object
+from searchaccess.core.model.access import Access, Share
 from searchaccess.core.model.canonical import role_from_json
+from searchaccess.core.model.parsing import access_from_object
 from searchaccess.core.model.watched import Watched
 from searchaccess.core.policy.decision import OPEN, Do, decide
 from searchaccess.core.rights.mapping import build_template_mapping, mapping_of

@@ -14,7 +14,7 @@ from searchaccess.api.searchaccess import SearchAccessSpec
 from searchaccess.api.searchaccesspolicy import SearchAccessPolicySpec
 from searchaccess.api.searchcluster import SearchClusterSpec
 from searchaccess.core.clusters.cluster import cluster_from_object
-from searchaccess.core.model.access import access_from_object
+from searchaccess.core.model.parsing import access_from_object
 from searchaccess.core.policy.guardrails.policy import policy_from_object
 from searchaccess.operator.observing import read_manifests
 

@@ -7,8 +7,9 @@ import elasticsearch
 import pytest
 
 from searchaccess.adapters.elasticsearch.errors import map_error, map_item
-from searchaccess.core.model.access import Share, kept_apart
+from searchaccess.core.model.access import Share
 from searchaccess.core.model.canonical import Entry, RoleBody, role_from_json
+from searchaccess.core.model.parsing import kept_apart
 from searchaccess.core.ownership.adoption import Agreed
 from searchaccess.core.patterns.marks import is_mark, without_marks
 from searchaccess.core.rights.diff import diff_extra, diff_share

@@ -8,8 +8,9 @@ from typing import Any
 from hypothesis import given, settings
 
 from searchaccess.api.searchaccess import Mode
-from searchaccess.core.model.access import Access, access_from_object
+from searchaccess.core.model.access import Access
 from searchaccess.core.model.canonical import Entry, RoleBody, role_from_json
+from searchaccess.core.model.parsing import access_from_object
 from searchaccess.core.patterns.marks import is_mark
 from searchaccess.core.patterns.wildcards import matches
 from searchaccess.core.rights.attribution import split
