@@ -13,6 +13,7 @@ from searchaccess.core.model.intake.bounds import DIGITS, excess
 from searchaccess.core.model.intake.metadata import part
 from searchaccess.core.model.intake.reading import is_label, is_uid, mapping
 from searchaccess.core.webhook.ruling import Ruling
+from searchaccess.core.work import Work
 
 API_VERSION: Final = "admission.k8s.io/v1"
 KIND: Final = "AdmissionReview"
@@ -57,6 +58,21 @@ class Review:
     old: Mapping[str, Any]
 
 
+def reading(body: bytes | bytearray) -> Work[Review]:
+    """Read the body of a request, in several parts if it is large: each may take a tenth of a second.
+
+    Raises:
+        BadReview: it is no AdmissionReview, or exceeds the bounds within which objects are read.
+    """
+    raw = parsed(body)
+    if is_within_bounds(body):
+        return review_from(raw, is_bounded=True)
+    yield len(body)
+    review = review_from(raw)
+    yield len(body)
+    return review
+
+
 def parsed(body: bytes | bytearray) -> Any:
     """Return the JSON of a request.
 
@@ -75,7 +91,7 @@ def parsed(body: bytes | bytearray) -> Any:
 def is_within_bounds(body: bytes | bytearray) -> bool:
     """Return whether what ``parsed`` returns is certain to be within the bounds: most requests are.
 
-    To look at each value takes longer than to parse all of them.
+    Counting the values takes longer than parsing them.
     """
     is_shallow = body.count(b"{") + body.count(b"[") <= _DEPTH
     return len(body) <= _SMALL and is_shallow and _LONG_NUMBER not in body.translate(_ZEROS)
