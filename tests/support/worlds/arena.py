@@ -61,10 +61,6 @@ def writes_roles(request: Seen) -> bool:
     return request.writes and request.path == "/_security/role"
 
 
-def writes_events(request: Seen) -> bool:
-    return request.method == "POST" and request.path.endswith("/events")
-
-
 def patches_status(request: Seen) -> bool:
     return request.method == "PATCH" and request.path.endswith("/status")
 

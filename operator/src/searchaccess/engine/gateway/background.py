@@ -19,7 +19,6 @@ class GatewayWatcher:
 
     def __init__(self, beside: Beside, reconciler: GatewayReconciler) -> None:
         self._beside = beside
-        self._reconciler = reconciler
         self._prover = GatewayProver(beside, reconciler)
         self._pods = PodsWatcher(beside, reconciler, self._prover.wake)
 
