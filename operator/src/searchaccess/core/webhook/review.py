@@ -23,24 +23,24 @@ LONGEST_WARNING: Final = 250
 LONGEST_MESSAGE: Final = 2_000
 """Characters of the message of a denial."""
 MOST_VALUES: Final = 500_000
-"""Of both objects, with their metadata: some tenths of a second to read."""
+"""Of both objects, with their metadata: reading so many takes some tenths of a second."""
 
 _DEPTH: Final = 200
 """Levels of an AdmissionReview: more than a spec that can be read has."""
 _TEXT: Final = 4_200_000
 _SMALL: Final = 64 * 1024
-"""Bytes that have fewer values and characters than the bounds."""
+"""Bytes: a smaller request cannot have too many values or characters."""
 _ZEROS: Final = bytes(ord("0") if chr(code).isdecimal() else code for code in range(256))
 """Translates all digits to zeros."""
 _LONG_NUMBER: Final = b"0" * (DIGITS + 1)
 _BEGIN_VALUES: Final = (b",", b"[", b"{")
-"""Of those in texts there may be some, too: few as compared to the limit."""
+"""Texts may contain these characters too, but few compared with the limit."""
 _JUDGED: Final = frozenset({"CREATE", "UPDATE"})
 _FORBIDDEN: Final = 403
 
 
 class BadReview(ValueError):
-    """It is no AdmissionReview that can be answered."""
+    """It is not an AdmissionReview that can be answered."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +77,7 @@ def parsed(body: bytes | bytearray) -> Any:
     """Return the JSON of a request.
 
     Raises:
-        BadReview: it is none, or has so many values that already parsing takes too long.
+        BadReview: it is not JSON, or has so many values that parsing alone would take too long.
     """
     if len(body) > _SMALL and sum(map(body.count, _BEGIN_VALUES)) > MOST_VALUES:
         raise BadReview(f"more than {MOST_VALUES} values")

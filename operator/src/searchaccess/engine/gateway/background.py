@@ -28,7 +28,7 @@ class GatewayWatcher:
         return self._pods.is_busy
 
     def wake(self) -> None:
-        """Look for something to do after a reconcile, if there is a gateway. Without one there is no timer."""
+        """Check what is due after a reconcile, if there is a gateway. Without one there is no timer."""
         if self._beside.state.gateway is not None:
             self._pods.wake()
             self._prover.wake()
