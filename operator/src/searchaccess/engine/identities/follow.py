@@ -205,7 +205,7 @@ class Identities:
         try:
             return self._terms(record).every
         except Exception as error:  # noqa: BLE001 - the barrier: it is reported when this one is concluded
-            log.debug("no interval", place=PLACE, error=type(error).__name__)
+            log.debug("the interval of a subject cannot be computed", place=PLACE, error=type(error).__name__)
             return LONGEST_RETRY
 
     async def _resolve_some(
