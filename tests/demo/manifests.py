@@ -55,7 +55,7 @@ def _has_keys(file: Path) -> bool:
 
 
 def with_running_servers(file: Path, server: ElasticsearchServer) -> list[dict[str, Any]]:
-    """Give the SearchCluster with its Secret: what the example says is to be replaced is replaced."""
+    """Return the SearchCluster with its Secret: what the example says is to be replaced is replaced."""
     return [_replaced(item, server) for item in objects_of(file)]
 
 

@@ -183,7 +183,7 @@ class Histories(RuleBasedStateMachine):
         self.readers = [(key, since) for key, since in self.readers if self.time < since + OVERLAP]
 
     def _live(self) -> set[str]:
-        """Give the ids of keys that work, and the names of users that do: with a role, or without any rights."""
+        """Return the ids of keys that work, and the names of users that do: with a role, or without any rights."""
         users = {name for name, raw in self.elasticsearch.users_now.items() if raw["enabled"]}
         return {raw["id"] for raw in self.elasticsearch.live_keys()} | users
 

@@ -24,7 +24,7 @@ WRITES = {"put_roles", "replace_roles"}
 
 
 def unknown(name: str, principal: str = SHARED) -> dict[str, Any]:
-    """Give a SearchAccess that Elasticsearch refuses."""
+    """Return a SearchAccess that Elasticsearch refuses."""
     return access(name, grant(f"{name}-*", where={"no_such_query": {}}), principal=principal)
 
 

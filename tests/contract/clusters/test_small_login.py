@@ -78,7 +78,7 @@ class Ground:
         return self._stack.enter_context(client)
 
     def rights(self, *, username: str = "", password: str = "", api_key: str = "") -> ElasticsearchClient:
-        """Give the operator's own client."""
+        """Return the operator's own client."""
         ca = self._server.ca_file.read_text()
         return ElasticsearchClient(Connection((self._server.url,), ca, username, password, api_key=api_key))
 

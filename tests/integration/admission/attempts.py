@@ -17,7 +17,7 @@ Does = Callable[[Play], object]
 
 
 def doing(*does: Does, rule: str = "people", by: str = "ann", **more: str) -> Callable[[Play], Steps]:
-    """Give what is done with a SearchAccess that was requested, and that the operator has seen."""
+    """Return what is done with a SearchAccess that was requested, and that the operator has seen."""
 
     def steps(play: Play) -> Steps:
         play.request(rule, by, **more)
@@ -29,7 +29,7 @@ def doing(*does: Does, rule: str = "people", by: str = "ann", **more: str) -> Ca
 
 
 def after_a_minute(before: Does, after: Does, *, rule: str, **more: str) -> Callable[[Play], Steps]:
-    """Give what is done soon after a SearchAccess was requested, and what more than a minute later."""
+    """Return what is done soon after a SearchAccess was requested, and what more than a minute later."""
 
     def steps(play: Play) -> Steps:
         play.request(rule, **more)

@@ -118,7 +118,7 @@ def run(field: Arena, *arguments: str) -> "subprocess.CompletedProcess[str]":
 
 
 def rights(field: Arena, name: str) -> dict[str, Any]:
-    """Give all that a caller may do: what Elasticsearch says for each privilege, and what its searches show."""
+    """Return all that a caller may do: what Elasticsearch says for each privilege, and what its searches show."""
     with field.world.caller(name) as caller:
         # Not each release has each of the privileges.
         known = field.world.admin.get("/_security/privilege/_builtin").raise_for_status().json()["cluster"]
@@ -131,7 +131,7 @@ def rights(field: Arena, name: str) -> dict[str, Any]:
 
 
 def ours(found: dict[str, Any]) -> list[dict[str, Any]]:
-    """Give what is left of what this test made: others use the same servers."""
+    """Return what is left of what this test made: others use the same servers."""
     return [one for one in found["report"]["leftovers"] if "brown-" in one["source"]]
 
 

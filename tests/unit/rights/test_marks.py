@@ -99,7 +99,7 @@ def test_what_elasticsearch_says_does_not_show_it_and_long_values_do_not_hide_th
 
 
 def former(body: RoleBody) -> RoleBody:
-    """Give a role's content as Elasticsearch gives it that has it from an earlier version."""
+    """Return a role's content as Elasticsearch gives it that has it from an earlier version."""
     return role_from_json(json.loads(json.dumps(body.to_json()).replace("/NO-INDEX ", "NO-INDEX#").replace('/"', '"')))
 
 

@@ -32,7 +32,7 @@ both = access("both", grant("orders-*", **EU), grant("orders-1", **REGION), prin
 
 
 def granted(stage: Stage, principal: str = SHARED) -> set[str]:
-    """Give the index names in a principal's role, without the marks."""
+    """Return the index names in a principal's role, without the marks."""
     entries = stage.role(principal).get("indices", [])
     return {name for entry in entries for name in entry["names"] if not is_mark(name)}
 

@@ -177,7 +177,7 @@ def test_a_schedule_is_refused_for_a_stored_credential() -> None:
 
 
 def never(term: Term, changes_at: int) -> Validity:
-    """Give what is said where no rights begin at the next change."""
+    """Return what is said where no rights begin at the next change."""
     return Validity(term, changes_at, is_begin=False)
 
 
