@@ -17,10 +17,10 @@ import yaml
 
 from searchaccess.api.constants import API_VERSION
 from searchaccess.api.vocabulary.privileges import CLUSTER_PRIVILEGES
-from tests.integration.commands.test_observe import READER, READER_PASSWORD, READER_ROLE
+from tests.integration.commands.observers import observer_in
 from tests.support.operatorprocess import ROOT
 from tests.support.worlds.arena import PATIENCE, Arena
-from tests.support.worlds.world import CLUSTER, SYSTEM, account
+from tests.support.worlds.world import CLUSTER, account
 
 pytestmark = pytest.mark.timeout(600)
 
@@ -90,18 +90,8 @@ def brownfield(field: Arena) -> Iterator[httpx.Client]:
 @pytest.fixture
 def reader(field: Arena) -> list[str]:
     """Options of somebody who may only read, in Kubernetes and in Elasticsearch."""
-    world = field.world
-    world.kubernetes.run_kubectl("apply", "-f", str(ROOT / "deploy" / "observer.yaml"))
-    world.make_login(READER, READER, READER_PASSWORD, READER_ROLE)
-    login = field.folder / "login"
-    login.mkdir(exist_ok=True)
-    (login / "username").write_text(READER)
-    (login / "password").write_text(READER_PASSWORD)
-    field.tokens.add(READER_PASSWORD)
-    path = field.api.kubeconfig(
-        world.kubernetes.service_account_kubeconfig(SYSTEM, "searchaccess-observer"), field.folder
-    )
-    return ["--kubeconfig", str(path), "--elasticsearch-login", f"file:{login}", "--instance", world.instance]
+    path, login = observer_in(field), field.folder / "login"
+    return ["--kubeconfig", str(path), "--elasticsearch-login", f"file:{login}", "--instance", field.world.instance]
 
 
 def run(field: Arena, *arguments: str) -> "subprocess.CompletedProcess[str]":
