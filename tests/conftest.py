@@ -54,7 +54,7 @@ _OWN_SERVERS = {
 
 
 def _suite(file: Path) -> str:
-    """Give the folder of tests/ that a test is in, however deep; its file's name if it is in none."""
+    """Return the folder of tests/ that a test is in, however deep; its file's name if it is in none."""
     return file.relative_to(_TESTS).parts[0]
 
 

@@ -48,7 +48,7 @@ def read_site(folder: Path) -> dict[str, Page]:
 
 
 def broken(pages: Mapping[str, Page], files: Iterable[str], base: str = "/") -> list[str]:
-    """Give the links that lead nowhere, and what pages load from elsewhere.
+    """Return the links that lead nowhere, and what pages load from elsewhere.
 
     Args:
         pages: all pages, by their paths from the root of the website.

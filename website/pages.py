@@ -30,12 +30,12 @@ class Repository:
     files: Mapping[str, str]
 
     def children(self, folder: str) -> list[str]:
-        """Give the paths of the files in a folder and below; empty if there is no such folder."""
+        """Return the paths of the files in a folder and below; empty if there is no such folder."""
         return sorted(path for path in self.files if path.startswith(f"{folder}/"))
 
 
 def place_of(path: str, repository: Repository) -> str:
-    """Give the place of a file or folder in the website's sources.
+    """Return the place of a file or folder in the website's sources.
 
     Args:
         path: of the file or folder, from the root of the repository.

@@ -27,7 +27,7 @@ from typing import Any, Final
 import aiohttp
 from rich.console import Console
 
-from searchaccess.core.webhook.review import is_within_bounds, parsed, response_to, review_from
+from searchaccess.core.webhook.review import reading, response_to
 from searchaccess.core.work import completed
 from searchaccess.engine.inventory.inventory import Inventory
 from searchaccess.operator.admission.judge import Judge
@@ -201,7 +201,7 @@ def _judging(*, alike: bool) -> float:
     bodies = [json.dumps(_review(number, alike=alike)).encode() for number in range(10 * AT_ONCE)]
     began = time.process_time()
     for each in bodies:
-        review = review_from(parsed(each), is_bounded=is_within_bounds(each))
+        review = completed(reading(each))
         json.dumps(response_to(review, completed(judge.rule(review))))
     return (time.process_time() - began) / len(bodies) * 1000
 

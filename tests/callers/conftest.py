@@ -77,7 +77,7 @@ def client(elasticsearch: LocalElasticsearch, on_cloud_run: None) -> Iterator[El
 
 @pytest.fixture
 def make_async(elasticsearch: LocalElasticsearch, on_cloud_run: None) -> Callable[[], AsyncElasticsearch]:  # noqa: ARG001
-    """Give a client in the test's own event loop."""
+    """Return a client in the test's own event loop."""
     return lambda: AsyncElasticsearch(elasticsearch.url, **_options(elasticsearch))
 
 
@@ -92,7 +92,7 @@ def _options(server: LocalElasticsearch) -> dict[str, Any]:
 
 
 def audited(server: LocalElasticsearch, **wanted: str) -> list[dict[str, Any]]:
-    """Give the audit log's events of the workload that have these values, once there are any."""
+    """Return the audit log's events of the workload that have these values, once there are any."""
 
     def observe() -> list[dict[str, Any]]:
         events = [json.loads(line) for line in server.audit_file.read_text().splitlines() if line.endswith("}")]

@@ -65,7 +65,7 @@ def _uv(*arguments: str | Path) -> None:
 
 @pytest.fixture(scope="module")
 def released(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Give what `make release` builds of it."""
+    """Return what `make release` builds of it."""
     folder = tmp_path_factory.mktemp("release")
     make = ["make", "--dry-run", "release", "KEY=none", f"RELEASE={folder}"]
     recipe = subprocess.run(make, cwd=ROOT, check=True, capture_output=True, text=True, timeout=120).stdout

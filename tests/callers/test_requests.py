@@ -175,7 +175,7 @@ WRITE = {"index": "orders", "document": {"total": 1}}
 
 
 async def search_and_write(url: str, ca_file: Path, kind: type, call: str, **options: Any) -> Exception | None:
-    """Give the error of one request by one of the two clients."""
+    """Return the error of one request by one of the two clients."""
     client = kind(url, audience=AUDIENCE, ca_certs=str(ca_file), **options)
     arguments: dict[str, Any] = WRITE if call == "index" else {"index": "orders"}
     try:

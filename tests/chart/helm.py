@@ -48,17 +48,17 @@ class Helm:
     def render(
         self, values: dict[str, Any], *options: str, release: str = RELEASE, version: str = "1.36.0"
     ) -> list[dict[str, Any]]:
-        """Give the objects of a release."""
+        """Return the objects of a release."""
         command = ("template", release, str(CHART), "-n", NAMESPACE, "--kube-version", version, *options)
         return [raw for raw in yaml.safe_load_all(self.run(*command, values=values)) if raw]
 
 
 def of_kind(objects: list[dict[str, Any]], kind: str) -> list[dict[str, Any]]:
-    """Give the objects of a kind."""
+    """Return the objects of a kind."""
     return [raw for raw in objects if raw["kind"] == kind]
 
 
 def pod_of(objects: list[dict[str, Any]]) -> dict[str, Any]:
-    """Give the operator's pods, as a PodSpec."""
+    """Return the operator's pods, as a PodSpec."""
     [deployment] = of_kind(objects, "Deployment")
     return dict(deployment["spec"]["template"]["spec"])

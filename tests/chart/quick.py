@@ -30,7 +30,7 @@ MANIFESTS: Final = (
 
 
 def find_helm() -> Path | None:
-    """Give the Helm that the tests have built, or one of the machine; None: there is none yet."""
+    """Return the Helm that the tests have built, or one of the machine; None: there is none yet."""
     if is_built(HELM):
         return ensure_program(HELM)
     found = shutil.which("helm")
@@ -38,7 +38,7 @@ def find_helm() -> Path | None:
 
 
 def chart_problems(helm: Path, chart: Path = CHART) -> Iterator[str]:
-    """Give what is wrong with a chart, for each set of values that the tests have."""
+    """Yield what is wrong with a chart, for each set of values that the tests have."""
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "values.yaml"
         for name, values in MATRIX.items():
@@ -59,7 +59,7 @@ def chart_problems(helm: Path, chart: Path = CHART) -> Iterator[str]:
 
 
 def object_problems(text: str) -> Iterator[str]:
-    """Give what no manifest may be: no YAML, not an object of Kubernetes, or there twice."""
+    """Yield what no manifest may be: no YAML, not an object of Kubernetes, or there twice."""
     try:
         objects: list[Any] = [raw for raw in yaml.safe_load_all(text) if raw]
     except yaml.YAMLError as error:
@@ -75,7 +75,7 @@ def object_problems(text: str) -> Iterator[str]:
 
 
 def file_problems(root: Path = ROOT) -> Iterator[str]:
-    """Give the files of manifests that are no YAML."""
+    """Yield the files of manifests that are no YAML."""
     for folder in MANIFESTS:
         found = sorted((root / folder).rglob("*.yaml"))
         if not found:

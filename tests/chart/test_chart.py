@@ -178,7 +178,7 @@ def test_wrong_values_are_reported(tool: Helm, values: dict[str, Any], says: str
 
 
 def rules(objects: list[dict[str, Any]]) -> set[str]:
-    """Give what roles grant, whatever they are called."""
+    """Return what roles grant, whatever they are called."""
     found = set()
     for raw in objects:
         if raw["kind"] in {"ClusterRole", "Role"}:

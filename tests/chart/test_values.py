@@ -13,7 +13,7 @@ SELECTOR = {"app.kubernetes.io/name": NAME, "app.kubernetes.io/instance": "searc
 
 
 def accounts(text: str) -> set[str]:
-    """Give the ServiceAccounts of the operator that manifests name: those of its namespace."""
+    """Return the ServiceAccounts of the operator that manifests name: those of its namespace."""
     found = set()
     for raw in yaml.safe_load_all(text):
         if raw and raw["kind"] == "CronJob":

@@ -50,18 +50,18 @@ def refuse_lists(stage: Stage, refused: Plural, error: Exception) -> Callable[[]
 
 
 def granted(stage: Stage, principal: str = ORDERS) -> set[str]:
-    """Give the index names in a principal's role."""
+    """Return the index names in a principal's role."""
     return {name for entry in stage.role(principal).get("indices", []) for name in entry["names"]}
 
 
 def drift(stage: Stage, name: str = "orders") -> dict[str, int]:
-    """Give the counters of a SearchAccess's drift."""
+    """Return the counters of a SearchAccess's drift."""
     found = stage.get(name)["status"]["drift"]
     return {key: found.get(key, 0) for key in ("open", "detected", "corrected")}
 
 
 def seen_hash(stage: Stage, name: str) -> str:
-    """Give the hash of a role or role mapping as it is in Elasticsearch."""
+    """Return the hash of a role or role mapping as it is in Elasticsearch."""
     server = stage.elasticsearch
     if name in server.mappings_now:
         return seen_mapping(mapping_of(name, server.mappings_now[name])).hash

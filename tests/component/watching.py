@@ -12,7 +12,7 @@ SEEN, UNSEEN = "shop", "billing"
 
 
 def key_in(namespace: str, name: str) -> Key:
-    """Give where a SearchAccess is kept."""
+    """Return where a SearchAccess is kept."""
     return Plural.ACCESSES, namespace, name
 
 
@@ -25,7 +25,7 @@ async def watch_only(stage: Stage, *namespaces: str) -> None:
 
 
 def unseen(stage: Stage) -> list[str]:
-    """Give whose rights are held as their namespaces are not watched."""
+    """Return whose rights are held as their namespaces are not watched."""
     assert stage.process is not None
     [reconciler] = stage.process.host.reconcilers().values()
     return reconciler.state.unseen.names

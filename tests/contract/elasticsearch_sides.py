@@ -37,12 +37,12 @@ class ElasticsearchSide(ABC):
         return self.prefix + name
 
     def role(self, name: str, *entries: Entry, **more: Any) -> Role:
-        """Give a role to write."""
+        """Return a role to write."""
         metadata = more.pop("metadata", {"made_by": "contract"})
         return Role(self.name(name), RoleBody(entries=entries or (an_entry(),), **more), metadata)
 
     async def position(self) -> int:
-        """Give the sequence number."""
+        """Return the sequence number."""
         probe = await self.port.probe()
         assert probe is not None
         return probe.sequence_number
@@ -91,7 +91,7 @@ class ElasticsearchSide(ABC):
 
 
 def an_entry(*names: str, privileges: Sequence[str] = ("read",), **more: Any) -> Entry:
-    """Give an entry of a role."""
+    """Return an entry of a role."""
     return Entry(names or ("logs-*",), tuple(privileges), **more)
 
 

@@ -12,7 +12,7 @@ PRODUCT = "X-Elastic-Product: Elasticsearch\r\n"
 
 
 def answer(status: str, body: str = "{}", *, headers: str = PRODUCT, kind: str = "application/json") -> bytes:
-    """Give an HTTP answer."""
+    """Return an HTTP answer."""
     return (
         f"HTTP/1.1 {status}\r\nContent-Type: {kind}\r\nContent-Length: {len(body.encode())}\r\n"
         f"{headers}Connection: close\r\n\r\n{body}"

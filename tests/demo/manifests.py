@@ -7,7 +7,7 @@ from typing import Any
 import yaml
 
 from searchaccess.core.answers.logins import full_role
-from searchaccess.core.model.access import access_from_object
+from searchaccess.core.model.parsing import access_from_object
 from tests.stack.elasticsearch import ElasticsearchServer
 from tests.support.operatorprocess import ROOT
 from tests.support.worlds.world import OPERATOR_PASSWORD, OPERATOR_USER
@@ -55,7 +55,7 @@ def _has_keys(file: Path) -> bool:
 
 
 def with_running_servers(file: Path, server: ElasticsearchServer) -> list[dict[str, Any]]:
-    """Give the SearchCluster with its Secret: what the example says is to be replaced is replaced."""
+    """Return the SearchCluster with its Secret: what the example says is to be replaced is replaced."""
     return [_replaced(item, server) for item in objects_of(file)]
 
 

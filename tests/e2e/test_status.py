@@ -147,7 +147,7 @@ def table(text: str) -> list[dict[str, str]]:
 
 
 def shown(world: World, *arguments: str) -> dict[str, str]:
-    """Give the one row that kubectl prints."""
+    """Return the one row that kubectl prints."""
     (row,) = table(world.kubernetes.run_kubectl("get", *arguments).stdout)
     return row
 

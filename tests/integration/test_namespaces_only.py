@@ -132,7 +132,7 @@ def install(field: Arena, helm: Path, tmp_path: Path) -> Iterator[Install]:
 
 
 def status_of(world: World) -> dict[str, Any]:
-    """Give the SearchCluster's status, as its ConfigMap has it."""
+    """Return the SearchCluster's status, as its ConfigMap has it."""
     name = f"searchaccess-{world.instance}-{CLUSTER}"
     text = world.kubernetes.run_kubectl("get", "configmap", name, "-n", HOME, "-o", "json", "--ignore-not-found").stdout
     return dict(json.loads(json.loads(text)["data"]["status.json"])) if text.strip() else {}
@@ -143,7 +143,7 @@ def until_synced(world: World, name: str, namespace: str = "shop") -> None:
 
 
 def rights_in(objects: list[dict[str, Any]]) -> set[Right]:
-    """Give what the rendered Roles grant: each right with the name of the object, or the namespace."""
+    """Return what the rendered Roles grant: each right with the name of the object, or the namespace."""
     found: set[Right] = set()
     for raw in of_kind(objects, "Role"):
         for rule in raw["rules"]:
@@ -156,7 +156,7 @@ def rights_in(objects: list[dict[str, Any]]) -> set[Right]:
 
 
 def used_in(requests: Sequence[Seen]) -> set[Right]:
-    """Give the rights that requests needed, each with the name of the object, or the namespace."""
+    """Return the rights that requests needed, each with the name of the object, or the namespace."""
     found = set()
     for seen in requests:
         right = right_of(seen)

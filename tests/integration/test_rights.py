@@ -34,7 +34,7 @@ APPROVALS: dict[str, Any] = {
 
 
 def right_of(seen: Seen) -> Right | None:
-    """Give the right that a request needs; None: it needs none, as it asks what kinds there are."""
+    """Return the right that a request needs; None: it needs none, as it asks what kinds there are."""
     match = _PATH.fullmatch(seen.path)
     if match is None:
         return None
@@ -52,7 +52,7 @@ def right_of(seen: Seen) -> Right | None:
 
 
 def granted(files: Iterable[Path], namespaces: dict[str, str]) -> set[Right]:
-    """Give what manifests grant.
+    """Return what manifests grant.
 
     Args:
         files: the manifests.

@@ -47,7 +47,7 @@ class Gateway:
     certificates: tuple[ServerCertificate, ...]
 
     def pods(self) -> list[dict[str, Any]]:
-        """Give all its pods, also those that end."""
+        """Return all its pods, also those that end."""
         return listed(self.world, "pods", "-n", GATEWAYS, "-l", SELECTOR)
 
     def until_two_are_ready(self) -> None:
@@ -89,7 +89,7 @@ class Gateway:
         self.world.kubernetes.run_kubectl("annotate", "pods", "-n", GATEWAYS, "-l", SELECTOR, changed, "--overwrite")
 
     def login_in(self, pod: dict[str, Any]) -> str:
-        """Give the user of the login that a pod has."""
+        """Return the user of the login that a pod has."""
         read = ("exec", pod["metadata"]["name"], "-n", GATEWAYS, "--", "cat", "/etc/gateway/login/login.yaml")
         _, found, rest = self.world.kubernetes.run_kubectl(*read).stdout.partition("Basic ")
         assert found, "it has a login"
@@ -211,7 +211,7 @@ class Load:
     pod: str
 
     def seen(self) -> dict[str, Any]:
-        """Give how many requests were answered, and those that failed."""
+        """Return how many requests were answered, and those that failed."""
         read = ("python3", "-c", "print(open('/tmp/seen').read())")
         done = self.world.kubernetes.run_kubectl("exec", self.pod, "-n", CALLERS, "--", *read, check=False)
         return dict(json.loads(done.stdout)) if done.returncode == 0 else {"answered": 0, "failed": []}

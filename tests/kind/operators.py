@@ -19,17 +19,17 @@ IMAGE = "searchaccess-operator:kind"
 
 
 def pods(world: World) -> list[dict[str, Any]]:
-    """Give the pods that nobody has deleted yet."""
+    """Return the pods that nobody has deleted yet."""
     return [pod for pod in listed(world, "pods", "-n", SYSTEM, "-l", SELECTOR) if not _is_going(pod)]
 
 
 def listed(world: World, *what: str) -> list[dict[str, Any]]:
-    """Give what `kubectl get` lists."""
+    """Return what `kubectl get` lists."""
     return list(json.loads(world.kubernetes.run_kubectl("get", *what, "-o", "json").stdout)["items"])
 
 
 def deployment(world: World) -> str:
-    """Give the Deployment, as kubectl names it."""
+    """Return the Deployment, as kubectl names it."""
     [found] = listed(world, "deployments", "-n", SYSTEM, "-l", SELECTOR)
     return f"deployment/{found['metadata']['name']}"
 
@@ -52,12 +52,12 @@ def restart(world: World) -> None:
 
 
 def nodes_of(world: World) -> list[str]:
-    """Give the node of each pod."""
+    """Return the node of each pod."""
     return sorted(pod["spec"]["nodeName"] for pod in pods(world))
 
 
 def workers(world: World) -> list[str]:
-    """Give the nodes that pods may run on."""
+    """Return the nodes that pods may run on."""
     found = [
         node["metadata"]["name"] for node in listed(world, "nodes", "-l", "!node-role.kubernetes.io/control-plane")
     ]
@@ -66,7 +66,7 @@ def workers(world: World) -> list[str]:
 
 
 def owner(world: World) -> str:
-    """Give the name of the pod that writes to the SearchCluster; empty when there is none."""
+    """Return the name of the pod that writes to the SearchCluster; empty when there is none."""
     for lease in listed(world, "leases", "-n", SYSTEM):
         if lease["metadata"]["name"].endswith(f"cluster-{CLUSTER}"):
             return str(lease["spec"].get("holderIdentity", "")).rpartition("-")[0]
@@ -143,7 +143,7 @@ def expect_written_once(world: World, names: Iterable[str]) -> None:
 
 
 def drift_events(world: World) -> dict[str, int]:
-    """Give by object how many events about drift were emitted."""
+    """Return by object how many events about drift were emitted."""
     found = listed(world, "events", "--all-namespaces", "--field-selector=reason=DriftDetected")
     times = Counter[str]()
     for event in found:

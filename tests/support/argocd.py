@@ -35,13 +35,13 @@ def run_lua(name: str, raw: dict[str, Any]) -> Any:
 
 
 def health_of(raw: dict[str, Any]) -> tuple[str, str]:
-    """Give an object's health and what is said of it."""
+    """Return an object's health and what is said of it."""
     found = run_lua(HEALTH[raw["kind"]], raw)
     return found["status"], found["message"]
 
 
 def kstatus_of(raw: dict[str, Any]) -> str:
-    """Give what kstatus, and with it Flux, makes of an object.
+    """Return what kstatus, and with it Flux, makes of an object.
 
     https://github.com/kubernetes-sigs/cli-utils/blob/master/pkg/kstatus/status/generic.go
     """

@@ -46,7 +46,7 @@ class Event:
     key_name: str = ""
 
     def as_logged(self) -> dict[str, Any]:
-        """Give it as Elasticsearch's own log has it."""
+        """Return it as Elasticsearch's own log has it."""
         moment = datetime.fromtimestamp(self.at, UTC)
         found = {
             "type": "audit",
@@ -64,7 +64,7 @@ class Event:
         return {name: value for name, value in found.items() if value}
 
     def stored(self, layout: str) -> dict[str, Any]:
-        """Give it as it is stored."""
+        """Return it as it is stored."""
         logged = self.as_logged()
         if layout == PLAIN:
             return logged

@@ -87,7 +87,7 @@ class MetadataServer:
         return self.issuer.mint(self.email, audience=asked["audience"][0], lifetime=self.lifetime, **email)
 
     def _find(self, url: SplitResult) -> tuple[int, str, str]:
-        """Give status, text and its type."""
+        """Return status, text and its type."""
         if url.path == "/":
             return 200, "", _TEXT
         if url.path == "/computeMetadata/v1/project/project-id":

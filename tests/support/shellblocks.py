@@ -99,7 +99,7 @@ def _session(text: str) -> tuple[str, str]:
 
 
 def expected(block: Block) -> list[str]:
-    """Give a regular expression for each line that a block is said to print.
+    """Return a regular expression for each line that a block is said to print.
 
     Columns may be wider than shown. Times, ages and uids may be others.
     """
@@ -107,7 +107,7 @@ def expected(block: Block) -> list[str]:
 
 
 def missing(block: Block, output: str) -> str:
-    """Give the first line that a block is said to print and did not, as a pattern; empty if all are there, in order.
+    """Return the first line that a block is said to print and did not, as a pattern; empty if all are there, in order.
 
     Args:
         block: the block.

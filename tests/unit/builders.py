@@ -5,8 +5,9 @@ from typing import Any
 
 from searchaccess.api.constants import API_VERSION, FINALIZER, MANAGED_BY
 from searchaccess.core.clusters.cluster import Cluster, ClusterFacts, cluster_from_object
-from searchaccess.core.model.access import Access, access_from_object
+from searchaccess.core.model.access import Access
 from searchaccess.core.model.canonical import RoleBody, role_from_json
+from searchaccess.core.model.parsing import access_from_object
 from searchaccess.core.policy.decision import OPEN, Gate, decide
 from searchaccess.core.rights.compose import Member
 from searchaccess.core.rights.ownership import Operator, Role
@@ -21,7 +22,7 @@ MUCH_LATER = "2026-01-02T10:00:00Z"
 
 
 def a_grant(*indices: str, can: Sequence[str] = ("read",), **more: Any) -> dict[str, Any]:
-    """Give one grant, as people write it."""
+    """Return one grant, as people write it."""
     return {"indices": list(indices) or ["orders-*"], "can": list(can)} | more
 
 
@@ -39,7 +40,7 @@ def a_search_access(
     status: Mapping[str, Any] | None = None,
     **spec: Any,
 ) -> dict[str, Any]:
-    """Give a SearchAccess as Kubernetes gives it; further keywords go into its spec."""
+    """Return a SearchAccess as Kubernetes gives it; further keywords go into its spec."""
     metadata: dict[str, Any] = {
         "name": name,
         "namespace": namespace,
@@ -69,38 +70,38 @@ def a_search_access(
 
 
 def an_access(name: str = "orders", **more: Any) -> Access:
-    """Give a SearchAccess as the core sees it; keywords as for ``a_search_access``."""
+    """Return a SearchAccess as the core sees it; keywords as for ``a_search_access``."""
     return access_from_object(a_search_access(name, **more))
 
 
 def a_member(access: Access | None = None, gate: Gate = OPEN, rejection: str = "") -> Member:
-    """Give a SearchAccess with what is done about it."""
+    """Return a SearchAccess with what is done about it."""
     access = access or an_access()
     return Member(access, decide(access, gate, rejection))
 
 
 def members_of(*accesses: Access) -> list[Member]:
-    """Give SearchAccesses with what is done about each when the gate is open."""
+    """Return SearchAccesses with what is done about each when the gate is open."""
     return [a_member(access) for access in accesses]
 
 
 def an_entry(*names: str, privileges: Sequence[str] = ("read",), **more: Any) -> dict[str, Any]:
-    """Give one entry of a role, as somebody would write it."""
+    """Return one entry of a role, as somebody would write it."""
     return {"names": list(names) or ["x-foreign"], "privileges": list(privileges)} | more
 
 
 def a_body(*entries: Mapping[str, Any], cluster: Sequence[str] = (), **more: Any) -> RoleBody:
-    """Give a role's content."""
+    """Return a role's content."""
     return role_from_json({"indices": list(entries), "cluster": list(cluster)} | more)
 
 
 def a_role(body: RoleBody | None = None, *, name: str = ROLE, metadata: Mapping[str, Any] | None = None) -> Role:
-    """Give a role; without metadata it is a foreign one."""
+    """Return a role; without metadata it is a foreign one."""
     return Role(name, body or a_body(an_entry()), dict(metadata or {}))
 
 
 def our_metadata(**more: Any) -> dict[str, Any]:
-    """Give metadata that says that an object is ours."""
+    """Return metadata that says that an object is ours."""
     return {"managed_by": MANAGED_BY, "instance": OPERATOR.instance, "controller": OPERATOR.controller} | more
 
 
@@ -113,7 +114,7 @@ def a_search_cluster(
     deleted_at: str = "",
     **spec: Any,
 ) -> dict[str, Any]:
-    """Give a SearchCluster as Kubernetes gives it; further keywords go into its spec."""
+    """Return a SearchCluster as Kubernetes gives it; further keywords go into its spec."""
     metadata: dict[str, Any] = {
         "name": name,
         "uid": f"uid-{name}",
@@ -139,11 +140,11 @@ def a_search_cluster(
 
 
 def a_cluster(name: str = "prod", **more: Any) -> Cluster:
-    """Give a SearchCluster as the core sees it."""
+    """Return a SearchCluster as the core sees it."""
     return cluster_from_object(a_search_cluster(name, **more))
 
 
 def facts(**more: Any) -> ClusterFacts:
-    """Give what a check of a healthy cluster finds."""
+    """Return what a check of a healthy cluster finds."""
     known: dict[str, Any] = {"version": "8.19.0", "uuid": UUID, "license": "enterprise", "mismatches": ()}
     return ClusterFacts(**(known | more))

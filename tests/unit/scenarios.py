@@ -19,7 +19,7 @@ def writer(name: str = "writer", **more: Any) -> Access:
 
 
 def applied(*accesses: Access) -> tuple[World, dict[str, Seen]]:
-    """Give the world after a pass over enforced accesses, and what their statuses say."""
+    """Return the world after a pass over enforced accesses, and what their statuses say."""
     world = World()
     world.run([Member(access, AccessDecision(Do.ENFORCE)) for access in accesses])
     return world, {access.uid: Seen(ROLE, access.share.hash) for access in accesses}

@@ -19,7 +19,7 @@ from tests.unit.builders import OPERATOR, PRINCIPAL
 
 
 def as_served(raw: dict[str, Any]) -> dict[str, Any]:
-    """Give a role as a GET returns it after a PUT."""
+    """Return a role as a GET returns it after a PUT."""
     body: dict[str, Any] = json.loads(json.dumps(raw))
     served: dict[str, Any] = {"cluster": [], "indices": [], "applications": [], "run_as": [], "metadata": {}} | body
     served["transient_metadata"] = {"enabled": True}

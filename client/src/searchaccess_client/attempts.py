@@ -22,7 +22,7 @@ _READS: Final = frozenset(
         "_validate/query",
     }
 )
-"""What is a read although it is sent by POST. Not ``_search/scroll``: what is lost of it does not come twice."""
+"""What only reads although it is sent by POST. Not ``_search/scroll``: a lost page cannot be fetched again."""
 
 
 class Failure(Enum):

@@ -1,4 +1,4 @@
-"""One request until its final outcome: what both transports remember and do alike."""
+"""The attempts of one request until its final outcome: what both transports have in common."""
 
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -26,10 +26,10 @@ class Options:
         """Return the rules for a request.
 
         Args:
-            transport: has what is not given for one request.
+            transport: its options apply where the request gives none.
             method: of the request.
             target: its path and query.
-            headers: its headers; a login that it has by itself stays.
+            headers: its headers; a login of its own is not replaced.
         """
         return Rules(
             read=is_read(method, target),
@@ -71,7 +71,7 @@ class Exchange:
         """Return whether there is another attempt.
 
         Args:
-            outcome: the answer's status; or the error, whose text says more from now on.
+            outcome: the answer's status; or the error, to whose text the cause is added.
         """
         if isinstance(outcome, int):
             following = self._attempt.after_status(outcome)

@@ -1,4 +1,4 @@
-"""What it means that no answer came: whether the request can have arrived."""
+"""Classifies errors without an answer: whether the request may have arrived."""
 
 import ssl
 
@@ -9,7 +9,7 @@ from elastic_transport import ConnectionTimeout
 from searchaccess_client.attempts import Failure
 
 _REFUSED_WITH_ASYNCIO = ("aiohttp.client_exceptions", "ClientConnectorError")
-"""By its name, because aiohttp is there with the extra `async` only. In doubt a write is not repeated."""
+"""By name, because aiohttp is installed only with the extra `async`. In doubt a write is not repeated."""
 
 Unanswered = Disconnected | ConnectionTimeout
 """What Elastic's library raises when no answer came."""
@@ -27,7 +27,7 @@ def failure_of(error: Unanswered) -> Failure:
 
 
 def explain(error: Unanswered, earlier: list[Unanswered]) -> None:
-    """Let an error's text say its cause, which Elastic's library drops, and give it those of earlier attempts.
+    """Add to an error its cause, which Elastic's library drops from the text, and the errors of earlier attempts.
 
     Args:
         error: the last one, which is raised.

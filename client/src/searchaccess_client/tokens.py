@@ -13,14 +13,14 @@ from google.auth.transport.requests import Request
 from google.oauth2.id_token import fetch_id_token_credentials
 
 LIMIT: Final = 5.0
-"""Seconds after which a fetch asks no more. Google's library alone would retry for half a minute and longer."""
+"""Seconds after which a fetch is abandoned. Google's library alone would retry for half a minute and longer."""
 PAUSE: Final = 15.0
 """Seconds between two attempts to renew a token that is still valid, or that Elasticsearch refuses."""
 
 
 _TOKEN: Final = re.compile(r"[\w=-]+\.[\w=-]+\.[\w=-]+", re.ASCII)
 _NO_TOKEN: Final = (ValueError, TypeError, LookupError, ArithmeticError)
-"""How Google's library fails on an answer that is no token, or on one without an end."""
+"""Errors of Google's library for an answer that is not a token, or a token without an expiry time."""
 
 
 class IdentityTokenMissing(TransportError):

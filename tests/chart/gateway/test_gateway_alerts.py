@@ -25,7 +25,7 @@ QUERIES: list[tuple[str, str, str]] = [
 
 
 def series(name: str, values: str, pod: str = "a", **labels: str) -> dict[str, str]:
-    """Give one series of a pod, with its values each minute."""
+    """Return one series of a pod, with its values each minute."""
     shown = ",".join(f'{key}="{value}"' for key, value in {"gateway": "g", "pod": pod, **labels}.items())
     return {f"{name}{{{shown}}}": values}
 

@@ -29,7 +29,7 @@ def with_gateway(**values: Any) -> dict[str, Any]:
 
 
 def named(objects: list[dict[str, Any]], kind: str, name: str = GATEWAY) -> dict[str, Any]:
-    """Give the object of a kind and a name."""
+    """Return the object of a kind and a name."""
     [found] = [raw for raw in of_kind(objects, kind) if raw["metadata"]["name"] == name]
     return found
 

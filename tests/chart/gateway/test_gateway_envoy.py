@@ -42,7 +42,7 @@ def gateway(issuer: TokenIssuer, tmp_path: Path) -> Iterator[Gateway]:
 
 
 def hook_of(tool: Helm, port: int) -> list[str]:
-    """Give the hook of the chart, for another port, and with a short sleep."""
+    """Return the hook of the chart, for another port, and with a short sleep."""
     *shell, script = container_of(tool.render(ON))["lifecycle"]["preStop"]["exec"]["command"]
     here = re.sub(r"sleep \d+", SHORT_SLEEP, script.replace("/9901", f"/{port}"))
     assert f"/{port}" in here

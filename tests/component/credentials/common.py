@@ -72,7 +72,7 @@ def live(stage: Stage) -> list[dict[str, Any]]:
 
 
 def read(stage: Stage, place: Place = PLACE) -> str:
-    """Give the id of the key that consumers read."""
+    """Return the id of the key that consumers read."""
     return held_key(store(stage).newest(place) or "")
 
 

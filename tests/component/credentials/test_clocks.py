@@ -56,7 +56,7 @@ def note(done: list[tuple[float, str]], stage: Stage, call: Call) -> None:
 
 
 def known(stage: Stage) -> set[str]:
-    """Give the ids of all keys that were ever made, and of all users that there are."""
+    """Return the ids of all keys that were ever made, and of all users that there are."""
     return {*stage.elasticsearch.keys_now, *stage.elasticsearch.users_now}
 
 

@@ -13,9 +13,10 @@ from searchaccess.api.stores.credentials import Auth, PayloadFormat
 from searchaccess.core.credentials.credential import State, Wish
 from searchaccess.core.credentials.payload import held_key
 from searchaccess.core.credentials.rotation import MOST_LIVE
-from searchaccess.core.model.access import Access, access_from_object
+from searchaccess.core.model.access import Access
 from searchaccess.core.model.canonical import RoleBody, role_from_json
 from searchaccess.core.model.identities.workload import SecretUse
+from searchaccess.core.model.parsing import access_from_object
 from searchaccess.engine.credentials.observe import Issued
 from searchaccess.engine.credentials.steps import Credentials, Job
 from searchaccess.engine.pacing.sharedclock import SharedClock
@@ -182,7 +183,7 @@ class Histories(RuleBasedStateMachine):
         self.readers = [(key, since) for key, since in self.readers if self.time < since + OVERLAP]
 
     def _live(self) -> set[str]:
-        """Give the ids of keys that work, and the names of users that do: with a role, or without any rights."""
+        """Return the ids of keys that work, and the names of users that do: with a role, or without any rights."""
         users = {name for name, raw in self.elasticsearch.users_now.items() if raw["enabled"]}
         return {raw["id"] for raw in self.elasticsearch.live_keys()} | users
 

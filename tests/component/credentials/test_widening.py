@@ -65,7 +65,7 @@ def test_a_credential_in_force_that_shows_more_than_its_grants_is_revoked_unless
         raw = make()
         raw["spec"]["grants"] = WIDENING
         with monkeypatch.context() as patched:
-            patched.setattr("searchaccess.core.model.access.conflict_within", lambda *_: None)
+            patched.setattr("searchaccess.core.model.parsing.conflict_within", lambda *_: None)
             await begin(stage, raw)
             assert stage.ready("orders") == READY
             stage.amend("orders", mode=mode)

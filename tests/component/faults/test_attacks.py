@@ -35,7 +35,7 @@ def owners(stage: Stage) -> Counter[str]:
 
 
 def uid_alone(stage: Stage, name: str) -> str:
-    """Give what is in the arguments that carry this SearchAccess, and in no longer uid's."""
+    """Return what is in the arguments that carry this SearchAccess, and in no longer uid's."""
     return f"{stage.get(name)['metadata']['uid']}'"
 
 

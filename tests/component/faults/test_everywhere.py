@@ -134,7 +134,7 @@ async def history(
 
 @functools.cache
 def _called() -> tuple[list[tuple[Place, int]], list[tuple[str, str, int]]]:
-    """Give what a history without a fault calls, and how often: functions, and methods of ports."""
+    """Return what a history without a fault calls, and how often: functions, and methods of ports."""
     with counting(places()) as calls:
         stage = run_virtually(history())
     asked = Counter((item.side, item.method) for item in stage.faults.calls)

@@ -41,7 +41,7 @@ def identity(stage: Stage, name: str = "orders") -> dict[str, Any]:
 
 
 def by_sub(**cloud_run: str) -> dict[str, Any]:
-    """Give a SearchCluster whose principals are unique ids."""
+    """Return a SearchCluster whose principals are unique ids."""
     realm = search_cluster()["spec"]["identity"]["jwtRealm"] | {"principal": "sub"}
     return search_cluster(identity={"jwtRealm": realm, "cloudRun": cloud_run})
 

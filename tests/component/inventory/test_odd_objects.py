@@ -9,8 +9,8 @@ import pytest
 from searchaccess.api.constants import ANNOTATION_ADOPT, ANNOTATION_RECONCILE
 from searchaccess.core.clusters.cluster import cluster_from_object
 from searchaccess.core.clusters.sources import Source
-from searchaccess.core.model.access import access_from_object
 from searchaccess.core.model.intake.metadata import REQUEST_LIMIT
+from searchaccess.core.model.parsing import access_from_object
 from searchaccess.engine.inventory import intake
 from searchaccess.engine.lister import RESYNC_PERIOD
 from searchaccess.ports.kubernetes import Plural

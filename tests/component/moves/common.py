@@ -28,7 +28,7 @@ async def begin(stage: Stage, *objects: dict[str, Any]) -> None:
 
 
 def names_in(server: MemoryElasticsearch, principal: str = ORDERS) -> set[str]:
-    """Give the index names in a principal's role."""
+    """Return the index names in a principal's role."""
     role = server.roles_now.get(OPERATOR.role_name(principal), {})
     return {name for entry in role.get("indices", []) for name in entry["names"]}
 
@@ -56,7 +56,7 @@ async def no_gap(stage: Stage, *principals: str) -> AsyncIterator[None]:
 
 
 def held(stage: Stage, name: str = "orders") -> tuple[str, str]:
-    """Give status and reason of Held."""
+    """Return status and reason of Held."""
     found = condition_in(stage.get(name), "Held")
     return found.get("status", ""), found.get("reason", "")
 

@@ -299,7 +299,7 @@ def test_where_the_kind_cannot_be_read_nothing_is_granted_and_nothing_revoked(gi
 
 
 def advance(stage: Stage) -> dict[str, Any]:
-    """Give an approval of the generation after the present one."""
+    """Return an approval of the generation after the present one."""
     return approval(stage, generation=stage.get("orders")["metadata"]["generation"] + 1)
 
 

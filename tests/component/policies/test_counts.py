@@ -58,7 +58,7 @@ class Judged:
 
 
 async def settled(number: int) -> Inventory:
-    """Give an inventory of so many SearchAccesses of a hundred teams, each with a policy of its own, all judged."""
+    """Return an inventory of so many SearchAccesses of a hundred teams, each with a policy of its own, all judged."""
     inventory = Inventory()
     for team in range(TEAMS):
         inventory.policies.see(of_team(team))

@@ -70,7 +70,7 @@ def soon(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def grants(version: int) -> list[dict[str, Any]]:
-    """Give what an editor declares: other patterns each time, all hard to compare, and what it wants to keep."""
+    """Return what an editor declares: other patterns each time, all hard to compare, and what it wants to keep."""
     hard: list[dict[str, Any]] = hostile(first=f"p{version}x")["spec"]["grants"]
     return [grant("secret-1"), *hard[:20]]
 
@@ -83,7 +83,7 @@ def raw_of(version: int, *, uid: str = "hostile") -> dict[str, Any]:
 
 
 def slowly_accepted(version: int) -> dict[str, Any]:
-    """Give what ``ACCEPTED_SLOWLY`` accepts after many turns."""
+    """Return what ``ACCEPTED_SLOWLY`` accepts after many turns."""
     raw = raw_of(version)
     raw["spec"]["grants"] = [grant(f"/q{version}x{number}-(a|b)*c/") for number in range(8)]
     return raw

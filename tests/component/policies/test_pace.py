@@ -38,7 +38,7 @@ def declared(name: str) -> dict[str, Any]:
 
 
 def until_an_exception_ends(after: timedelta) -> tuple[SetClock, Inventory]:
-    """Give a clock, and an inventory with a policy whose exception for the SearchAccess orders ends after a time."""
+    """Return a clock, and an inventory with a policy whose exception for the SearchAccess orders ends after a time."""
     clock = SetClock()
     inventory = Inventory(clock=clock)
     exception = {"namespace": "shop", "name": "orders", "reason": "late", "until": (NOW + after).isoformat()}

@@ -31,7 +31,7 @@ HIDDEN = {"require": {"hiddenFields": [f"*.f{number}" for number in range(50)]}}
 
 
 def many(**more: Any) -> list[dict[str, Any]]:
-    """Give policies that deny patterns which are hard to compare, each its own."""
+    """Return policies that deny patterns which are hard to compare, each its own."""
     denied = [[f"/p.*(x|y)[0-9]{{4}}-{at}.*/", f"/p.*(a|b)*a(a|b){{6}}z{at}/"] for at in range(POLICIES)]
     return [{"deny": [{"indices": each}], **more} for each in denied]
 
@@ -46,7 +46,7 @@ def nothing_remembered() -> None:
 
 
 def hostile(name: str = "hostile", first: str = "p", version: int = 2) -> dict[str, Any]:
-    """Give what one may declare that takes as many steps as there are."""
+    """Return what one may declare that takes as many steps as there are."""
     fields = {"include": [f"a{number}*b{number}*" for number in range(40)]}
     patterns = [grant(f"/{first}{number:02d}-(a|b)*a(a|b){{3}}c.*/", fields=fields) for number in range(50)]
     raw = access(name, *patterns)

@@ -40,7 +40,7 @@ class Replica:
         self.stopped.append(cluster)
 
     def has(self) -> set[str]:
-        """Give the clusters that it may write to now."""
+        """Return the clusters that it may write to now."""
         return {name for name in CLUSTERS if self.leases.holds(name)}
 
     def mend(self) -> None:

@@ -1,5 +1,6 @@
 """Whatever one namespace declares, what another one revokes costs at most one reconcile more."""
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -23,7 +24,7 @@ WRITES = {"put_roles", "replace_roles"}
 
 
 def unknown(name: str, principal: str = SHARED) -> dict[str, Any]:
-    """Give a SearchAccess that Elasticsearch refuses."""
+    """Return a SearchAccess that Elasticsearch refuses."""
     return access(name, grant(f"{name}-*", where={"no_such_query": {}}), principal=principal)
 
 
@@ -109,21 +110,32 @@ async def test_many_principals_are_tried_in_one_request(stage: Stage) -> None:
     assert len(of_roles(stage.faults.calls[before:])) <= 3
 
 
+def tries(stage: Stage, size: Callable[[Call], int]) -> list[int]:
+    """Record how much each reconcile tries to write from now on.
+
+    Args:
+        stage: where it is watched.
+        size: how much a write counts.
+    """
+    tried: list[int] = []
+
+    def watch(call: Call) -> None:
+        if call.method == "roles":
+            tried.append(0)
+        elif call.method == "put_roles":
+            tried[-1] += size(call)
+
+    stage.faults.on_call = watch
+    return tried
+
+
 def test_what_is_tried_in_one_reconcile_is_bounded_and_all_get_their_turn(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("searchaccess.engine.rights.apply.TRIES", 8)
 
     @on_stage
     async def play(stage: Stage) -> None:
         await begin(stage)
-        tried: list[int] = []
-
-        def watch(call: Call) -> None:
-            if call.method == "roles":
-                tried.append(0)
-            elif call.method == "put_roles":
-                tried[-1] += len(call.names)
-
-        stage.faults.on_call = watch
+        tried = tries(stage, lambda call: len(call.names))
         stage.apply(*[unknown(f"bad{number}-{two}", account(f"p{number}")) for number in range(30) for two in (0, 1)])
         await stage.quiet()
         states = {stage.ready(f"bad{number}-{two}") for number in range(30) for two in (0, 1)}
@@ -140,15 +152,7 @@ def test_slow_tries_are_spread_over_many_reconciles(monkeypatch: pytest.MonkeyPa
     @on_stage
     async def play(stage: Stage) -> None:
         await begin(stage)
-        tried: list[int] = []
-
-        def watch(call: Call) -> None:
-            if call.method == "roles":
-                tried.append(0)
-            elif call.method == "put_roles":
-                tried[-1] += 1
-
-        stage.faults.on_call = watch
+        tried = tries(stage, lambda _: 1)
         stage.apply(*[unknown(f"bad{number}") for number in range(4)], access("good", grant("g"), principal=SHARED))
         await stage.quiet()
         assert {stage.ready(f"bad{number}") for number in range(4)} == {("False", "RejectedByElasticsearch")}

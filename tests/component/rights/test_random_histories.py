@@ -6,8 +6,9 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import initialize, invariant, precondition, rule
 
-from searchaccess.core.model.access import Share, access_from_object
+from searchaccess.core.model.access import Share
 from searchaccess.core.model.canonical import role_from_json
+from searchaccess.core.model.parsing import access_from_object
 from searchaccess.core.rights.attribution import split
 from searchaccess.core.rights.ownership import metadata_from_json
 from searchaccess.ports.errors import LoginRefused, PermissionDenied, Unreachable

@@ -16,7 +16,7 @@ ORDERS = access("orders", grant("orders-*"))
 
 
 def warnings(stage: Stage, event: str) -> list[dict[str, Any]]:
-    """Give the warnings of a kind, as they were logged."""
+    """Return the warnings of a kind, as they were logged."""
     lines = [entry for log in stage.logs for entry in log if entry["event"] == event]
     assert all(line["log_level"] == "warning" for line in lines)
     return lines

@@ -22,7 +22,7 @@ WHERE: dict[str, Any] = {"where": {"term": {"region": "eu"}}}
 
 
 def cell(raw: Any, path: str) -> str:
-    """Give what a JSONPath of a column finds; empty: nothing."""
+    """Return what a JSONPath of a column finds; empty: nothing."""
     for step in re.findall(r"\.(\w+)|\[\?\(@\.type==\"(\w+)\"\)\]", path):
         if step[0]:
             raw = raw.get(step[0], "") if isinstance(raw, dict) else ""
@@ -32,7 +32,7 @@ def cell(raw: Any, path: str) -> str:
 
 
 def row(raw: dict[str, Any], plural: str = "searchaccesses", *, wide: bool = False) -> dict[str, str]:
-    """Give the row of an object as `kubectl get -A` prints it."""
+    """Return the row of an object as `kubectl get -A` prints it."""
     columns = custom_resource_definitions()[plural]["spec"]["versions"][0]["additionalPrinterColumns"]
     meta = raw["metadata"]
     cells = {"NAMESPACE": meta["namespace"]} if "namespace" in meta else {}
@@ -43,7 +43,7 @@ def row(raw: dict[str, Any], plural: str = "searchaccesses", *, wide: bool = Fal
 
 
 def width(rows: list[dict[str, str]]) -> int:
-    """Give how wide kubectl prints some rows."""
+    """Return how wide kubectl prints some rows."""
     widest = [max(len(head), *(len(one[head]) for one in rows)) for head in rows[0]]
     return sum(widest) + GAP * (len(widest) - 1)
 

@@ -43,7 +43,7 @@ NEW = {"RealmProven"}
 
 
 def extended(value: Any) -> Any:
-    """Give a part of a status with fields that nobody knows yet, everywhere."""
+    """Return a part of a status with fields that nobody knows yet, everywhere."""
     if isinstance(value, list):
         return [extended(item) for item in value]
     if not isinstance(value, dict):
@@ -52,7 +52,7 @@ def extended(value: Any) -> Any:
 
 
 def newer(world: dict[str, Any], *, reasons: bool = False) -> dict[str, Any]:
-    """Give a world as a later version of the operator may leave it."""
+    """Return a world as a later version of the operator may leave it."""
     found = copy.deepcopy(world)
     for raw in found["objects"]:
         raw["status"] = extended(raw["status"])

@@ -39,7 +39,7 @@ def hint(stage: Stage) -> str:
 
 
 def written(stage: Stage) -> list[Call]:
-    """Give the writes of SearchAccesses' statuses."""
+    """Return the writes of SearchAccesses' statuses."""
     return [call for call in stage.faults.writes if call.method == STATUS and call.names != (CLUSTER,)]
 
 

@@ -46,7 +46,7 @@ class Webhook:
 
 
 def refused_accesses(count: int) -> list[dict[str, Any]]:
-    """Give SearchAccesses of the namespace with the webhook."""
+    """Return SearchAccesses of the namespace with the webhook."""
     return [
         access(f"refused-{number}", grant("x-*"), principal=account(f"refused-{number}"), namespace=REFUSED)
         for number in range(count)

@@ -12,7 +12,7 @@ WARNING = "the CRD is older than the operator: apply the CRDs of this version"
 
 
 def statuses(stage: Stage, before: int) -> list[str]:
-    """Give whose status was written since."""
+    """Return whose status was written since."""
     return [call.names[0] for call in stage.faults.writes[before:] if call.method == "replace_status"]
 
 

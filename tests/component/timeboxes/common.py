@@ -14,15 +14,15 @@ IN_SYNC = ("True", "InSync")
 
 
 def at(stage: Stage, seconds: float) -> str:
-    """Give the time so many seconds from now."""
+    """Return the time so many seconds from now."""
     return rfc3339(stage.clock.monotonic() + stage.clock.offset + seconds)
 
 
 def orders(**spec: Any) -> dict[str, Any]:
-    """Give a SearchAccess."""
+    """Return a SearchAccess."""
     return access("orders", grant("orders-*"), **spec)
 
 
 def validity(stage: Stage, name: str = "orders") -> dict[str, Any]:
-    """Give what a status says of the time."""
+    """Return what a status says of the time."""
     return dict(stage.get(name)["status"].get("validity") or {})

@@ -28,7 +28,7 @@ from tests.support.loop.stage import Stage, on_stage, search_cluster
 
 
 def left(stage: Stage) -> list[float]:
-    """Give for how many seconds keys are valid yet, by Elasticsearch's clock."""
+    """Return for how many seconds keys are valid yet, by Elasticsearch's clock."""
     return [raw["expiration"] / 1000 - stage.elasticsearch.now() for raw in live(stage)]
 
 

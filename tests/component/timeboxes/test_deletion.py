@@ -19,7 +19,7 @@ DELETES: Final = {"version_of", "dry_delete", "delete"}
 
 
 def asked(stage: Stage, *methods: str) -> list[str]:
-    """Give which methods of deletions were called."""
+    """Return which methods of deletions were called."""
     return [call.method for call in stage.faults.calls if call.method in (methods or DELETES)]
 
 

@@ -19,9 +19,9 @@ from searchaccess.api.vocabulary.actions import Action
 from searchaccess.api.vocabulary.privileges import INDEX_PRIVILEGES
 from searchaccess.core.answers.logins import observer_role, role_for
 from searchaccess.core.clusters.connection import Connection
-from searchaccess.core.model.access import access_from_object, build_share
 from searchaccess.core.model.canonical import RoleBody, role_from_json
 from searchaccess.core.model.grants.actions import CONFINED_WRITE
+from searchaccess.core.model.parsing import access_from_object, build_share
 from searchaccess.core.patterns.marks import is_mark, mark_for
 from searchaccess.core.policy.delegation import AUTO_PUT, implies, is_open, lacking
 from searchaccess.core.policy.guardrails.aliases import Aliases
@@ -78,7 +78,7 @@ class Ground:
         return self._stack.enter_context(client)
 
     def rights(self, *, username: str = "", password: str = "", api_key: str = "") -> ElasticsearchClient:
-        """Give the operator's own client."""
+        """Return the operator's own client."""
         ca = self._server.ca_file.read_text()
         return ElasticsearchClient(Connection((self._server.url,), ca, username, password, api_key=api_key))
 

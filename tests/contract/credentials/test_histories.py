@@ -26,7 +26,7 @@ from searchaccess.api.stores.credentials import Auth, PayloadFormat
 from searchaccess.core.credentials.credential import Wish
 from searchaccess.core.credentials.keys import key_from_json, names_of_keys
 from searchaccess.core.credentials.users import names_of_users
-from searchaccess.core.model.access import access_from_object
+from searchaccess.core.model.parsing import access_from_object
 from searchaccess.core.rights.ownership import Operator
 from searchaccess.engine.credentials.observe import read_users
 from searchaccess.engine.credentials.steps import Credentials, Job

@@ -17,8 +17,8 @@ from searchaccess.core.clusters.connection import Connection
 from searchaccess.core.credentials.credential import DESCRIPTOR, Slot
 from searchaccess.core.credentials.keys import key_from_json, key_metadata, key_name, names_of_keys
 from searchaccess.core.gateway.suspicion import key_states
-from searchaccess.core.model.access import build_share
 from searchaccess.core.model.canonical import RoleBody
+from searchaccess.core.model.parsing import build_share
 from searchaccess.core.rights.foreign.keys import owned_key
 from searchaccess.core.rights.ownership import Operator
 from searchaccess.ports.elasticsearch import ElasticsearchPort

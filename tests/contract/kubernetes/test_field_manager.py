@@ -23,7 +23,7 @@ async def objects(installed: KubernetesServers) -> AsyncIterator[RealObjects]:
 
 
 def managers(servers: KubernetesServers, *what: str) -> set[tuple[str, str]]:
-    """Give who wrote an object, or objects, and through which subresource."""
+    """Return who wrote an object, or objects, and through which subresource."""
     answer = servers.run_kubectl("get", *what, "-o", "json", "--show-managed-fields").stdout
     found = json.loads(answer)
     return {

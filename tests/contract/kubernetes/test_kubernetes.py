@@ -12,7 +12,7 @@ from searchaccess.api.status import SearchAccessStatus, SearchClusterStatus
 from searchaccess.api.vouching import OBJECTS, vouching_objects
 from searchaccess.core.clusters.cluster import cluster_from_object
 from searchaccess.core.clusters.sources import Source
-from searchaccess.core.model.access import access_from_object
+from searchaccess.core.model.parsing import access_from_object
 from searchaccess.core.policy.consent.vouching import vouching_of
 from searchaccess.core.policy.decision import OPEN, decide
 from searchaccess.core.status.access import AccessFacts, build_access_status

@@ -7,8 +7,8 @@ from functools import cache, partial
 import httpx
 import pytest
 
-from searchaccess.core.model.access import access_from_object
 from searchaccess.core.model.canonical import role_from_json
+from searchaccess.core.model.parsing import access_from_object
 from searchaccess.core.patterns.containment import contained
 from searchaccess.core.patterns.meeting import can_meet
 from searchaccess.core.patterns.parsed import matches, parse_index_pattern

@@ -101,7 +101,7 @@ class Reader:
         return self._admin.post("/_security/user/_has_privileges", json=question, headers=run_as, timeout=120)
 
     def matched(self, patterns: Sequence[str], several: Sequence[str]) -> set[tuple[str, str]]:
-        """Give the pairs of a pattern and a name that it matches."""
+        """Return the pairs of a pattern and a name that it matches."""
         return {(patterns[at], name) for at, name in self.allowing([[text] for text in patterns], several)}
 
     def allowed(self, lists: Sequence[Sequence[str]], several: Sequence[str]) -> list[bool]:
@@ -110,7 +110,7 @@ class Reader:
         return [pair in found for pair in enumerate(several)]
 
     def allowing(self, lists: Sequence[Sequence[str]], several: Sequence[str]) -> set[tuple[int, str]]:
-        """Give the pairs of a list's place and a name or pattern that the list allows."""
+        """Return the pairs of a list's place and a name or pattern that the list allows."""
         entries = [{"names": list(names), "privileges": [_privilege(at)]} for at, names in enumerate(lists)]
         self.write_role({"indices": entries})
         answer = self.ask(several, [_privilege(at) for at in range(len(lists))])
@@ -125,7 +125,7 @@ class Reader:
 
 
 def _privilege(number: int) -> str:
-    """Give an action that nothing else is called."""
+    """Return an action that nothing else is called."""
     return f"indices:data/read/contract{number:04}"
 
 

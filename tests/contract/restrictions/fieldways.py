@@ -36,14 +36,14 @@ class Place:
     nested: str = ""
 
     def query(self, query: Body) -> Body:
-        """Give a query as it is needed where the field is."""
+        """Return a query as it is needed where the field is."""
         if not self.nested:
             return query
         inner = {"fields": [self.path], "docvalue_fields": [self.path]}
         return {"nested": {"path": self.nested, "query": query, "inner_hits": inner, "ignore_unmapped": True}}
 
     def agg(self, agg: Body) -> Body:
-        """Give an aggregation as it is needed where the field is."""
+        """Return an aggregation as it is needed where the field is."""
         return {"at": {"nested": {"path": self.nested}, "aggs": {"it": agg}}} if self.nested else {"it": agg}
 
 

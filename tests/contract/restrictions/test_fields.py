@@ -176,7 +176,7 @@ def write(client: httpx.Client, index: str, key: str, document: Body) -> None:
 
 
 def closed_to(restriction: str) -> list[Place]:
-    """Give the places that a restriction covers."""
+    """Return the places that a restriction covers."""
     return [
         place for name, scene in SCENES.items() if name in TRIED[restriction] for place in scene.places(index_of(name))
     ]

@@ -9,7 +9,6 @@ from hypothesis import strategies as st
 
 from searchaccess.api.searchaccess import SearchAccessSpec
 from searchaccess.api.vocabulary.actions import Action
-from searchaccess.core.model.access import build_share
 from searchaccess.core.model.canonical import (
     Entry,
     MappingBody,
@@ -20,6 +19,7 @@ from searchaccess.core.model.canonical import (
     role_from_json,
 )
 from searchaccess.core.model.canonical import mapping_from_json as read_mapping
+from searchaccess.core.model.parsing import build_share
 from searchaccess.core.rights.mapping import RoleMapping, mapping_of
 from searchaccess.core.rights.ownership import Role
 from tests.contract.elasticsearch_sides import ElasticsearchSide, RealSide

@@ -10,8 +10,8 @@ import httpx
 import pytest
 
 from searchaccess.api.searchaccess import SearchAccessSpec
-from searchaccess.core.model.access import build_share
 from searchaccess.core.model.canonical import RoleBody
+from searchaccess.core.model.parsing import build_share
 from searchaccess.core.model.restrictions.breadth import may_match_all
 from searchaccess.core.policy.decision import Do
 from tests.stack.elasticsearch import ElasticsearchServer
@@ -204,7 +204,7 @@ def test_a_request_reaches_nothing_beyond_what_was_granted(
 
 
 def seen(admin: httpx.Client, caller: httpx.Client, where: dict[str, Any]) -> int | None:
-    """Give how many of three documents a caller sees; None: Elasticsearch takes no such role, or refuses searches."""
+    """Return how many of three documents a caller sees; None: Elasticsearch takes no such role, or refuses searches."""
     grant = {"indices": ["shop-orders"], "can": ["read"], "where": where}
     if not admin_writes(admin, grant).is_success:
         return None

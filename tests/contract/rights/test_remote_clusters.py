@@ -54,7 +54,7 @@ class Joined:
 
 
 def found(answer: httpx.Response) -> list[dict[str, Any]]:
-    """Give the documents of an answer in which nothing failed."""
+    """Return the documents of an answer in which nothing failed."""
     body = answer.raise_for_status().json()
     assert body["_clusters"]["skipped"] == body["_shards"]["failed"] == 0, body
     return sorted((hit["_source"] for hit in body["hits"]["hits"]), key=str)

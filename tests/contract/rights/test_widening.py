@@ -78,7 +78,7 @@ class Callers:
         return self._admin.request(method, path, content=lines, headers=headers)
 
     def sees(self, number: int, target: str = "widening-*") -> set[Cell]:
-        """Give all that a caller sees, in sources, in fields and in aggregations."""
+        """Return all that a caller sees, in sources, in fields and in aggregations."""
         fields = ["region", "tier", "customer.name", "customer.ssn"]
         values = {name: {"terms": {"field": name, "size": 100}} for name in fields}
         question = {"size": 100, "fields": fields, "aggs": values}

@@ -59,7 +59,7 @@ class Side(ABC):
         """Have secrets written in another form from now on."""
 
     def heir(self) -> Owner:
-        """Give another owner that exists."""
+        """Return another owner that exists."""
         return replace(self.owner, uid="7b0e5d7a-0000-4000-8000-000000000002")
 
     @abstractmethod

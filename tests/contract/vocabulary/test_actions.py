@@ -12,7 +12,7 @@ import pytest
 
 from searchaccess.api.searchaccess import SearchAccessSpec
 from searchaccess.api.vocabulary.actions import Action
-from searchaccess.core.model.access import build_share
+from searchaccess.core.model.parsing import build_share
 from tests.contract.vocabulary.actionproofs import PROOFS, Request, unproven
 from tests.stack.elasticsearch import ElasticsearchServer
 
@@ -31,7 +31,7 @@ class Bench:
     name: str
 
     def caller(self, can: list[str], *indices: str, **more: Any) -> httpx.Client:
-        """Give a client that has these actions on indices whose names begin with ours, and nothing else."""
+        """Return a client that has these actions on indices whose names begin with ours, and nothing else."""
         names = [index.replace("NAME", self.name) for index in indices or ("NAME-*",)]
         spec = SearchAccessSpec.model_validate(
             {
@@ -52,7 +52,7 @@ class Bench:
         self.admin.put(f"/_index_template/{self.name}", json=whole).raise_for_status()
 
     def found(self, kind: str = "indices") -> set[str]:
-        """Give the names of our indices, aliases or data streams."""
+        """Return the names of our indices, aliases or data streams."""
         answer = self.admin.get(f"/_resolve/index/{self.name}*,.ds-{self.name}*?expand_wildcards=all")
         return {item["name"] for item in answer.json()[kind]}
 
@@ -335,7 +335,7 @@ def aliased(bench: Bench) -> Bench:
 
 
 def regions(caller: httpx.Client, target: str) -> list[str]:
-    """Give the regions of the documents that somebody finds, with the index of each."""
+    """Return the regions of the documents that somebody finds, with the index of each."""
     hits = caller.get(f"/{target}/_search").raise_for_status().json()["hits"]["hits"]
     return sorted(f"{hit['_source']['region']}-{hit['_source']['index']}" for hit in hits)
 

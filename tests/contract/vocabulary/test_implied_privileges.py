@@ -33,7 +33,7 @@ def admin(elasticsearch_server: ElasticsearchServer) -> Iterator[httpx.Client]:
 
 
 def has(admin: httpx.Client, role: dict[str, Any], asked: dict[str, Any]) -> dict[str, Any]:
-    """Give what a caller with a role has of what is asked."""
+    """Return what a caller with a role has of what is asked."""
     admin.put(f"/_security/role/{NAME}", json=role).raise_for_status()
     as_caller = {"es-security-runas-user": NAME}
     answer = admin.post("/_security/user/_has_privileges", json=asked, headers=as_caller)

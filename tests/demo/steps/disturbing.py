@@ -127,5 +127,5 @@ def _event_table(events: list[dict[str, Any]]) -> Table:
 
 
 def _spaced(value: str) -> Text:
-    """Give JSON places to wrap at."""
+    """Return JSON places to wrap at."""
     return Text(value.replace('","', '", "') or "nothing")

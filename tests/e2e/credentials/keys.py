@@ -42,7 +42,7 @@ def with_key(name: str, **more: Any) -> dict[str, Any]:
 
 
 def secret(world: World, name: str) -> dict[str, Any]:
-    """Give what a consumer reads; empty: there is no such Secret."""
+    """Return what a consumer reads; empty: there is no such Secret."""
     options = ("-n", "shop", "-o", "json", "--ignore-not-found")
     text = world.kubernetes.run_kubectl("get", "secret", f"{name}-elasticsearch", *options).stdout
     if not text.strip():

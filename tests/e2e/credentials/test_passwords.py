@@ -21,7 +21,7 @@ from tests.support.worlds.world import World, condition_in, grant
 
 
 def users(world: World, name: str) -> list[str]:
-    """Give the users of a SearchAccess."""
+    """Return the users of a SearchAccess."""
     found = world.admin.get("/_security/user").raise_for_status().json()
     return sorted(user for user in found if user.startswith("searchaccess.") and f"/{name}." in user)
 

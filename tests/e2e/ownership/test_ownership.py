@@ -115,7 +115,7 @@ def test_somebody_who_removes_our_stamp_makes_a_conflict_and_not_a_fight(world: 
 
 
 def others(world: World) -> dict[str, dict[str, Any]]:
-    """Give roles that look much like ours."""
+    """Return roles that look much like ours."""
     world.apply(access("model", grant("orders-*")))
     world.until_ready("model")
     ours = world.role("model")

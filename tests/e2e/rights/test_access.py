@@ -25,7 +25,7 @@ def fill(world: World, *indices: str) -> None:
 
 
 def found(caller: httpx.Client, target: str) -> list[dict[str, Any]]:
-    """Give the documents that a search finds."""
+    """Return the documents that a search finds."""
     answer = caller.get(f"/{target}/_search")
     assert answer.status_code == 200, answer.text
     return [hit["_source"] for hit in answer.json()["hits"]["hits"]]

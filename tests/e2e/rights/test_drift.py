@@ -298,7 +298,7 @@ def sequence_number(world: World) -> int:
 
 
 def versions(world: World) -> dict[str, str]:
-    """Give the resourceVersion of everything that is declared."""
+    """Return the resourceVersion of everything that is declared."""
     names = '{range .items[*]}{.kind}/{.metadata.name} {.metadata.resourceVersion}{"\\n"}{end}'
     answer = world.kubernetes.run_kubectl("get", "searchaccesses,searchclusters", "-A", "-o", f"jsonpath={names}")
     return dict(line.split() for line in answer.stdout.splitlines())

@@ -77,7 +77,7 @@ def calling(before: Way, after: Way | None = None) -> Iterator[None]:
 
 
 def keys_of(world: World, ref: str) -> list[str]:
-    """Give the names of a SearchAccess's API keys that work."""
+    """Return the names of a SearchAccess's API keys that work."""
     raw = world.admin.get("/_security/api_key", params={"active_only": "true", "name": "searchaccess.*"}).json()
     return [key["name"] for key in raw["api_keys"] if f".{ref}." in key["name"]]
 

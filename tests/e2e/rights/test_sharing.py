@@ -26,7 +26,7 @@ def share(world: World, principal: str) -> tuple[Body, Body]:
 
 
 def entries(world: World, principal: str) -> Body:
-    """Give a role's privileges by index names."""
+    """Return a role's privileges by index names."""
     return {",".join(entry["names"]): set(entry["privileges"]) for entry in world.role(principal).get("indices", [])}
 
 
@@ -35,7 +35,7 @@ def owners(world: World, principal: str) -> set[str]:
 
 
 def statuses(world: World, principal: str) -> dict[str, int]:
-    """Give what a service gets when it reads each index."""
+    """Return what a service gets when it reads each index."""
     with world.caller(principal) as caller:
         return {name: caller.get(f"/{principal}-{name}/_search").status_code for name in ("one", "two", "three")}
 
@@ -61,7 +61,7 @@ def test_two_accesses_of_one_principal_add_up(world: World) -> None:
 
 
 def standing(world: World, name: str) -> dict[str, Any]:
-    """Give a status without what it says of others."""
+    """Return a status without what it says of others."""
     status = dict(world.get(name)["status"])
     status["conditions"] = [item for item in status["conditions"] if item["type"] != "GrantedElsewhere"]
     return status

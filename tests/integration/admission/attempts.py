@@ -9,7 +9,6 @@ OPEN: Final = "requires an approval; user bob"
 """No approval is there that could be said not to count."""
 NOT_NAMED: Final = "its spec.approvedBy names no user or group that may approve"
 OWN: Final = "nobody approves what they request themselves"
-ELSEWHERE: Final = "it is about another SearchAccess"
 NOT_YOU: Final = "spec.approvedBy.username is not you: write "
 NOT_YOURS: Final = "spec.approvedBy.groups has a group that is not yours"
 FIXED: Final = "an approval cannot be changed: delete it, and create another one"
@@ -18,7 +17,7 @@ Does = Callable[[Play], object]
 
 
 def doing(*does: Does, rule: str = "people", by: str = "ann", **more: str) -> Callable[[Play], Steps]:
-    """Give what is done with a SearchAccess that was requested, and that the operator has seen."""
+    """Return what is done with a SearchAccess that was requested, and that the operator has seen."""
 
     def steps(play: Play) -> Steps:
         play.request(rule, by, **more)
@@ -30,7 +29,7 @@ def doing(*does: Does, rule: str = "people", by: str = "ann", **more: str) -> Ca
 
 
 def after_a_minute(before: Does, after: Does, *, rule: str, **more: str) -> Callable[[Play], Steps]:
-    """Give what is done soon after a SearchAccess was requested, and what more than a minute later."""
+    """Return what is done soon after a SearchAccess was requested, and what more than a minute later."""
 
     def steps(play: Play) -> Steps:
         play.request(rule, **more)

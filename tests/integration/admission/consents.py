@@ -22,7 +22,7 @@ PATIENCE: Final = 60.0
 
 
 def policy(name: str, rule: dict[str, Any], label: str = RULE) -> dict[str, Any]:
-    """Give a policy for SearchAccesses with a label."""
+    """Return a policy for SearchAccesses with a label."""
     match = {"labels": {"matchLabels": {label: name}}}
     return {
         "apiVersion": "searchaccess.dev/v1alpha1",
@@ -85,7 +85,7 @@ class Play:
         return f"namespaces/shop/{ACCESSES}/{self.name}"
 
     def get(self) -> dict[str, Any]:
-        """Give the SearchAccess; empty: there is none."""
+        """Return the SearchAccess; empty: there is none."""
         answer = self.client.get(f"{BASE}/{self.path}")
         return dict(answer.json()) if answer.is_success else {}
 
@@ -108,7 +108,7 @@ class Play:
         return self.send("PATCH", self.path, who, body=change)
 
     def approval(self, number: int = 1, **more: Any) -> dict[str, Any]:
-        """Give an approval by bob of the SearchAccess as it is, with other fields in its spec; null: without."""
+        """Return an approval by bob of the SearchAccess as it is, with other fields in its spec; null: without."""
         found = self.get()
         about = {"uid": found["metadata"]["uid"], "generation": found["metadata"]["generation"]} if found else {}
         metadata = {"name": f"{self.name}-{number}"} | more.pop("metadata", {})

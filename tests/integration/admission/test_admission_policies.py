@@ -15,7 +15,7 @@ import pytest
 
 from searchaccess.api.constants import ANNOTATION_ADOPT
 from searchaccess.core.answers.admission.objects import generated
-from searchaccess.core.model.access import access_from_object
+from searchaccess.core.model.parsing import access_from_object
 from searchaccess.core.model.verdict import PolicyVerdict
 from searchaccess.core.policy.guardrails.policy import Policy, policy_from_object
 from searchaccess.core.policy.guardrails.verdicts import Guardrails, Question
@@ -282,7 +282,7 @@ class Site:
         self.kubectl("delete", "namespace", *self.policies, "--wait=false")
 
     def refused(self, *objects: dict[str, Any]) -> dict[str, str]:
-        """Give what is said of those that a policy refuses, by name; any other error is a fault of the test."""
+        """Return what is said of those that a policy refuses, by name; any other error is a fault of the test."""
         done = self.kubectl("create", "--dry-run=server", "-f", "-", input=json_list(list(objects)), check=False)
         found = {}
         for line in filter(None, done.stderr.splitlines()):
@@ -295,7 +295,7 @@ class Site:
 
 
 def probe(namespace: str) -> dict[str, Any]:
-    """Give a SearchAccess that each policy refuses wherever it applies."""
+    """Return a SearchAccess that each policy refuses wherever it applies."""
     raw = Made(0).access(namespace, f"{namespace}-probe")
     raw["metadata"] |= {"annotations": {ANNOTATION_ADOPT: "role@0"}, "labels": LABELS}
     return raw
@@ -343,7 +343,7 @@ def test_nothing_is_refused_that_the_operator_accepts(site: Site) -> None:
 
 
 def patched(site: Site, name: str, patch: Mapping[str, Any]) -> str:
-    """Give why a change of a stored SearchAccess is refused; empty: it is not."""
+    """Return why a change of a stored SearchAccess is refused; empty: it is not."""
     where = ("searchaccess", name, "-n", "vap-stored", "--type=merge", "--dry-run=server", "-p", json.dumps(patch))
     done = site.kubectl("patch", *where, check=False)
     assert not done.returncode or "denied request: SearchAccessPolicy vap-stored: " in done.stderr, done.stderr

@@ -27,7 +27,7 @@ def policy(kubernetes_servers: KubernetesServers) -> Iterator[KubernetesServers]
 
 
 def dry_run(servers: KubernetesServers, *finalizers: str, verb: str = "create") -> dict[str, Any]:
-    """Give a new SearchAccess as the API server would store it."""
+    """Return a new SearchAccess as the API server would store it."""
     body = access("policy", grant("orders-*"), namespace="default")
     body["metadata"]["finalizers"] = list(finalizers)
     done = servers.run_kubectl(verb, "-f", "-", "--dry-run=server", "-o", "json", input=json_list([body]))

@@ -15,8 +15,8 @@ import pytest
 import yaml
 
 from searchaccess.api.searchaccess import SearchAccessSpec
-from searchaccess.core.model.access import build_share
 from searchaccess.core.model.canonical import RoleBody
+from searchaccess.core.model.parsing import build_share
 from tests.stack.elasticsearch import ExternalElasticsearch, LocalElasticsearch
 from tests.support.howto import auditlogs
 from tests.support.waiting import eventually
@@ -145,7 +145,7 @@ def test_recorded_logs_have_the_fields_of_real_ones(
 
 
 def _fields(log: Path) -> dict[tuple[str, str], set[str]]:
-    """Give the names of the fields that events have, by the type and the action of the event."""
+    """Return the names of the fields that events have, by the type and the action of the event."""
     found: dict[tuple[str, str], set[str]] = {}
     for line in log.read_text().splitlines():
         if line.endswith("}"):

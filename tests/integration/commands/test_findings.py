@@ -47,7 +47,7 @@ class Pipeline:
         return ("--suppressions", str(file), *(("--baseline", str(self.last)) if self.last else ()))
 
     def printed(self, output: str) -> str:
-        """Give the same in another format, without a new result."""
+        """Return the same in another format, without a new result."""
         arguments = ("findings", "-A", *self.server, *self.options(), "-o", output, "--fail-on", "never")
         return warm(self.folder, *arguments, check=0).stdout
 

@@ -17,10 +17,10 @@ import yaml
 
 from searchaccess.api.constants import API_VERSION
 from searchaccess.api.vocabulary.privileges import CLUSTER_PRIVILEGES
-from tests.integration.commands.test_observe import READER, READER_PASSWORD, READER_ROLE
+from tests.integration.commands.observers import observer_in
 from tests.support.operatorprocess import ROOT
 from tests.support.worlds.arena import PATIENCE, Arena
-from tests.support.worlds.world import CLUSTER, SYSTEM, account
+from tests.support.worlds.world import CLUSTER, account
 
 pytestmark = pytest.mark.timeout(600)
 
@@ -90,18 +90,8 @@ def brownfield(field: Arena) -> Iterator[httpx.Client]:
 @pytest.fixture
 def reader(field: Arena) -> list[str]:
     """Options of somebody who may only read, in Kubernetes and in Elasticsearch."""
-    world = field.world
-    world.kubernetes.run_kubectl("apply", "-f", str(ROOT / "deploy" / "observer.yaml"))
-    world.make_login(READER, READER, READER_PASSWORD, READER_ROLE)
-    login = field.folder / "login"
-    login.mkdir(exist_ok=True)
-    (login / "username").write_text(READER)
-    (login / "password").write_text(READER_PASSWORD)
-    field.tokens.add(READER_PASSWORD)
-    path = field.api.kubeconfig(
-        world.kubernetes.service_account_kubeconfig(SYSTEM, "searchaccess-observer"), field.folder
-    )
-    return ["--kubeconfig", str(path), "--elasticsearch-login", f"file:{login}", "--instance", world.instance]
+    path, login = observer_in(field), field.folder / "login"
+    return ["--kubeconfig", str(path), "--elasticsearch-login", f"file:{login}", "--instance", field.world.instance]
 
 
 def run(field: Arena, *arguments: str) -> "subprocess.CompletedProcess[str]":
@@ -118,7 +108,7 @@ def run(field: Arena, *arguments: str) -> "subprocess.CompletedProcess[str]":
 
 
 def rights(field: Arena, name: str) -> dict[str, Any]:
-    """Give all that a caller may do: what Elasticsearch says for each privilege, and what its searches show."""
+    """Return all that a caller may do: what Elasticsearch says for each privilege, and what its searches show."""
     with field.world.caller(name) as caller:
         # Not each release has each of the privileges.
         known = field.world.admin.get("/_security/privilege/_builtin").raise_for_status().json()["cluster"]
@@ -131,7 +121,7 @@ def rights(field: Arena, name: str) -> dict[str, Any]:
 
 
 def ours(found: dict[str, Any]) -> list[dict[str, Any]]:
-    """Give what is left of what this test made: others use the same servers."""
+    """Return what is left of what this test made: others use the same servers."""
     return [one for one in found["report"]["leftovers"] if "brown-" in one["source"]]
 
 

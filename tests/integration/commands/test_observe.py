@@ -9,23 +9,14 @@ from typing import Any
 import pytest
 import yaml
 
+from tests.integration.commands.observers import READER, observer_in
 from tests.integration.commands.test_once import process
 from tests.support.failures.odd import queries
-from tests.support.operatorprocess import ROOT
 from tests.support.servers.proxy import Seen
 from tests.support.worlds.arena import Arena
 from tests.support.worlds.world import CLUSTER, SYSTEM, access, account, grant
 
 pytestmark = pytest.mark.timeout(300)
-
-READER = "searchaccess-reader"
-READER_PASSWORD = "may-only-look"
-# All that the login of such a run needs.
-READER_ROLE = {
-    "cluster": ["read_security", "monitor"],
-    "indices": [{"names": [".security*"], "privileges": ["monitor"], "allow_restricted_indices": True}],
-}
-
 
 AUDITED = {
     "apiVersion": "searchaccess.dev/v1alpha1",
@@ -38,17 +29,7 @@ AUDITED = {
 @pytest.fixture
 def kubeconfig(field: Arena) -> Path:
     """Of a ServiceAccount that may only read, and no Secret; the login to Elasticsearch may only read, too."""
-    world = field.world
-    world.kubernetes.run_kubectl("apply", "-f", str(ROOT / "deploy" / "observer.yaml"))
-    world.make_login(READER, READER, READER_PASSWORD, READER_ROLE)
-    mounted = field.folder / "login"
-    mounted.mkdir(exist_ok=True)
-    (mounted / "username").write_text(READER)
-    (mounted / "password").write_text(READER_PASSWORD)
-    field.tokens.add(READER_PASSWORD)
-    path = world.kubernetes.service_account_kubeconfig(SYSTEM, "searchaccess-observer")
-    field.tokens.add(yaml.safe_load(path.read_text())["users"][0]["user"]["token"])
-    return field.api.kubeconfig(path, field.folder)
+    return observer_in(field)
 
 
 def command_of(field: Arena, kubeconfig: Path, *arguments: str) -> list[str]:

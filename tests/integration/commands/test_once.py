@@ -21,7 +21,7 @@ pytestmark = pytest.mark.timeout(300)
 
 
 def process(field: Arena, *arguments: str) -> list[str]:
-    """Give the command of a run."""
+    """Return the command of a run."""
     command = [*field.operator()._command, *arguments]
     command[command.index("run")] = "reconcile"
     return command

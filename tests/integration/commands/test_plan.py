@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.integration.commands.test_observe import READER, READER_PASSWORD, command_of, kubeconfig, writes
+from tests.integration.commands.observers import READER, READER_PASSWORD
+from tests.integration.commands.test_observe import command_of, kubeconfig, writes
 from tests.support.worlds.arena import Arena
 from tests.support.worlds.world import CLUSTER, access, account, grant
 

@@ -56,7 +56,7 @@ class Chain:
             return client.get(path).status_code
 
     def found(self, name: str, path: str = "/orders-*/_search") -> list[dict[str, Any]]:
-        """Give the documents that a service account finds."""
+        """Return the documents that a service account finds."""
         with self.client(name) as client:
             hits = client.get(path).raise_for_status().json()["hits"]["hits"]
         return [hit["_source"] for hit in sorted(hits, key=lambda hit: str(hit["_index"]))]
@@ -67,18 +67,18 @@ class Chain:
         self.world.until_ready(*(raw["metadata"]["name"] for raw in objects), within=PATIENCE)
 
     def refusal(self) -> str:
-        """Give the words in which Elasticsearch refuses an account without rights: they name the gateway's login."""
+        """Return the words in which Elasticsearch refuses an account without rights: they name the gateway's login."""
         with self.client("nobody") as client:
             return str(client.get("/orders-1/_search").json()["error"]["reason"])
 
     def user(self, name: str) -> dict[str, Any]:
-        """Give a service account's user in Elasticsearch; empty: there is none."""
+        """Return a service account's user in Elasticsearch; empty: there is none."""
         full = self.world.role_name(name)
         answer = self.world.admin.get(f"/_security/user/{full}")
         return dict(answer.json().get(full, {})) if answer.is_success else {}
 
     def gateway(self) -> dict[str, Any]:
-        """Give what the SearchCluster's status says about the gateway."""
+        """Return what the SearchCluster's status says about the gateway."""
         return dict(self.world.get_cluster()["status"].get("gateway") or {})
 
     def conditions(self) -> dict[str, tuple[str, str]]:

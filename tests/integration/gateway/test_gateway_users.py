@@ -51,7 +51,7 @@ class Callers:
         return httpx.AsyncClient(base_url=self.server.url, verify=self.server._trust(), auth=login)
 
     async def search(self, principal: str = ORDERS) -> int:
-        """Give the status of a search as the gateway sends it."""
+        """Return the status of a search as the gateway sends it."""
         async with self.client(self.login) as client:
             headers = {"es-security-runas-user": OPERATOR.role_name(principal)}
             return (await client.get("/orders-1/_search", headers=headers)).status_code
@@ -63,7 +63,7 @@ class Callers:
             return int(body["hits"]["total"]["value"]) if "hits" in body else -1
 
     async def log_in(self, name: str, password: str) -> int:
-        """Give the status of a login with a password, past the gateway."""
+        """Return the status of a login with a password, past the gateway."""
         async with self.client((name, password)) as client:
             return (await client.get("/_security/_authenticate")).status_code
 

@@ -19,7 +19,7 @@ from searchaccess.api.searchaccesspolicy import SearchAccessPolicySpec
 from searchaccess.api.searchcluster import SearchClusterSpec
 from searchaccess.api.vocabulary.actions import Action
 from searchaccess.core.clusters.cluster import cluster_from_object
-from searchaccess.core.model.access import access_from_object
+from searchaccess.core.model.parsing import access_from_object
 from searchaccess.core.policy.guardrails.policy import policy_from_object
 from tests.integration.kinds.cases.common import READER, Case
 from tests.integration.kinds.cases.kind import accepted, rejected
@@ -54,7 +54,7 @@ class Server:
         return dict(json.loads(out))
 
     def table(self, *args: str) -> tuple[list[str], list[str]]:
-        """Give the header and the first row of what `kubectl get` prints."""
+        """Return the header and the first row of what `kubectl get` prints."""
         lines = self.kubectl("get", *args)[0].splitlines()
         header, row = (re.split(r" {2,}|\s*$", line)[:-1] for line in lines[:2])
         return header, row
@@ -220,7 +220,7 @@ _LIMIT_MESSAGES = {
 
 
 def limits(path: str, schema: dict[str, Any]) -> Iterable[tuple[str, str]]:
-    """Give the path of each limited field, and what is said when its limit is broken."""
+    """Yield the path of each limited field, and what is said when its limit is broken."""
     for keyword, message in _LIMIT_MESSAGES.items():
         if keyword == "required":
             yield from ((f"{path}.{name}", message) for name in schema.get("required", ()))

@@ -14,7 +14,7 @@ pytestmark = pytest.mark.timeout(300)
 
 
 def deep(name: str, count: int) -> str:
-    """Give a SearchAccess with as many queries within each other, as JSON that Python cannot write."""
+    """Return a SearchAccess with as many queries within each other, as JSON that Python cannot write."""
     mark = {"term": {"region": "eu"}}
     raw = access(name, grant(f"{name}-*", where=mark))
     whole = '{"bool":{"must":[' * (count - 1) + json.dumps(mark) + "]}}" * (count - 1)

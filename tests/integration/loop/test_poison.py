@@ -19,7 +19,7 @@ DIGITS = "9" * 4301
 
 
 def nested(depth: int, leaf: Any, key: str = "a") -> Any:
-    """Give a value so deep in objects."""
+    """Return a value so deep in objects."""
     for _ in range(depth):
         leaf = {key: leaf}
     return leaf

@@ -17,7 +17,7 @@ LISTEN = ("--listen", "127.0.0.1:0", "--resync-period", "1s")
 
 
 def address(operator: OperatorProcess) -> str:
-    """Give where it serves, as its log says."""
+    """Return where it serves, as its log says."""
 
     def port() -> int:
         lines = [json.loads(line) for line in operator.output().splitlines() if line.startswith("{")]

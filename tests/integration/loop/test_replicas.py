@@ -33,7 +33,7 @@ LEASES = f"/apis/coordination.k8s.io/v1/namespaces/{SYSTEM}/leases"
 
 
 def leases(field: Arena) -> dict[str, str]:
-    """Give holders of Leases by what these stand for."""
+    """Return holders of Leases by what these stand for."""
     prefix = f"searchaccess-{field.world.instance}-"
     text = field.world.kubernetes.run_kubectl("get", "leases", "-n", SYSTEM, "-o", "json").stdout
     return {
@@ -126,7 +126,7 @@ def replicas(field: Arena) -> Iterator[Replicas]:
 
 
 def owned_by(field: Arena) -> list[tuple[float, str]]:
-    """Give when whose the real cluster became, by the Lease writes that the API server took."""
+    """Return when whose the real cluster became, by the Lease writes that the API server took."""
     name = f"searchaccess-{field.world.instance}-cluster-{CLUSTER}"
     found = []
     for seen in field.api.requests:

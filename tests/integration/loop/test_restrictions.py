@@ -9,8 +9,8 @@ import pytest
 
 from searchaccess.api.searchaccess import SearchAccessSpec
 from searchaccess.api.vocabulary.actions import Action
-from searchaccess.core.model.access import build_share
 from searchaccess.core.model.canonical import RoleBody
+from searchaccess.core.model.parsing import build_share
 from tests.stack.elasticsearch import ElasticsearchServer
 
 INDEX = "restrictions-1"

@@ -30,7 +30,7 @@ ROTATIONS = 4
 
 
 def name_of(value: dict[str, Any]) -> str:
-    """Give the id of the key, or the name of the user, that a secret holds."""
+    """Return the id of the key, or the name of the user, that a secret holds."""
     return str(value.get("id") or value["username"])
 
 
@@ -120,7 +120,7 @@ def _is_done(field: Arena, rotation: int) -> bool:
 
 
 def _live(field: Arena) -> list[str]:
-    """Give keys and users that work."""
+    """Return keys and users that work."""
     admin, prefix = field.world.admin, f"searchaccess.{field.world.instance}."
     params = {"active_only": "true", "name": f"{prefix}*"}
     keys = admin.get("/_security/api_key", params=params).raise_for_status().json()["api_keys"]

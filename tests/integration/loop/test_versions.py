@@ -167,7 +167,7 @@ def test_statuses_of_the_last_version_are_read_and_an_unchanged_world_is_not_wri
 
 
 def conditions_of(field: Arena) -> list[tuple[str, str, str, str]]:
-    """Give what the SearchCluster's conditions say, apart from the words of their messages."""
+    """Return what the SearchCluster's conditions say, apart from the words of their messages."""
     conditions = field.world.get_cluster(CLUSTER)["status"]["conditions"]
     return [(item["type"], item["status"], item["reason"], item["lastTransitionTime"]) for item in conditions]
 

@@ -54,7 +54,7 @@ def soften(process: dict[str, Any]) -> None:
 
 
 def bounding_set() -> int:
-    """Give the capabilities that a process here may ever have, one bit each."""
+    """Return the capabilities that a process here may ever have, one bit each."""
     lines = Path("/proc/self/status").read_text().splitlines()
     return next(int(line.split()[1], 16) for line in lines if line.startswith("CapBnd:"))
 

@@ -140,7 +140,7 @@ class ArgoCd(Server):
         )
 
     def get(self, name: str) -> dict[str, Any]:
-        """Give an Application; empty when there is none."""
+        """Return an Application; empty when there is none."""
         kubectl = self._kubernetes.run_kubectl
         text = kubectl("get", "application", name, "-n", NAMESPACE, "-o", "json", "--ignore-not-found").stdout
         return dict(json.loads(text)) if text.strip() else {}

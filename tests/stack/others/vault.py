@@ -66,7 +66,7 @@ class VaultServer(Server):
         return answer.json() if answer.content else {}
 
     def value(self, path: str) -> dict[str, Any] | None:
-        """Give what a consumer reads at a path of the KV engine; None: nothing."""
+        """Return what a consumer reads at a path of the KV engine; None: nothing."""
         answer = self.ask("GET", f"{MOUNT}/data/{path}")
         return dict(answer.json()["data"]["data"]) if answer.is_success else None
 

@@ -33,7 +33,7 @@ class Place:
 
 
 def places() -> list[Place]:
-    """Give all module-level functions of the core, in one order."""
+    """Return all module-level functions of the core, in one order."""
     found = []
     for module in pkgutil.walk_packages(searchaccess.core.__path__, "searchaccess.core."):
         loaded = importlib.import_module(module.name)
@@ -87,7 +87,7 @@ class Calls:
 
 
 def _holders() -> dict[Callable[..., Any], list[tuple[ModuleType, str]]]:
-    """Give the modules that have a function, each with its name there, of all functions."""
+    """Return the modules that have a function, each with its name there, of all functions."""
     found: dict[Callable[..., Any], list[tuple[ModuleType, str]]] = {}
     for module in list(sys.modules.values()):
         if getattr(module, "__name__", "").startswith("searchaccess."):

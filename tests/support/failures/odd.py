@@ -12,7 +12,7 @@ HUGE: Final = 10**5000
 
 
 def nested(levels: int, around: Callable[[Any], Any], inner: Any = None) -> Any:
-    """Give a value within as many others."""
+    """Return a value within as many others."""
     for _ in range(levels):
         inner = around(inner)
     return inner
@@ -34,7 +34,7 @@ def cut_json(value: Any) -> Any:
 
 
 def depth_of(value: Any) -> int:
-    """Give how deep the objects and lists of a JSON value are nested."""
+    """Return how deep the objects and lists of a JSON value are nested."""
     deepest, todo = 0, [(value, 1)]
     while todo:
         item, level = todo.pop()
@@ -45,7 +45,7 @@ def depth_of(value: Any) -> int:
 
 
 def queries(count: int) -> dict[str, Any]:
-    """Give as many queries within each other."""
+    """Return as many queries within each other."""
     innermost = {"term": {"region": "eu"}}
     return dict(nested(count - 1, lambda inner: {"bool": {"must": [inner]}}, innermost))
 

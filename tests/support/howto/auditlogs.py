@@ -70,7 +70,7 @@ def write(folder: Path, now: datetime) -> None:
 
 
 def _slots(now: datetime, days: int) -> Iterator[datetime]:
-    """Give the times at which something happens, the first one first."""
+    """Return the times at which something happens, the first one first."""
     slots = int(timedelta(days=days) / _EVERY)
     return (now - _EVERY * slot + _EVERY / 2 for slot in range(slots, 0, -1))
 
@@ -95,7 +95,7 @@ def _month(now: datetime) -> Iterator[tuple[datetime, dict[str, Any]]]:
 def _event(
     at: datetime, user: str, action: str, *indices: str, kind: str = "access_granted", trace: str = ""
 ) -> tuple[datetime, dict[str, Any]]:
-    """Give an event with the fields, in the order, of a node of Elasticsearch 8.19 and 9.1."""
+    """Return an event with the fields, in the order, of a node of Elasticsearch 8.19 and 9.1."""
     is_workload = user in _REVISIONS
     fields = {
         "type": "audit",
@@ -133,7 +133,7 @@ def _refused(at: datetime) -> tuple[datetime, dict[str, Any]]:
 
 
 def _through_gateway(at: datetime) -> list[dict[str, Any]]:
-    """Give two requests as the gateway logs them: docs/gateway-log.md."""
+    """Return two requests as the gateway logs them: docs/gateway-log.md."""
     common = {
         "time": f"{at.isoformat(timespec='milliseconds').removesuffix('+00:00')}Z",
         "principal": _WEB,
@@ -161,7 +161,7 @@ def _through_gateway(at: datetime) -> list[dict[str, Any]]:
 
 
 def _request(at: datetime, number: int) -> dict[str, Any]:
-    """Give a request to the Cloud Run service as Cloud Logging exports it.
+    """Return a request to the Cloud Run service as Cloud Logging exports it.
 
     https://cloud.google.com/run/docs/logging, https://cloud.google.com/logging/docs/reference/v2/rest/v2/LogEntry
     """

@@ -160,7 +160,7 @@ class HowtoStage:
 
     @contextmanager
     def shell(self, page: str) -> Iterator[Shell]:
-        """Give a shell in a folder of its own, with the examples applied and nothing else."""
+        """Yield a shell in a folder of its own, with the examples applied and nothing else."""
         if page not in SERVERLESS:
             self._clean()
         folder = self._folder / Path(page).stem

@@ -19,7 +19,7 @@ MOST_ROUNDS = 200_000
 
 @functools.lru_cache(maxsize=1024)
 def rfc3339(seconds: float) -> str:
-    """Give the time so many seconds after the tests' epoch."""
+    """Return the time so many seconds after the tests' epoch."""
     return (EPOCH + timedelta(seconds=seconds)).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
@@ -122,7 +122,7 @@ class VirtualRunner:
 
 
 def virtual_runner() -> VirtualRunner:
-    """Give a runner whose loop lives on between runs, in virtual time."""
+    """Return a runner whose loop lives on between runs, in virtual time."""
     return VirtualRunner()
 
 

@@ -21,7 +21,7 @@ _OF_A_SERVER: Final = (
 
 
 def take(stage: Stage) -> dict[str, Any]:
-    """Give what there is, Google aside; the operator is not to run meanwhile."""
+    """Return what there is, Google aside; the operator is not to run meanwhile."""
     assert stage.process is None
     return {
         "at": stage.clock.monotonic(),

@@ -15,8 +15,9 @@ from searchaccess.core.answers.changes import Change
 from searchaccess.core.clusters.connection import Connection
 from searchaccess.core.clusters.sources import Source
 from searchaccess.core.gateway.proof import Answer
-from searchaccess.core.model.access import Access, Share, access_from_object
+from searchaccess.core.model.access import Access, Share
 from searchaccess.core.model.canonical import role_from_json
+from searchaccess.core.model.parsing import access_from_object
 from searchaccess.core.model.watched import Watched
 from searchaccess.core.policy.decision import OPEN, Do, decide
 from searchaccess.core.rights.mapping import build_template_mapping, mapping_of
@@ -60,7 +61,7 @@ CLUSTER_KEY: Final[Key] = (Plural.CLUSTERS, "", CLUSTER)
 
 
 def search_cluster(name: str = CLUSTER, url: str = "https://one:9200", **spec: Any) -> dict[str, Any]:
-    """Give a SearchCluster for an Elasticsearch of the stage."""
+    """Return a SearchCluster for an Elasticsearch of the stage."""
     whole = {
         "urls": [url],
         "login": {"secretRef": {"namespace": SYSTEM, "name": LOGIN}},
@@ -154,7 +155,7 @@ class Stage:
         self.server("https://one:9200")
 
     def server(self, url: str) -> MemoryElasticsearch:
-        """Give the Elasticsearch at an address."""
+        """Return the Elasticsearch at an address."""
         if url not in self.servers:
             self.servers[url] = MemoryElasticsearch(self.faults)
             self.servers[url].on_role = self._after_role
@@ -253,7 +254,7 @@ class Stage:
         return self.addresses.get(host, (PRIVATE_ADDRESS,))
 
     async def open(self, connection: Connection, cluster: str = "") -> ElasticsearchPort:  # noqa: ARG002 - of the port
-        """Give the server at an address."""
+        """Return the server at an address."""
         self.connections.append(connection)
         server = self.server(connection.urls[0])
         if connection.username.startswith("searchaccess-gateway."):
@@ -329,29 +330,29 @@ class Stage:
         self.kubernetes.delete(access_key(name))
 
     def get(self, name: str) -> dict[str, Any]:
-        """Give a SearchAccess; empty when there is none."""
+        """Return a SearchAccess; empty when there is none."""
         return self.kubernetes.objects.get(access_key(name), {})
 
     def cluster(self, name: str = CLUSTER) -> dict[str, Any]:
-        """Give a SearchCluster; empty when there is none."""
+        """Return a SearchCluster; empty when there is none."""
         return self.kubernetes.objects.get((Plural.CLUSTERS, "", name), {})
 
     def ready(self, name: str) -> tuple[str, str]:
-        """Give status and reason of a SearchAccess's Ready."""
+        """Return status and reason of a SearchAccess's Ready."""
         found = condition_in(self.get(name), "Ready")
         return found.get("status", ""), found.get("reason", "")
 
     def cluster_ready(self, name: str = CLUSTER) -> tuple[str, str]:
-        """Give status and reason of a SearchCluster's Ready."""
+        """Return status and reason of a SearchCluster's Ready."""
         found = condition_in(self.cluster(name), "Ready")
         return found.get("status", ""), found.get("reason", "")
 
     def notes(self, name: str) -> list[str]:
-        """Give the reasons of the events about an object, in order."""
+        """Return the reasons of the events about an object, in order."""
         return [str(note.reason) for ref, note in self.kubernetes.events if ref.name == name]
 
     def role(self, principal: str) -> dict[str, Any]:
-        """Give a principal's role as Elasticsearch has it; empty when there is none."""
+        """Return a principal's role as Elasticsearch has it; empty when there is none."""
         return self.elasticsearch.roles_now.get(OPERATOR.role_name(principal), {})
 
     # What must always be true
@@ -469,7 +470,7 @@ def few_probes(host: Host) -> Iterator[None]:
 
 
 def access_key(name: str) -> Key:
-    """Give where a SearchAccess is kept."""
+    """Return where a SearchAccess is kept."""
     return Plural.ACCESSES, "shop", name
 
 

@@ -150,13 +150,13 @@ class Setting:
 
 
 def body(name: str, *indices: str, namespace: str = NAMESPACE, **more: Any) -> dict[str, Any]:
-    """Give a SearchAccess."""
+    """Return a SearchAccess."""
     return access(name, grant(*indices), namespace=namespace, **more)
 
 
 @contextmanager
 def admitted(folder: Path, lifetime: str, *objects: dict[str, Any]) -> Iterator[Setting]:
-    """Give a setting with one replica.
+    """Yield a setting with one replica.
 
     Args:
         folder: for logs.

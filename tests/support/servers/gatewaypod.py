@@ -60,7 +60,7 @@ class GatewayPod:
         return self.envoy.url
 
     def identity(self, **more: Any) -> dict[str, Any]:
-        """Give `spec.identity` of a SearchCluster with this gateway."""
+        """Return `spec.identity` of a SearchCluster with this gateway."""
         declared = {
             "audience": self.world.elasticsearch.audience,
             "url": self.url,
@@ -120,7 +120,7 @@ class GatewayPod:
         return str(self.object("configmaps", "config").get("metadata", {}).get("annotations", {}).get(_VERSION, ""))
 
     def object(self, kind: str, suffix: str) -> dict[str, Any]:
-        """Give one of the gateway's `configmaps` or `secrets`; empty: there is none."""
+        """Return one of the gateway's `configmaps` or `secrets`; empty: there is none."""
         answer = self._client.get(f"/api/v1/namespaces/{self.namespace}/{kind}/{NAME}-{suffix}")
         return dict(answer.json()) if answer.is_success else {}
 

@@ -256,7 +256,7 @@ class GoogleServer:
 
 
 def _name_in(request: Any) -> str:
-    """Give what a request is about."""
+    """Return what a request is about."""
     for name in ("parent", "name"):
         if hasattr(request, name):
             return str(getattr(request, name))
@@ -265,7 +265,7 @@ def _name_in(request: Any) -> str:
 
 
 def as_template(template: Template) -> dict[str, Any]:
-    """Give a template as the API gives it; each secret once as a variable and once as a file."""
+    """Return a template as the API gives it; each secret once as a variable and once as a file."""
     reference = [{"secret": use.secret, "version": use.version} for use in template.uses]
     env = [{"name": f"S{number}", "value_source": {"secret_key_ref": use}} for number, use in enumerate(reference)]
     volumes = [
@@ -276,7 +276,7 @@ def as_template(template: Template) -> dict[str, Any]:
 
 
 def as_message(found: Found) -> Any:
-    """Give a workload as the API gives it: with project numbers in names of revisions, as there."""
+    """Return a workload as the API gives it: with project numbers in names of revisions, as there."""
     workload = found.workload
     about: dict[str, Any] = {
         "name": workload.path,

@@ -59,7 +59,7 @@ class GoogleState:
         return self.accounts[email]
 
     def template(self, workload: Workload, name: str) -> Template:
-        """Give what a revision or an execution was made from."""
+        """Return what a revision or an execution was made from."""
         account = (
             self.executions[workload][name][0]
             if workload.place.kind is WorkloadKind.JOB

@@ -69,7 +69,7 @@ class LoggingServer:
 
 
 def literals(text: str, each: Callable[[str], object] = lambda _literal: None) -> str:
-    """Give a filter without its quoted texts, each of which is passed on as it is meant.
+    """Return a filter without its quoted texts, each of which is passed on as it is meant.
 
     Raises:
         ValueError: a quoted text does not end, or has an escape that there is not.

@@ -105,7 +105,7 @@ class SecretManagerServer(GoogleServer):
         self._store(self.secrets[path], value.encode())
 
     def newest(self, project: str, name: str) -> str | None:
-        """Give what a consumer of ``latest`` reads; None: it cannot."""
+        """Return what a consumer of ``latest`` reads; None: it cannot."""
         kept = self.kept(project, name)
         if kept is None or not kept.versions or kept.versions[-1].state is not State.ENABLED:
             return None

@@ -61,10 +61,6 @@ def writes_roles(request: Seen) -> bool:
     return request.writes and request.path == "/_security/role"
 
 
-def writes_events(request: Seen) -> bool:
-    return request.method == "POST" and request.path.endswith("/events")
-
-
 def patches_status(request: Seen) -> bool:
     return request.method == "PATCH" and request.path.endswith("/status")
 
@@ -90,7 +86,7 @@ class Arena:
     """What must not show anywhere."""
 
     def cluster(self, name: str = CLUSTER, through: Proxy | None = None, **spec: Any) -> dict[str, Any]:
-        """Give a SearchCluster that is reached through a proxy."""
+        """Return a SearchCluster that is reached through a proxy."""
         proxy = through or self.elasticsearch
         return self.world.cluster(name, urls=[proxy.url], ca={"inline": proxy.ca_file.read_text()}, **spec)
 
@@ -102,7 +98,7 @@ class Arena:
         extra: tuple[str, ...] = (),
         source: Path = ROOT / "operator" / "src",
     ) -> OperatorProcess:
-        """Give an operator, not started; it reaches the API server through the proxy or directly."""
+        """Return an operator, not started; it reaches the API server through the proxy or directly."""
         kubeconfig = self.world.kubernetes.service_account_kubeconfig(SYSTEM, OPERATOR_USER)
         self.tokens.add(yaml.safe_load(kubeconfig.read_text())["users"][0]["user"]["token"])
         if proxied:
@@ -122,12 +118,12 @@ class Arena:
     # Observing
 
     def listed(self, plural: str = "searchaccesses") -> dict[str, dict[str, Any]]:
-        """Give all objects of a kind by name."""
+        """Return all objects of a kind by name."""
         answer = self.world.kubernetes.run_kubectl("get", plural, "--all-namespaces", "-o", "json").stdout
         return {item["metadata"]["name"]: item for item in json.loads(answer)["items"]}
 
     def unready(self) -> list[str]:
-        """Give the SearchAccesses that are not in sync with their newest generation."""
+        """Return the SearchAccesses that are not in sync with their newest generation."""
         return [name for name, found in self.listed().items() if not in_sync(found)]
 
     def until_in_sync(self, count: int | None = None, within: float = PATIENCE) -> None:
@@ -157,7 +153,7 @@ class Arena:
         eventually(observe, within=PATIENCE, every=0.2, what="only probes")
 
     def roles(self) -> dict[str, dict[str, Any]]:
-        """Give all roles under this installation's name, by principal."""
+        """Return all roles under this installation's name, by principal."""
         prefix = self.world.role_name("").partition("@")[0]
         found = self.world.admin.get("/_security/role").raise_for_status().json()
         return {
@@ -176,7 +172,7 @@ class Arena:
         assert not found, found
 
     def texts(self) -> dict[str, str]:
-        """Give all that people can read."""
+        """Return all that people can read."""
         texts = {log.name: log.read_text(errors="replace") for log in self.folder.glob("*.log")}
         for kind in (*OWN_KINDS, "events"):
             texts[kind] = self.world.kubernetes.run_kubectl("get", kind, "--all-namespaces", "-o", "json").stdout
@@ -218,7 +214,7 @@ def in_sync(found: dict[str, Any]) -> bool:
 def arena(
     kubernetes: KubernetesServers, elasticsearch: LocalElasticsearch, folder: Path, instance: str
 ) -> Iterator[Arena]:
-    """Give an arena on servers that others use before and after, but not meanwhile; see `World.install`."""
+    """Yield an arena on servers that others use before and after, but not meanwhile; see `World.install`."""
     folder.mkdir(parents=True, exist_ok=True)
     world = World(kubernetes, elasticsearch, folder, instance)
     with (

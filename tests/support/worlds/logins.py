@@ -15,17 +15,17 @@ def _blocks(tier: Tier) -> list[dict[str, Any]]:
 
 
 def documented_role(tier: Tier) -> dict[str, Any]:
-    """Give the role of a tier."""
+    """Return the role of a tier."""
     return _blocks(tier)[0]
 
 
 def documented_mapping() -> dict[str, Any]:
-    """Give the role mapping that a person writes where the operator may not."""
+    """Return the role mapping that a person writes where the operator may not."""
     return _blocks(Tier.ROLES)[1]
 
 
 def role_for_keys() -> dict[str, Any]:
-    """Give the role of the largest tier with what keys need."""
+    """Return the role of the largest tier with what keys need."""
     return _blocks(Tier.FULL)[1]
 
 

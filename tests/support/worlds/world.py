@@ -31,7 +31,7 @@ OPERATOR_ROLE: dict[str, Any] = {
 
 
 def account(name: str) -> str:
-    """Give the e-mail address of a service account."""
+    """Return the e-mail address of a service account."""
     return f"{name}@acme-shop.iam.gserviceaccount.com"
 
 
@@ -44,7 +44,7 @@ def access(
     annotations: dict[str, str] | None = None,
     **spec: Any,
 ) -> dict[str, Any]:
-    """Give a SearchAccess."""
+    """Return a SearchAccess."""
     return {
         "apiVersion": "searchaccess.dev/v1alpha1",
         "kind": "SearchAccess",
@@ -59,7 +59,7 @@ def access(
 
 
 def grant(*indices: str, can: Sequence[str] = ("read",), **more: Any) -> dict[str, Any]:
-    """Give a grant."""
+    """Return a grant."""
     return {"indices": list(indices), "can": list(can), **more}
 
 
@@ -102,7 +102,7 @@ class World:
         self.make_login(LOGIN, OPERATOR_USER, OPERATOR_PASSWORD, OPERATOR_ROLE)
 
     def _namespaced_rights(self) -> list[dict[str, Any]]:
-        """Give what the chart installs for an operator that watches some namespaces only."""
+        """Return what the chart installs for an operator that watches some namespaces only."""
         values = {"instance": self.instance, "watchNamespaces": self.watched, "rbac": {"searchClusters": True}}
         file = self.folder / "values.json"
         file.write_text(json.dumps(values))
@@ -134,7 +134,7 @@ class World:
         self.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}})
 
     def cluster(self, name: str = CLUSTER, **spec: Any) -> dict[str, Any]:
-        """Give a SearchCluster for the Elasticsearch of this world."""
+        """Return a SearchCluster for the Elasticsearch of this world."""
         server = self.elasticsearch
         whole: dict[str, Any] = {
             "urls": [server.url],
@@ -151,7 +151,7 @@ class World:
         }
 
     def operator(self, name: str = "operator", kubeconfig: Path | None = None) -> OperatorProcess:
-        """Give an operator process, not started, under its own ServiceAccount."""
+        """Return an operator process, not started, under its own ServiceAccount."""
         kubeconfig = kubeconfig or self.kubernetes.service_account_kubeconfig(SYSTEM, "searchaccess-operator")
         log = self.folder / f"{name}.log"
         extra = tuple(item for name in self.watched for item in ("--watch-namespace", name))
@@ -212,19 +212,19 @@ class World:
         self.patch_cluster(cluster, {"spec": {"adoption": {"objects": [found.groupdict()]}}})
 
     def get(self, name: str, namespace: str = "shop") -> dict[str, Any]:
-        """Give a SearchAccess; empty when there is none."""
+        """Return a SearchAccess; empty when there is none."""
         answer = self.kubernetes.run_kubectl(
             "get", "searchaccess", name, "-n", namespace, "-o", "json", "--ignore-not-found"
         ).stdout
         return dict(json.loads(answer)) if answer.strip() else {}
 
     def get_cluster(self, name: str = CLUSTER) -> dict[str, Any]:
-        """Give a SearchCluster; empty when there is none."""
+        """Return a SearchCluster; empty when there is none."""
         answer = self.kubernetes.run_kubectl("get", "searchcluster", name, "-o", "json", "--ignore-not-found").stdout
         return dict(json.loads(answer)) if answer.strip() else {}
 
     def condition(self, name: str, kind: str = "Ready", namespace: str = "shop") -> dict[str, Any]:
-        """Give a condition of a SearchAccess; empty when it has none."""
+        """Return a condition of a SearchAccess; empty when it has none."""
         return condition_in(self.get(name, namespace), kind)
 
     def until_reason(
@@ -247,7 +247,7 @@ class World:
             self.until_reason(name, "InSync", status="True", namespace=namespace, within=within)
 
     def events(self, name: str, namespace: str = "shop") -> list[dict[str, Any]]:
-        """Give the events about an object."""
+        """Return the events about an object."""
         answer = self.kubernetes.run_kubectl("get", "events", "-n", namespace, "-o", "json").stdout
         return [item for item in json.loads(answer)["items"] if item["involvedObject"]["name"] == name]
 
@@ -274,11 +274,11 @@ class World:
         return self._admin
 
     def role_name(self, name: str) -> str:
-        """Give the name of a service account's role."""
+        """Return the name of a service account's role."""
         return f"searchaccess.{self.instance}.{account(name)}"
 
     def role(self, name: str) -> dict[str, Any]:
-        """Give a service account's role as Elasticsearch has it; empty when there is none."""
+        """Return a service account's role as Elasticsearch has it; empty when there is none."""
         answer = self.admin.get(f"/_security/role/{self.role_name(name)}")
         return dict(answer.json().get(self.role_name(name), {})) if answer.status_code == httpx.codes.OK else {}
 
@@ -288,7 +288,7 @@ class World:
         self.admin.put(f"/_security/role/{self.role_name(name)}", json=body).raise_for_status()
 
     def mapping(self, name: str = "") -> dict[str, Any]:
-        """Give the cluster's role mapping, or a service account's; empty when there is none."""
+        """Return the cluster's role mapping, or a service account's; empty when there is none."""
         full = self.role_name(name) if name else f"searchaccess.{self.instance}"
         answer = self.admin.get(f"/_security/role_mapping/{full}")
         return dict(answer.json().get(full, {})) if answer.status_code == httpx.codes.OK else {}
@@ -304,7 +304,7 @@ class World:
 
 
 def condition_in(found: dict[str, Any], kind: str) -> dict[str, Any]:
-    """Give a condition of an object; empty when it has none."""
+    """Return a condition of an object; empty when it has none."""
     for item in found.get("status", {}).get("conditions", []):
         if item["type"] == kind:
             return dict(item)
@@ -333,7 +333,7 @@ def until_ready_says(
 
 
 def json_list(objects: Sequence[dict[str, Any]]) -> str:
-    """Give objects as one manifest."""
+    """Return objects as one manifest."""
     if len(objects) == 1:
         return json.dumps(objects[0])
     return json.dumps({"apiVersion": "v1", "kind": "List", "items": list(objects)})

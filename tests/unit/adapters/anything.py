@@ -23,7 +23,7 @@ VALUES = st.recursive(
 
 
 def nested(levels: int, *, lists: bool = False) -> Any:
-    """Give an object, or a list, of so many levels."""
+    """Return an object, or a list, of so many levels."""
     value: Any = 1
     for _ in range(levels):
         value = [value] if lists else {"a": value}
@@ -49,6 +49,6 @@ def _put(value: Any, path: tuple[Any, ...], new: Any) -> Any:
 
 
 def damaged(answer: Any) -> st.SearchStrategy[Any]:
-    """Give true answers with one part replaced by anything, and anything instead of them."""
+    """Return true answers with one part replaced by anything, and anything instead of them."""
     places = list(_places(answer))
     return VALUES | st.tuples(st.sampled_from(places), VALUES).map(lambda pair: _put(answer, *pair))

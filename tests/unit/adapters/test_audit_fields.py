@@ -9,7 +9,7 @@ from searchaccess.ports.errors import Rejected
 
 
 def caps(**types: str | list[str]) -> dict[str, Any]:
-    """Give an answer of ``_field_caps``; in names, ``__`` stands for a dot and ``at_`` for ``@``."""
+    """Return an answer of ``_field_caps``; in names, ``__`` stands for a dot and ``at_`` for ``@``."""
     fields: dict[str, Any] = {}
     for name, kinds in types.items():
         searchable = {

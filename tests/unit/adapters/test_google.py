@@ -53,7 +53,7 @@ WORKLOADS: list[tuple[WorkloadKind, Callable[[Any], Any], dict[str, Any], Callab
 
 
 def made(kind: Callable[[Any], Any], raw: Any) -> Any:
-    """Give a message of a dict form; None: it has none, so Google cannot send it."""
+    """Return a message of a dict form; None: it has none, so Google cannot send it."""
     try:
         return kind(raw)
     except (ValueError, TypeError, AttributeError, OverflowError, KeyError):

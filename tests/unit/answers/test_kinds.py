@@ -12,7 +12,7 @@ OURS = custom_resource_definitions()["searchaccesses"]
 
 
 def with_field(path: list[str], name: str) -> dict[str, Any]:
-    """Give ours with one more field, in a schema that a path leads to."""
+    """Return ours with one more field, in a schema that a path leads to."""
     crd = copy.deepcopy(OURS)
     schema = crd["spec"]["versions"][0]["schema"]["openAPIV3Schema"]
     for key in path:

@@ -20,7 +20,7 @@ REALM = {"name": "google", "audience": "https://search.acme.example"}
 
 
 def nested(lines: tuple[str, ...]) -> dict[str, Any]:
-    """Give settings as ``GET _nodes/settings`` has them, from lines of elasticsearch.yml."""
+    """Return settings as ``GET _nodes/settings`` has them, from lines of elasticsearch.yml."""
     found: dict[str, Any] = {}
     for line in lines:
         key, value = next(iter(yaml.safe_load(line).items()))

@@ -9,7 +9,7 @@ from searchaccess.core.answers.statuses.overview import Wanted, chosen, counted
 from searchaccess.core.answers.statuses.report import Report, report_of
 from searchaccess.core.answers.statuses.tree import Mark, Node, tree_of
 from searchaccess.core.answers.statuses.versions import clusters_of, operators_of, served_of
-from searchaccess.core.model.access import access_from_object
+from searchaccess.core.model.parsing import access_from_object
 from searchaccess.core.status.credential import epoch
 from tests.unit.builders import LATER, NOW, a_grant, a_search_access, a_search_cluster
 

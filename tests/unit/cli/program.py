@@ -25,7 +25,7 @@ IMPATIENT: Final = 0.5
 
 
 def environment(home: Path, **more: str) -> dict[str, str]:
-    """Give the environment of a person who has nothing set up."""
+    """Return the environment of a person who has nothing set up."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("KUBE", "SEARCHACCESS_"))}
     return kept | {"HOME": str(home), "PYTHONPATH": str(ROOT / "operator" / "src"), "COLUMNS": "120"} | more
 

@@ -49,7 +49,7 @@ def completing(words: str) -> dict[str, str]:
 
 
 def runnable(name: str, command: Any) -> Iterator[str]:
-    """Give a command, or the commands of a group, as they are called."""
+    """Yield a command, or the commands of a group, as they are called."""
     if isinstance(command, TyperGroup):
         for sub, each in command.commands.items():
             yield from runnable(f"{name} {sub}", each)

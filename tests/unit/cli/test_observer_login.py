@@ -94,7 +94,7 @@ def in_place(**spec: Any) -> dict[str, Any]:
 async def login_of(
     there: dict[str, Any], option: str, *manifests: dict[str, Any], name: str = "prod", trusts: bool = False
 ) -> Any:
-    """Give what a run uses for a SearchCluster."""
+    """Return what a run uses for a SearchCluster."""
     logins = ObserverLogins(read_logins([option] if option else [], PASSWORD), trusts_files=trusts)
     kubernetes = ObservedKubernetes(Real(there), manifests, logins)  # type: ignore[arg-type]
     page = await kubernetes.list_page(Plural.CLUSTERS)

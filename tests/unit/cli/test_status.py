@@ -302,7 +302,7 @@ def test_names_stay_whole_in_an_overview_on_any_terminal(columns: int, monkeypat
 
 
 def shown_on(columns: int, parts: Sequence[Any]) -> list[str]:
-    """Give the lines that a terminal shows."""
+    """Return the lines that a terminal shows."""
     console = Console(file=io.StringIO(), width=columns, color_system=None, highlight=False, force_terminal=True)
     for part in parts:
         console.print(part, soft_wrap=getattr(part, "no_wrap", None))

@@ -28,7 +28,7 @@ Read = Mapping[Source, Mapping[str, bytes] | None]
 
 
 def spec(**changes: Any) -> SearchClusterSpec:
-    """Give a spec; None takes a field away."""
+    """Return a spec; None takes a field away."""
     whole = {key: value for key, value in (a_search_cluster()["spec"] | changes).items() if value is not None}
     return SearchClusterSpec.model_validate(whole)
 

@@ -9,6 +9,7 @@ import pytest
 from searchaccess.engine.lister import Lister
 from searchaccess.ports.kubernetes import Page, Plural
 from tests.unit.builders import a_grant, a_search_access
+from tests.unit.engine.turns import Turns
 
 CRON = {"cron": "0 0 LW * */33", "timeZone": "UTC", "duration": "1m"}
 QUERY = {"terms": {"region": ["eu"] * 3000}}
@@ -23,31 +24,20 @@ MANY: dict[str, dict[str, Any]] = {
 
 async def most_at_a_time(raw: dict[str, Any]) -> int:
     """Give how many of a page are read until another task runs."""
-    run, most = 0, 0
+    turns = Turns()
 
     async def list_page(*_: object) -> Page:
         return Page([raw] * 60, "", {})
-
-    def see(_raw: object) -> None:
-        nonlocal run, most
-        run += 1
-        most = max(most, run)
-
-    async def others() -> None:
-        nonlocal run
-        while True:
-            run = 0
-            await asyncio.sleep(0)
 
     context: Any = SimpleNamespace(
         kubernetes=SimpleNamespace(list_page=list_page),
         inventory=SimpleNamespace(policies=SimpleNamespace(effort=0)),
         meter=None,
     )
-    waiting = asyncio.create_task(others())
-    await Lister(context)._read_list(Plural.ACCESSES, see, {})
+    waiting = asyncio.create_task(turns.watch())
+    await Lister(context)._read_list(Plural.ACCESSES, lambda _: turns.count(), {})
     waiting.cancel()
-    return most
+    return turns.most
 
 
 @pytest.mark.parametrize("kind", MANY)

@@ -17,7 +17,7 @@ CLASS_NAME = re.compile(r"\b[A-Z][a-z]+(?:[A-Z][a-z]+)*(?:Error|Exception)\b|Tra
 
 
 def content(**changes: Any) -> dict[str, Any]:
-    """Give a kubeconfig with some parts replaced."""
+    """Return a kubeconfig with some parts replaced."""
     return {
         "apiVersion": "v1",
         "kind": "Config",

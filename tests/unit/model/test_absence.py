@@ -14,7 +14,7 @@ from searchaccess.api.searchaccess import SearchAccessSpec
 from searchaccess.api.searchaccesspolicy import SearchAccessPolicySpec
 from searchaccess.api.searchcluster import SearchClusterSpec
 from searchaccess.core.clusters.cluster import cluster_from_object
-from searchaccess.core.model.access import access_from_object
+from searchaccess.core.model.parsing import access_from_object
 from searchaccess.core.policy.guardrails.policy import policy_from_object
 from searchaccess.operator.observing import read_manifests
 
@@ -309,7 +309,7 @@ SPECS: dict[str, type[ApiModel]] = {
 
 
 def optional(model: type[ApiModel], path: str) -> Iterator[tuple[str, Narrows | None]]:
-    """Give each optional field, however deep, with its mark."""
+    """Yield each optional field, however deep, with its mark."""
     for field in model.model_fields.values():
         inner, place = parts_of(field.annotation), f"{path}.{field.alias}"
         if not field.is_required():
@@ -330,7 +330,7 @@ def test_each_field_without_which_more_is_granted_is_marked() -> None:
 
 
 def invalid_with(place: str, value: Any) -> str:
-    """Give what is said of a complete manifest in which one field is replaced."""
+    """Return what is said of a complete manifest in which one field is replaced."""
     kind, *steps = place.split(".")
     spec = copy.deepcopy(FULL[kind])
     if place.startswith("SearchCluster.identity.gateway"):
@@ -397,7 +397,7 @@ APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
 
 
 def applied(given: Any, live: Any) -> str:
-    """Give what is said of an access whose grants `kubectl apply` was given, and that has others now."""
+    """Return what is said of an access whose grants `kubectl apply` was given, and that has others now."""
     raw = with_spec("SearchAccess", FULL["SearchAccess"] | {"grants": live})
     text = json.dumps({"spec": FULL["SearchAccess"] | {"grants": given}}, separators=(",", ":"))
     raw["metadata"]["annotations"] = {APPLIED: text}
@@ -465,7 +465,7 @@ ADDED: dict[str, set[str]] = {
 
 
 def added(schema: dict[str, Any], path: str = "") -> Iterator[str]:
-    """Give what the API server writes into an object that does not say it."""
+    """Yield what the API server writes into an object that does not say it."""
     for name, part in schema.get("properties", {}).items():
         place = f"{path}{name}"
         if "default" in part:

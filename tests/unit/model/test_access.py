@@ -8,8 +8,8 @@ from searchaccess.api.conditions.docs import REASON_DOCS, doc_of
 from searchaccess.api.conditions.reasons import Reason
 from searchaccess.api.searchaccess import DeletionPolicy, Mode
 from searchaccess.api.vocabulary.actions import Action
-from searchaccess.core.model.access import access_from_object
 from searchaccess.core.model.grants.actions import letters_of, privileges_of
+from searchaccess.core.model.parsing import access_from_object
 from tests.unit.builders import a_grant, a_search_access, an_access
 
 GRANTED: dict[Action, set[str]] = {

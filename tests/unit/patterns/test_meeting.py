@@ -49,7 +49,7 @@ def test_patterns_that_match_no_common_name_do_not_meet(one: str, another: str) 
 
 
 def backed(expression: Expression) -> Expression:
-    """Give the names of the indices behind data streams of such names."""
+    """Return the names of the indices behind data streams of such names."""
     digit = chars([(ord("0"), ord("9"))])
     middle = [digit if one == "1" else char(one) for one in "-1111.11.11-111111"]
     return concat([char("."), union([char("d"), char("f")]), literal("s-"), expression, *middle])

@@ -6,8 +6,8 @@ import pytest
 
 from searchaccess.api.clusters.tiers import Tier
 from searchaccess.api.conditions.reasons import Reason
-from searchaccess.core.model.access import kept_apart
 from searchaccess.core.model.canonical import Entry
+from searchaccess.core.model.parsing import kept_apart
 from searchaccess.core.patterns.marks import DELEGATED
 from searchaccess.core.policy.decision import Do, Gate, decide
 from searchaccess.core.policy.delegation import AUTO_PUT, Delegation, implies, lacking

@@ -14,7 +14,7 @@ _LINE = re.compile(r"(?P<indent>[ │]*)[├└]── (?P<name>\w+)")
 
 
 def _drawn() -> Iterator[tuple[str, str]]:
-    """Give each class that is drawn, with the one above it."""
+    """Yield each class that is drawn, with the one above it."""
     above: dict[int, str] = {}
     for line in (errors.__doc__ or "").splitlines():
         if line == "ExternalError":

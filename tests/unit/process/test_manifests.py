@@ -21,7 +21,7 @@ HEAD = "apiVersion: searchaccess.dev/v1alpha1\nkind: SearchAccess\nmetadata: {na
 
 
 def _listed(there: list[dict[str, Any]], manifests: list[dict[str, Any]]) -> Inventory:
-    """Give what a run that changes nothing sees."""
+    """Return what a run that changes nothing sees."""
 
     class Real:
         async def list_page(self, plural: Plural, following: str = "") -> Page:

@@ -23,7 +23,7 @@ LATE = SPREADING + 2 * SPREADING_CAP
 
 
 def seconds_of_start(within: float | None, answer: Callable[[float], ExternalError | None]) -> tuple[float, str]:
-    """Give how long a start took, and what it said when it failed; answers depend on how long it has been trying."""
+    """Return how long a start took, and what it said when it failed; answers depend on how long it has been trying."""
 
     async def play() -> tuple[float, str]:
         now = asyncio.get_running_loop().time

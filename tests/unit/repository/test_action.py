@@ -53,7 +53,7 @@ class Runner:
         )
 
     def outputs(self) -> dict[str, str]:
-        """Give the outputs so far."""
+        """Return the outputs so far."""
         return dict(line.split("=", 1) for line in self.output.read_text().splitlines())
 
 

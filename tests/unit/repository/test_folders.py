@@ -14,7 +14,7 @@ NO_PART: Final = {"__init__.py", "__main__.py", "conftest.py"}
 
 
 def too_full(files: Iterable[Path]) -> dict[str, int]:
-    """Give the folders that have too many modules, and how many they have."""
+    """Return the folders that have too many modules, and how many they have."""
     counts = Counter(str(file.parent) for file in files if file.name not in NO_PART)
     return {folder: count for folder, count in counts.items() if count > AT_MOST and folder not in ONE_EACH}
 

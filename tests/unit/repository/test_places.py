@@ -122,7 +122,7 @@ def modules_of(package: ModuleType) -> list[ModuleType]:
 
 
 def unlisted(modules: Iterable[ModuleType], listed: Iterable[Callable[..., Any]]) -> list[str]:
-    """Give the functions that are checks and that nothing asks."""
+    """Return the functions that are checks and that nothing asks."""
     known = set(listed)
     return [
         f"{module.__name__}.{name} is a check that is not in CHECKS of core/policy/decision.py"
@@ -143,7 +143,7 @@ def test_a_check_that_is_in_no_place_of_the_chain_is_named() -> None:
 
 
 def untested(kinds: Iterable[type], tests: str) -> list[str]:
-    """Give the stores that no contract test opens."""
+    """Return the stores that no contract test opens."""
     return [
         f"{kind.__name__}: put it into tests/contract/stores/test_stores.py or test_versioned_stores.py"
         for kind in kinds
@@ -166,7 +166,7 @@ def test_a_store_that_is_no_kind_or_that_the_contract_leaves_out_is_named() -> N
 
 
 def unshown(commands: Iterable[str], pages: str) -> list[str]:
-    """Give the commands that no page shows."""
+    """Return the commands that no page shows."""
     return [f"no page of docs/ has `searchaccess {name}`" for name in commands if f"searchaccess {name}" not in pages]
 
 

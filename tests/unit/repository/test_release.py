@@ -59,7 +59,7 @@ def packed(files: dict[str, bytes]) -> bytes:
 
 
 def an_archive(labels: dict[str, str]) -> bytes:
-    """Give what `docker save` writes."""
+    """Return what `docker save` writes."""
     config = json.dumps({"config": {"Labels": labels}}).encode()
     layer = packed({name: text.encode() for name, text in FILES.items()})
     manifest = json.dumps([{"Config": "config.json", "RepoTags": ["x:1"], "Layers": ["layer.tar"]}]).encode()
@@ -77,7 +77,7 @@ def write_keys(folder: Path, kind: str = "ecdsa", password: str = "") -> Any:
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """Give a folder with a release that is not signed yet; the keys are beside it."""
+    """Return a folder with a release that is not signed yet; the keys are beside it."""
     write_keys(tmp_path)
     made = tmp_path / "release"
     made.mkdir()

@@ -33,7 +33,7 @@ INSTEAD: Final = {
 
 
 def found(text: str) -> list[str]:
-    """Give the words of a text that are not used here, each with what to write instead."""
+    """Return the words of a text that are not used here, each with what to write instead."""
     prose = re.sub(r"`[^`\n]*`|\]\([^)\s]*\)", "", text)
     return [
         f"{match[0]}: {instead}"

@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
 from searchaccess.api.status import SearchAccessStatus
-from searchaccess.core.model.access import Access, access_from_object
+from searchaccess.core.model.access import Access
 from searchaccess.core.model.canonical import canonical_json, entry_from_json
+from searchaccess.core.model.parsing import access_from_object
 from searchaccess.core.policy.decision import Do
 from searchaccess.core.rights.compose import Member
 from searchaccess.core.rights.ownership import RoleMetadata, metadata_from_json

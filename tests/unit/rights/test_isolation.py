@@ -13,7 +13,7 @@ Server = Callable[[Sequence[str]], str]
 
 
 def refusing(bad: Collection[str], limit: int = 10**9) -> Server:
-    """Give a server that refuses some, and roles that are too large."""
+    """Return a server that refuses some, and roles that are too large."""
 
     def answer(uids: Sequence[str]) -> str:
         first = next((uid for uid in uids if uid in bad), "")
@@ -23,7 +23,7 @@ def refusing(bad: Collection[str], limit: int = 10**9) -> Server:
 
 
 def halved(uids: Sequence[str], server: Server, waiting: Sequence[str] = ()) -> tuple[Isolation, int]:
-    """Give the outcome, and how many tries it took."""
+    """Return the outcome, and how many tries it took."""
     isolation, tries = Isolation(uids, server(uids) if uids else "", [waiting]), 0
     while isolation.group:
         tries += 1

@@ -18,7 +18,7 @@ def viewer(name: str = "viewer", **more: Any) -> Access:
 
 
 def granted(world: World) -> list[str]:
-    """Give each privilege in each space, as often as it is granted."""
+    """Return each privilege in each space, as often as it is granted."""
     assert world.raw is not None
     return sorted(
         f"{resource} {privilege}"

@@ -7,8 +7,9 @@ import elasticsearch
 import pytest
 
 from searchaccess.adapters.elasticsearch.errors import map_error, map_item
-from searchaccess.core.model.access import Share, kept_apart
+from searchaccess.core.model.access import Share
 from searchaccess.core.model.canonical import Entry, RoleBody, role_from_json
+from searchaccess.core.model.parsing import kept_apart
 from searchaccess.core.ownership.adoption import Agreed
 from searchaccess.core.patterns.marks import is_mark, without_marks
 from searchaccess.core.rights.diff import diff_extra, diff_share
@@ -98,7 +99,7 @@ def test_what_elasticsearch_says_does_not_show_it_and_long_values_do_not_hide_th
 
 
 def former(body: RoleBody) -> RoleBody:
-    """Give a role's content as Elasticsearch gives it that has it from an earlier version."""
+    """Return a role's content as Elasticsearch gives it that has it from an earlier version."""
     return role_from_json(json.loads(json.dumps(body.to_json()).replace("/NO-INDEX ", "NO-INDEX#").replace('/"', '"')))
 
 

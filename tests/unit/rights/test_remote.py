@@ -13,7 +13,7 @@ EU: dict[str, Any] = {"remoteClusters": ["eu"]}
 
 
 def remote_reader(name: str = "reader", **more: Any) -> Access:
-    """Give one that reads here and on a remote cluster, the remote one declared first."""
+    """Return one that reads here and on a remote cluster, the remote one declared first."""
     grants = [a_grant(f"{name}-*", **EU), a_grant(f"{name}-*"), a_grant(f"{name}-far", **EU)]
     return reader(name, **({"grants": grants} | more))
 

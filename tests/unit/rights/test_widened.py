@@ -24,7 +24,7 @@ REGION: dict[str, Any] = {"fields": {"include": ["region"]}}
 
 
 def one(name: str, *grants: dict[str, Any], do: Do = Do.ENFORCE) -> Member:
-    """Give a SearchAccess of a namespace of its own name."""
+    """Return a SearchAccess of a namespace of its own name."""
     access = replace(an_access(name, grants=list(grants)), namespace=name)
     return Member(access, AccessDecision(do))
 

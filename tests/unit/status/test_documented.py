@@ -25,7 +25,7 @@ def modules() -> Iterator[tuple[Path, ast.Module]]:
 
 
 def used(enum: str, tree: ast.Module) -> set[str]:
-    """Give the members of an enum that a module names."""
+    """Return the members of an enum that a module names."""
     return {
         node.attr
         for node in ast.walk(tree)

@@ -27,7 +27,7 @@ TOO_MANY = Widened(unknown="too many")
 def marked(
     found: Exclusivity | None, widened: Widened | None, before: SearchAccessStatus | None = None
 ) -> tuple[SearchAccessStatus, str]:
-    """Give the new status, and its condition in short."""
+    """Return the new status, and its condition in short."""
     previous = before or SearchAccessStatus()
     conditions = Conditions(previous, 1, NOW)
     mark_exclusive(conditions, an_access("orders", grants=[a_grant("orders-*")]), found, widened, previous)
@@ -117,7 +117,7 @@ NOT_ASKED = replace(NOBODY_ELSE, shadows=None)
 
 
 def shadowed() -> tuple[SearchAccessStatus, str]:
-    """Give a status that says so, and its condition in short."""
+    """Return a status that says so, and its condition in short."""
     status, said = marked(SHADOWED, NOT_WIDENED)
     access = an_access("orders", grants=[a_grant("orders-*")])
     exclusive = build_exclusive(access, SHADOWED, NOT_WIDENED, SearchAccessStatus())

@@ -15,10 +15,12 @@ from searchaccess.core.webhook.review import (
     BadReview,
     is_within_bounds,
     parsed,
+    reading,
     response_to,
     review_from,
 )
 from searchaccess.core.webhook.ruling import ALLOWED, Ruling
+from searchaccess.core.work import completed
 from tests.unit.webhook.scene import a_review, reads
 
 
@@ -94,6 +96,19 @@ def test_what_the_api_server_sends_is_within_the_bounds_without_a_look_at_each_v
 )
 def test_what_may_exceed_the_bounds_is_looked_at(body: bytes) -> None:
     assert not is_within_bounds(body)
+
+
+@pytest.mark.parametrize(("size", "parts"), [(10, 0), (70_000, 2)])
+def test_a_large_request_is_read_in_parts(size: int, parts: int) -> None:
+    raw = a_review(reads("a", annotations={"a": "x" * size}))
+    body = json.dumps(raw).encode()
+    assert len(list(reading(body))) == parts
+    assert completed(reading(body)) == review_from(raw)
+
+
+def test_a_request_beyond_the_bounds_is_not_read() -> None:
+    with pytest.raises(BadReview):
+        completed(reading(json.dumps(a_review(reads(where=deep(300)))).encode()))
 
 
 values = st.recursive(

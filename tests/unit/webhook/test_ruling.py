@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 
-from searchaccess.core.model.access import Access, access_from_object
+from searchaccess.core.model.access import Access
+from searchaccess.core.model.parsing import access_from_object
 from searchaccess.core.policy.guardrails import memory, ruling, verdicts
 from searchaccess.core.policy.guardrails.joint import panel
 from searchaccess.core.policy.guardrails.joint.remembered import Answers

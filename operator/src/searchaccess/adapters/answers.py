@@ -43,7 +43,7 @@ def decode(body: bytes) -> Any:
 
 
 def as_text(body: bytes) -> str:
-    """Give a body as text, without characters that cannot be encoded again."""
+    """Return a body as text, without characters that cannot be encoded again."""
     if _HALF.search(body):
         body = _ESCAPES.sub(lambda found: _REPLACED if found[1] else found[0], body)
     return body.decode(errors="replace")
@@ -57,7 +57,7 @@ def _decode_odd(text: str) -> Any:
 
 
 def number(digits: str) -> int | str:
-    """Read the digits of a number; of too many, give a text that says so."""
+    """Read the digits of a number; of too many, return a text that says so."""
     return int(digits) if len(digits) <= _LONGEST_NUMBER else "(a number too long)"
 
 

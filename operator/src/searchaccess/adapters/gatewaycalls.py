@@ -17,7 +17,7 @@ from searchaccess.core.gateway.render import loaded_version
 from searchaccess.ports.errors import ExternalError, LoginMissing, Unexpected, Unreachable
 
 PORT: Final = 9902
-"""Port of a pod for what it tells about itself."""
+"""Port at which a pod reports its own state."""
 TIMEOUT: Final = 5.0
 """Seconds for a pod's answer."""
 CALL_TIMEOUT: Final = 15.0

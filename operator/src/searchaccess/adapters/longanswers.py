@@ -71,7 +71,7 @@ class _Cursor:
     at: int = 0
 
     def peek(self) -> str:
-        """Give the next character that is no space; empty: there is none."""
+        """Return the next character that is not a space; empty: there is none."""
         found = _SPACE.match(self.text, self.at)
         self.at = found.end() if found else self.at
         return self.text[self.at : self.at + 1]
@@ -138,7 +138,7 @@ def _elements(cursor: _Cursor) -> Iterator[Any]:
 
 
 async def decoded(answer: Any) -> Any:
-    """Give an answer decoded; a long object in pieces, and others run in between.
+    """Return a decoded answer; a long object is decoded in pieces, and other tasks run in between.
 
     Raises:
         Unexpected: it is no JSON object.

@@ -235,7 +235,7 @@ def _in_a_file(part: "RenderableType") -> str:
 
 @contextmanager
 def progress(text: str) -> Iterator[Callable[[str], None]]:
-    """Show on standard error that something is going on, if that is a terminal; yield what changes the text."""
+    """Show progress on standard error, if that is a terminal; yield a function that changes the text."""
     if not sys.stderr.isatty():
         yield lambda _: None
         return

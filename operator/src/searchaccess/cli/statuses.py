@@ -87,7 +87,7 @@ def _check_cluster(name: str, known: Collection[str], gaps: Sequence[str]) -> No
 
 
 def _unknown(found: Sequence[UsesUnknown]) -> list[str]:
-    """Say of which SearchAccesses it is not known whether they are used: unknown is never unused."""
+    """Report for which SearchAccesses uses are not known: unknown is never unused."""
     if not found:
         return []
     number = sum(len(each.names) for each in found)
@@ -133,7 +133,7 @@ def _overview(reports: Sequence[Report], summary: str, now: float, *, several: b
         state = [ready, report["reason"], mode, drift or "", ends, last]
         rows.append([name, report["cluster"], report["access"], *state])
         styles.append("red" if report["ready"] == "False" or drift else None)
-    # A column that says nothing takes width from others.
+    # An empty column takes width from the others.
     narrow = (width() or _WIDE) < _WIDE
     used = [
         number for number, head in enumerate(heads) if _is_needed(head, {row[number] for row in rows}, narrow=narrow)

@@ -58,7 +58,7 @@ async def _deployments(client: KubernetesClient) -> list[dict[str, Any]]:
 
 
 async def _if_allowed(work: Callable[[], Awaitable[Any]]) -> Any:
-    """Return what may be read; None: it may not, which is said on standard error."""
+    """Return what may be read; None: it may not, which is reported on standard error."""
     try:
         with next_step():
             return await work()

@@ -7,8 +7,6 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any, Final
 
-import structlog
-
 from searchaccess.api.conditions.reasons import Reason
 from searchaccess.core.clusters.cluster import Cluster
 from searchaccess.core.clusters.notfound import not_found
@@ -36,8 +34,6 @@ STEPS_TIMEOUT: Final = 4.0
 STATUSES_TIMEOUT: Final = 1.0
 """Seconds that a shutdown waits for writes to Elasticsearch and stores, and then for statuses. Of the ten seconds that
 Cloud Run allows, three remain for releasing Leases."""
-
-log = structlog.get_logger(__name__)
 
 
 @dataclass(slots=True)

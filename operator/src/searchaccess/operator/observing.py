@@ -53,16 +53,16 @@ def read_manifests(paths: Collection[Path], namespace: str = "") -> list[dict[st
         BadManifest: a file is invalid, or has a SearchAccess of another namespace; the message names it.
     """
     files = ((file, "standard input" if file == STANDARD_INPUT else str(file)) for file in _files(paths))
-    return manifests_in(((name, _text_of(file, name)) for file, name in files), namespace, told=bool(paths))
+    return manifests_in(((name, _text_of(file, name)) for file, name in files), namespace, logs=bool(paths))
 
 
-def manifests_in(texts: Iterable[tuple[str, str]], namespace: str = "", *, told: bool = True) -> list[dict[str, Any]]:
+def manifests_in(texts: Iterable[tuple[str, str]], namespace: str = "", *, logs: bool = True) -> list[dict[str, Any]]:
     """Read our objects in the contents of files.
 
     Args:
         texts: names of files, and what they contain.
         namespace: for SearchAccesses without one; empty: these stay unchanged.
-        told: whether it is logged, with --verbose, how many were found.
+        logs: whether to log, with --verbose, how many were found.
 
     Raises:
         BadManifest: a file is invalid, or has a SearchAccess of another namespace; the message names it.
@@ -75,7 +75,7 @@ def manifests_in(texts: Iterable[tuple[str, str]], namespace: str = "", *, told:
                 others += 1
                 continue
             found.append(_checked(name, _named(raw, len(found)), namespace))
-    if told:
+    if logs:
         log.debug("read manifests", ours=len(found), others=others)
     return placed(found, namespace) if namespace else found
 

@@ -60,7 +60,7 @@ def decide(stage: Stage, **more: str) -> None:
 
 
 def works(stage: Stage) -> set[str]:
-    """Give the keys and users that work."""
+    """Return the keys and users that work."""
     server = stage.elasticsearch
     return {raw["id"] for raw in server.live_keys()} | {
         name for name, raw in server.users_now.items() if raw["enabled"]
@@ -68,7 +68,7 @@ def works(stage: Stage) -> set[str]:
 
 
 def read(stage: Stage) -> str:
-    """Give the key or user that a consumer reads."""
+    """Return the key or user that a consumer reads."""
     return held_key(store(stage).newest(PLACE) or "")
 
 

@@ -16,14 +16,14 @@ HIDDEN = Place(UNSEEN, "others-elasticsearch")
 
 
 def hidden(declared: Any, name: str = "others", **more: Any) -> dict[str, Any]:
-    """Give a SearchAccess of the namespace that is not watched later."""
+    """Return a SearchAccess of the namespace that is not watched later."""
     raw: dict[str, Any] = declared(name, **more)
     raw["metadata"]["namespace"] = UNSEEN
     return raw
 
 
 def issued(server: MemoryElasticsearch) -> tuple[Any, ...]:
-    """Give all keys, and all users with their roles."""
+    """Return all keys, and all users with their roles."""
     users = {name: dict(raw) for name, raw in server.users_now.items()}
     roles = {name: dict(raw) for name, raw in server.roles_now.items()}
     return [dict(raw) for raw in server.live_keys()], users, roles

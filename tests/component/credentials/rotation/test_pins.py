@@ -41,7 +41,7 @@ def declared(workload: Workload = SERVICE, **more: Any) -> dict[str, Any]:
 
 
 async def two_keys(stage: Stage, raw: dict[str, Any]) -> tuple[str, str]:
-    """Give the ids of the first key and of the one that takes its place."""
+    """Return the ids of the first key and of the one that takes its place."""
     stage.stores.by_name["main"] = MemoryStore(stage.faults)
     await begin(stage, raw)
     first = read(stage)

@@ -18,7 +18,7 @@ ROLL = {"rollout": "NewRevision"}
 
 
 def rolls(stage: Stage) -> list[str]:
-    """Give the numbers that were rolled out."""
+    """Return the numbers that were rolled out."""
     return [call.names[1] for call in stage.faults.calls if (call.side, call.method) == (SIDE, "roll")]
 
 

@@ -16,7 +16,7 @@ HIDING: dict[str, Any] = {"fields": {"exclude": ["customer.ssn"]}}
 
 
 def literally(names: Iterable[str]) -> tuple[str, ...]:
-    """Give names as an earlier version wrote them."""
+    """Return names as an earlier version wrote them."""
     return tuple(sorted(set(names)))
 
 

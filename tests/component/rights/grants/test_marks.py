@@ -14,7 +14,7 @@ EU: dict[str, Any] = {"where": {"term": {"region": "eu"}}}
 
 
 def as_before(raw: dict[str, Any]) -> dict[str, Any]:
-    """Give a role or key as an earlier version wrote it."""
+    """Return a role or key as an earlier version wrote it."""
     text = json.dumps(raw)
     assert "/NO-INDEX " in text
     before: dict[str, Any] = json.loads(text.replace("/NO-INDEX ", "NO-INDEX#").replace('/"', '"'))

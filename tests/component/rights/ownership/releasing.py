@@ -11,12 +11,12 @@ ALL = {"names": ["*"], "privileges": ["all"]}
 
 
 def orphan(name: str = "orphan", **more: Any) -> dict[str, Any]:
-    """Give a SearchAccess of the account ``orders`` whose rights are to stay."""
+    """Return a SearchAccess of the account ``orders`` whose rights are to stay."""
     return access(name, grant(f"{name}-*"), principal=ORDERS, deletionPolicy="Orphan", **more)
 
 
 def listed(stage: Stage) -> list[tuple[str, str]]:
-    """Give whose rights the SearchCluster's status lists as released, and which they are."""
+    """Return whose rights the SearchCluster's status lists as released, and which they are."""
     status = stage.cluster()["status"]
     assert status["counts"]["releasedRights"] == len(status["released"])
     return [(f"{item['namespace']}/{item['name']}", item["rights"]) for item in status["released"]]

@@ -11,7 +11,7 @@ from tests.support.worlds.world import access, grant
 
 
 def adopted(stage: Stage) -> dict[str, Any]:
-    """Give when what was adopted, by hash."""
+    """Return when what was adopted, by hash."""
     found = stage.cluster()["status"].get("adopted") or []
     return {one["hash"]: one.get("at") for one in found if one["name"] == ROLE}
 

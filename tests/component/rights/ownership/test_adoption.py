@@ -23,7 +23,7 @@ def message(stage: Stage, name: str = "orders") -> str:
 
 
 def hash_in(text: str) -> str:
-    """Give the hash that a message prints ready to paste."""
+    """Return the hash that a message prints ready to paste."""
     return text.partition("hash: ")[2][:16]
 
 

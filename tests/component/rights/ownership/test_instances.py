@@ -47,7 +47,7 @@ async def installed(stage: Stage, operator: Operator, kubernetes: MemoryKubernet
 
 
 def elsewhere(stage: Stage, *objects: dict[str, Any]) -> MemoryKubernetes:
-    """Give another Kubernetes cluster with these objects."""
+    """Return another Kubernetes cluster with these objects."""
     kubernetes = MemoryKubernetes(stage.faults, stage.clock.now)
     kubernetes.sources[LOGIN_SECRET] = {"username": b"operator", "password": b"secret"}
     for raw in objects:

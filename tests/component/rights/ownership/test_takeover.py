@@ -86,7 +86,7 @@ def message(stage: Stage) -> str:
 
 
 def stamps(stage: Stage) -> set[str]:
-    """Give the controllers of all roles and role mappings."""
+    """Return the controllers of all roles and role mappings."""
     server = stage.elasticsearch
     return {raw["metadata"]["controller"] for raw in (*server.roles_now.values(), *server.mappings_now.values())}
 
@@ -327,7 +327,7 @@ async def test_a_role_mapping_of_a_former_installation_that_is_alive_is_stamped_
 
 
 def with_released() -> list[dict[str, Any]]:
-    """Give a SearchAccess, and another one of its principal whose rights are to stay."""
+    """Return a SearchAccess, and another one of its principal whose rights are to stay."""
     return [*declared("orders"), orphan()]
 
 

@@ -21,12 +21,12 @@ ANOTHER: Final = Operator("blue", CONTROLLER)
 
 
 def hidden(name: str = "others", *indices: str, **more: Any) -> dict[str, Any]:
-    """Give a SearchAccess of the namespace that is not watched later."""
+    """Return a SearchAccess of the namespace that is not watched later."""
     return access(name, grant(*(indices or (f"{name}-*",))), namespace=UNSEEN, **more)
 
 
 def beside(**more: Any) -> dict[str, Any]:
-    """Give one of the same account as the SearchAccess ``orders`` of the other namespace."""
+    """Return one of the same account as the SearchAccess ``orders`` of the other namespace."""
     return hidden("beside", principal=ORDERS, **more)
 
 

@@ -54,7 +54,7 @@ def test_two_stars_are_written_as_one_and_an_older_role_is_corrected_once(monkey
     @on_stage
     async def play(stage: Stage) -> None:
         with monkeypatch.context() as earlier:
-            earlier.setattr("searchaccess.core.model.access.without_runs", lambda pattern: pattern)
+            earlier.setattr("searchaccess.core.model.parsing.without_runs", lambda pattern: pattern)
             await begin(stage, access("orders", grant("**", "orders-*")), access("other", grant("x*")))
             assert granted(stage) == {"**", "orders-*"}
             await stage.stop()

@@ -22,7 +22,7 @@ SHOWS = "this one shows documents that SearchAccess shop/orders (orders-*) hides
 
 
 def said(stage: Stage) -> dict[str, str]:
-    """Give the messages of all that have the condition, by namespace and name."""
+    """Return the messages of all that have the condition, by namespace and name."""
     found: dict[str, str] = {}
     for (_, namespace, name), raw in stage.kubernetes.objects.items():
         for item in raw.get("status", {}).get("conditions", []):

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from searchaccess.core.model.access import access_from_object
 from searchaccess.core.model.canonical import role_from_json
+from searchaccess.core.model.parsing import access_from_object
 from searchaccess.core.model.restrictions.union import MOST_STEPS, Together, conflict_within
 from searchaccess.core.patterns.marks import is_mark
 from searchaccess.core.rights.refused import refusals as refusals_module
@@ -32,7 +32,7 @@ both = access("both", grant("orders-*", **EU), grant("orders-1", **REGION), prin
 
 
 def granted(stage: Stage, principal: str = SHARED) -> set[str]:
-    """Give the index names in a principal's role, without the marks."""
+    """Return the index names in a principal's role, without the marks."""
     entries = stage.role(principal).get("indices", [])
     return {name for entry in entries for name in entry["names"] if not is_mark(name)}
 
@@ -59,7 +59,7 @@ async def before_the_upgrade(stage: Stage, *objects: dict[str, Any], monkeypatch
     """Let an operator that knows no such rule grant objects, and then start this one."""
     with monkeypatch.context() as patched:
         patched.setattr(refusals_module, "refusals", lambda *_: {})
-        patched.setattr("searchaccess.core.model.access.conflict_within", lambda *_: None)
+        patched.setattr("searchaccess.core.model.parsing.conflict_within", lambda *_: None)
         await one_after_the_other(stage, *objects)
         for raw in objects:
             assert stage.ready(raw["metadata"]["name"]) == IN_SYNC

@@ -15,27 +15,27 @@ TEMPLATE: Final = build_template_mapping(OPERATOR, "google", PrincipalClaim.EMAI
 
 
 def entry(*names: str, can: Sequence[str] = ("read",), **more: Any) -> dict[str, Any]:
-    """Give an entry of a role."""
+    """Return an entry of a role."""
     return {"names": list(names), "privileges": list(can), "allow_restricted_indices": False, **more}
 
 
 def role(*entries: Mapping[str, Any], **more: Any) -> dict[str, Any]:
-    """Give a role as the role API returns it."""
+    """Return a role as the role API returns it."""
     return {"cluster": [], "indices": [dict(each) for each in entries], "run_as": [], "metadata": {}, **more}
 
 
 def given_by_mapping(*roles: str, rules: Mapping[str, Any], enabled: bool = True) -> dict[str, Any]:
-    """Give a role mapping of somebody else."""
+    """Return a role mapping of somebody else."""
     return {"enabled": enabled, "roles": list(roles), "rules": dict(rules), "metadata": {}}
 
 
 def user(name: str, *roles: str, enabled: bool = True) -> dict[str, Any]:
-    """Give a user of the native realm."""
+    """Return a user of the native realm."""
     return {"username": name, "roles": list(roles), "enabled": enabled, "metadata": {}}
 
 
 def key(key_id: str, limits: Mapping[str, Any] | None, **descriptors: Any) -> dict[str, Any]:
-    """Give an API key of the user ada."""
+    """Return an API key of the user ada."""
     raw = {"id": key_id, "name": f"name-of-{key_id}", "username": "ada", "creation": 1_767_225_600_000, "metadata": {}}
     return {**raw, "role_descriptors": descriptors, **({"limited_by": [dict(limits)]} if limits is not None else {})}
 
@@ -50,7 +50,7 @@ def state(
     names: IndexNames | None = None,
     **more: Any,
 ) -> SecurityState:
-    """Give a state in which everything could be read; the operator's role mapping is always there."""
+    """Return a state in which everything could be read; the operator's role mapping is always there."""
     given: dict[str, Any] = {
         "roles": roles or {},
         "mappings": {TEMPLATE.name: TEMPLATE.to_json(), **(mappings or {})},

@@ -14,7 +14,7 @@ US = '{"term":{"region":"us"}}'
 
 
 def allowed(*entries: dict[str, Any], action: str = "read", names: tuple[str, ...] = ("orders-1",)) -> Rights | None:
-    """Give what roles with an entry each allow together."""
+    """Return what roles with an entry each allow together."""
     parts = [Part(f"r{number}", role_from_json(role(each))) for number, each in enumerate(entries)]
     return rights_of(groups_of(parts, names), names, question_of(action))
 

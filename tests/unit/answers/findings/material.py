@@ -17,7 +17,7 @@ ROLE = "role/searchaccess.default.orders@acme-shop.iam.gserviceaccount.com"
 
 
 def drifted(*paths: str, action: str = "Reported", seen: str = NOW, have: str = '["all"]') -> dict[str, Any]:
-    """Give the drift part of a status."""
+    """Return the drift part of a status."""
     items = [
         {"object": ROLE, "path": path, "want": '["read"]', "have": have, "firstSeen": seen, "action": action}
         for path in paths
@@ -28,7 +28,7 @@ def drifted(*paths: str, action: str = "Reported", seen: str = NOW, have: str = 
 def broader(
     *names: str, reason: str = "BroaderThanDeclared", role: str = "superuser", adds: str = "all"
 ) -> dict[str, Any]:
-    """Give the parts of a status about others who give a principal more."""
+    """Return the parts of a status about others who give a principal more."""
     sources = [
         {
             "reason": reason,
@@ -45,32 +45,32 @@ def broader(
 
 
 def a_status(*conditions: dict[str, Any], **parts: Any) -> dict[str, Any]:
-    """Give a status that is Ready, if nothing else is said."""
+    """Return a status that is Ready, if nothing else is said."""
     given = ready(**parts)
     kinds = {each["type"] for each in conditions}
     return given | {"conditions": [*(c for c in given["conditions"] if c["type"] not in kinds), *conditions]}
 
 
 def others_give(*names: str, **more: Any) -> dict[str, Any]:
-    """Give the status of a SearchAccess to whose principal others give more."""
+    """Return the status of a SearchAccess to whose principal others give more."""
     parts = broader(*names, **more)
     return a_status(parts["condition"], exclusive=parts["exclusive"])
 
 
 def cluster(*conditions: dict[str, Any], **parts: Any) -> dict[str, Any]:
-    """Give a SearchCluster with a status."""
+    """Return a SearchCluster with a status."""
     return a_search_cluster("prod") | {"status": a_status(*conditions, **parts)}
 
 
 def access(name: str = "orders", status: dict[str, Any] | None = None, **spec: Any) -> dict[str, Any]:
-    """Give a SearchAccess with a status."""
+    """Return a SearchAccess with a status."""
     return a_search_access(name, status=a_status() if status is None else status, **spec)
 
 
 def looked(
     *accesses: dict[str, Any], clusters: Sequence[dict[str, Any]] | None = None, namespace: str = "", whole: bool = True
 ) -> tuple[list[Finding], Examined]:
-    """Give what a run finds in objects."""
+    """Return what a run finds in objects."""
     given = [cluster()] if clusters is None else list(clusters)
     above = SearchClusterStatus.read(given[0].get("status")) if given else None
     seen = [of_access(raw, above) for raw in accesses]
@@ -79,5 +79,5 @@ def looked(
 
 
 def kinds_in(*accesses: dict[str, Any], **more: Any) -> list[str]:
-    """Give the kinds of what a run finds, sorted."""
+    """Return the kinds of what a run finds, sorted."""
     return sorted(str(each.kind) for each in looked(*accesses, **more)[0])

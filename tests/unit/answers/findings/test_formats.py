@@ -27,7 +27,7 @@ SHOP, PROD, ADA = About("SearchAccess", "shop", "a"), About("SearchCluster", "",
 
 
 def of_all_kinds() -> Result:
-    """Give a result with each kind, some suppressed, fixed, new and reopened."""
+    """Return a result with each kind, some suppressed, fixed, new and reopened."""
     found = [
         Finding(kind, (SHOP, PROD, ADA)[number % 3], (str(number),), f"title {number}", ("evidence",))
         for number, kind in enumerate(KINDS)

@@ -16,22 +16,22 @@ REALM = "google"
 
 
 def by_name(*names: str, realm: str = REALM) -> dict[str, Any]:
-    """Give rules for callers by name."""
+    """Return rules for callers by name."""
     return {"all": [{"field": {"realm.name": realm}}, {"field": {"username": list(names)}}]}
 
 
 def a_mapping(*roles: str, rules: Mapping[str, Any] | None = None, **more: Any) -> dict[str, Any]:
-    """Give a role mapping, by default for one service account."""
+    """Return a role mapping, by default for one service account."""
     return {"enabled": True, "roles": list(roles), "rules": rules or by_name(ORDERS)} | more
 
 
 def an_entry(*names: str, privileges: Sequence[str] = ("read", "view_index_metadata"), **more: Any) -> dict[str, Any]:
-    """Give an entry of a role."""
+    """Return an entry of a role."""
     return {"names": list(names) or ["orders-*"], "privileges": list(privileges)} | more
 
 
 def a_role(*entries: Mapping[str, Any], **more: Any) -> dict[str, Any]:
-    """Give a role."""
+    """Return a role."""
     return {"indices": [dict(entry) for entry in entries]} | more
 
 
@@ -41,7 +41,7 @@ def material(
     users: Sequence[Mapping[str, Any]] = (),
     keys: Sequence[Mapping[str, Any]] = (),
 ) -> Material:
-    """Give what a cluster has, as its APIs return it."""
+    """Return what a cluster has, as its APIs return it."""
     return roles_in(roles or {}) + mappings_in(mappings or {}) + users_in(users) + keys_in(keys)
 
 
@@ -68,16 +68,16 @@ def of_role(role: Mapping[str, Any]) -> Imported:
 
 
 def spec(result: Imported, at: int = 0) -> dict[str, Any]:
-    """Give the spec of one SearchAccess."""
+    """Return the spec of one SearchAccess."""
     found: dict[str, Any] = result.made[at].manifest["spec"]
     return found
 
 
 def left(result: Imported) -> list[tuple[str, str, str]]:
-    """Give source, part and reason of what is left."""
+    """Return source, part and reason of what is left."""
     return [(one.source, one.part, str(one.why)) for one in result.leftovers]
 
 
 def entries_of(role: Mapping[str, Any]) -> list[Entry]:
-    """Give a role's entries in canonical form."""
+    """Return a role's entries in canonical form."""
     return list(role_from_json(role).entries)

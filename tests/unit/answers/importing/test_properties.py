@@ -8,8 +8,9 @@ from typing import Any
 from hypothesis import given, settings
 
 from searchaccess.api.searchaccess import Mode
-from searchaccess.core.model.access import Access, access_from_object
+from searchaccess.core.model.access import Access
 from searchaccess.core.model.canonical import Entry, RoleBody, role_from_json
+from searchaccess.core.model.parsing import access_from_object
 from searchaccess.core.patterns.marks import is_mark
 from searchaccess.core.patterns.wildcards import matches
 from searchaccess.core.rights.attribution import split
@@ -24,7 +25,7 @@ FIELDS = ("amount", "amount.keyword", "customer", "customer.ssn", "customer.ssn.
 
 
 def composed(access: Access) -> RoleBody:
-    """Give the role that the loop writes for one SearchAccess once it is enforced."""
+    """Return the role that the loop writes for one SearchAccess once it is enforced."""
     metadata = RoleMetadata(ORDERS)
     members = members_of(replace(access, mode=Mode.ENFORCE))
     role = compose(OPERATOR, ORDERS, members, None, metadata, split(RoleBody(), metadata))
@@ -43,12 +44,12 @@ def brought_in(role: dict[str, Any]) -> list[Access]:
 
 
 def without_marks(entry: dict[str, Any]) -> dict[str, Any]:
-    """Give an entry as somebody would write it by hand."""
+    """Return an entry as somebody would write it by hand."""
     return entry | {"names": [name for name in entry["names"] if not is_mark(name)]}
 
 
 def visible(entry: Entry) -> list[bool]:
-    """Give which fields of a sample an entry lets be read."""
+    """Return which fields of a sample an entry lets be read."""
 
     def any_of(patterns: tuple[str, ...], name: str) -> bool:
         return any(matches(pattern, name) for pattern in patterns)

@@ -10,7 +10,8 @@ from searchaccess.api.stores.credentials import Auth
 from searchaccess.core.answers.importing.formats.detect import material_in
 from searchaccess.core.answers.importing.importing import Imported, Wish, import_all
 from searchaccess.core.answers.importing.subjects import subject_map
-from searchaccess.core.model.access import Access, access_from_object
+from searchaccess.core.model.access import Access
+from searchaccess.core.model.parsing import access_from_object
 from searchaccess.core.model.timeboxes.timebox import Term, Validity
 from tests.support.operatorprocess import ROOT
 from tests.unit.answers.importing.having import (

@@ -25,7 +25,7 @@ WORKLOAD = {"cloudRunService": {"project": "acme-shop", "location": "europe-west
 
 
 def a_role(*accesses: Access) -> Role:
-    """Give a role as the operator writes it."""
+    """Return a role as the operator writes it."""
     found = compose(OPERATOR, PRINCIPAL, [a_member(each) for each in accesses], None, RoleMetadata(PRINCIPAL), Shares())
     assert found is not None
     return Role(found.name, role_from_json(found.to_json()), found.metadata)

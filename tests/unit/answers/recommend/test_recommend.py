@@ -14,7 +14,7 @@ from searchaccess.core.answers.audit import tally as tallies
 from searchaccess.core.answers.audit.tally import ALWAYS, ELASTICSEARCH, GATEWAY, Tally
 from searchaccess.core.answers.recommend.advice import advise, window_of
 from searchaccess.core.answers.recommend.narrow import Used, narrow
-from searchaccess.core.model.access import access_from_object
+from searchaccess.core.model.parsing import access_from_object
 from tests.support.runs.effort import examples
 from tests.unit.answers.audit.lines import WEB, counted, line, request, written
 

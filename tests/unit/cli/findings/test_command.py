@@ -48,7 +48,7 @@ def saved(folder: Path, text: str, name: str) -> str:
 
 
 def found(text: str) -> dict[str, tuple[str, str | None]]:
-    """Give state and change of each finding, by its title."""
+    """Return state and change of each finding, by its title."""
     return {each["title"]: (each["state"], each["change"]) for each in json.loads(text)["findings"]}
 
 

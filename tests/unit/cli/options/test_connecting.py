@@ -31,7 +31,7 @@ WHO = "system:serviceaccount:shop:pipeline"
 
 
 def forbidden(verb: str, resource: str, group: str, where: str) -> Answer:
-    """Give what the API server says (1.36, measured)."""
+    """Return what the API server says (1.36, measured)."""
     whole = f"{resource}.{group}" if group else resource
     text = f'{whole} is forbidden: User "{WHO}" cannot {verb} resource "{resource}" in API group "{group}" {where}'
     return 403, {"kind": "Status", "status": "Failure", "message": text, "reason": "Forbidden", "code": 403}
@@ -55,7 +55,7 @@ def answers(**given: Answer) -> Answers:
 
 
 def last_words(done: "subprocess.CompletedProcess[str]", *, began: bool = False) -> str:
-    """Give the one line in which a run says why it failed; a log may come before it.
+    """Return the one line in which a run says why it failed; a log may come before it.
 
     Once it began, kopf may log what it was about to do, as it likes.
     """

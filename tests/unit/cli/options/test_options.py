@@ -20,7 +20,7 @@ OBSERVE = ("reconcile", "--once", "--observe")
 
 
 def manifest(name: str, namespace: str | None = "shop") -> dict[str, Any]:
-    """Give a SearchAccess whose rights nobody can delegate: `login` names it."""
+    """Return a SearchAccess whose rights nobody can delegate: `login` names it."""
     raw = a_search_access(name, clusterCan=["manage_ilm"])
     raw["metadata"] = {"name": name} | ({"namespace": namespace} if namespace else {})
     return raw

@@ -52,7 +52,7 @@ def test_what_is_declared_comes_raw_and_as_the_operator_reads_it(tmp_path: Path)
 
 
 def a_policy(number: int) -> dict[str, Any]:
-    """Give one that takes long to be made ready."""
+    """Return one that takes long to be made ready."""
     name = f"limits-{number:02d}"
     return {
         "apiVersion": "searchaccess.dev/v1alpha1",

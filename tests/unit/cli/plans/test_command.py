@@ -54,7 +54,7 @@ def test_what_changes_ends_with_2(manifests: Path) -> None:
 
 
 def printed(folder: Path, output: str) -> str:
-    """Give what is printed on standard output, as it is."""
+    """Return what is printed on standard output, as it is."""
     return CliRunner().invoke(app, ["plan", "-f", str(folder), "--against", "HEAD", "-o", output]).stdout
 
 

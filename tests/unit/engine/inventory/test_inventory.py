@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from searchaccess.api.constants import ANNOTATION_ADOPT, ANNOTATION_RECONCILE, FINALIZER
-from searchaccess.core.model.access import access_from_object
 from searchaccess.core.model.identities.identity import resolved
 from searchaccess.core.model.identities.workload import Account
+from searchaccess.core.model.parsing import access_from_object
 from searchaccess.engine.inventory import intake
 from searchaccess.engine.inventory.inventory import Inventory
 from tests.support.failures.odd import nested

@@ -18,6 +18,7 @@ from searchaccess.engine.inventory.inventory import Inventory
 from searchaccess.engine.inventory.timeboxes import AGAIN_AFTER, CHECK_EVERY, STEP_BACK, TimeBoxes
 from tests.support.loop.clocks import EPOCH, LoopClock, SettableClock, rfc3339, run_virtually
 from tests.unit.builders import a_search_access, a_search_cluster, an_access
+from tests.unit.engine.turns import Turns
 
 NOW: Final = int(EPOCH.timestamp()) + 1000
 """When the virtual loop starts."""
@@ -299,7 +300,7 @@ def test_what_ends_while_principals_are_computed_anew_ends_despite_an_internal_e
 
 def test_other_tasks_run_while_many_schedules_are_compared_with_the_time(monkeypatch: pytest.MonkeyPatch) -> None:
     async def play() -> None:
-        known, run, most = _Inventory(), 0, 0
+        known, turns = _Inventory(), Turns()
         uids = [f"uid-{number}" for number in range(90)]
         for uid in uids:
             raw = copy.deepcopy(known.raw)
@@ -309,21 +310,13 @@ def test_other_tasks_run_while_many_schedules_are_compared_with_the_time(monkeyp
 
         def judge(_record: object, *, keeps: bool) -> None:
             assert keeps
-            nonlocal run, most
-            run += 1
-            most = max(most, run)
-
-        async def others() -> None:
-            nonlocal run
-            while True:
-                run = 0
-                await asyncio.sleep(0)
+            turns.count()
 
         monkeypatch.setattr(known.inventory, "_judge", judge)
         known.clock.advance(200)
-        waiting = asyncio.create_task(others())
+        waiting = asyncio.create_task(turns.watch())
         await known.inventory.judge_due()
         waiting.cancel()
-        assert 0 < most <= 20
+        assert 0 < turns.most <= 20
 
     asyncio.run(play())

@@ -7,8 +7,8 @@ import pytest
 from searchaccess.api.searchaccess import SearchAccessSpec
 from searchaccess.core.clusters.cluster import judge
 from searchaccess.core.credentials.reach import lacking_remotely
-from searchaccess.core.model.access import build_share
 from searchaccess.core.model.canonical import Entry, RoleBody, role_from_json
+from searchaccess.core.model.parsing import build_share
 from searchaccess.core.model.restrictions.union import conflict_within
 from searchaccess.core.patterns.marks import is_mark
 from searchaccess.core.policy.bypass import bypasses

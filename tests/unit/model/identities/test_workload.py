@@ -23,7 +23,7 @@ def container() -> dict[str, Any]:
 
 
 def plain(value: Any) -> Any:
-    """Give what was parsed without the quotes that the parser keeps, and without its own keys."""
+    """Return what was parsed without the quotes that the parser keeps, and without its own keys."""
     if isinstance(value, dict):
         return {plain(key): plain(item) for key, item in value.items() if not str(key).startswith("__")}
     if isinstance(value, list):
@@ -46,7 +46,7 @@ def resource(kind: str, name: str) -> dict[str, Any]:
 
 
 def only(value: Any) -> Any:
-    """Give a block that may be there several times, and is there once."""
+    """Return a block that may be there several times, and is there once."""
     [one] = value if isinstance(value, list) else [value]
     return one
 

@@ -66,7 +66,7 @@ def test_the_depth_is_the_least_that_is_within_bounds(value: Any) -> None:
 
 
 def queries(count: int) -> dict[str, Any]:
-    """Give queries within each other."""
+    """Return queries within each other."""
     innermost = {"term": {"region": {"value": "eu"}}}
     return dict(nested(count - 1, lambda inner: {"bool": {"must": [inner]}}, innermost))
 

@@ -125,7 +125,7 @@ field_lists = st.tuples(
 
 
 def fields_allowed(fields: Fields) -> frozenset[str]:
-    """Give the fields that Elasticsearch lets be read: metadata fields too, unless they are excluded."""
+    """Return the fields that Elasticsearch lets be read: metadata fields too, unless they are excluded."""
     include, exclude = ([parse_index_pattern(text) for text in some] for some in fields)
     return frozenset(
         name
@@ -184,7 +184,7 @@ def applies(one: Entry, index: str) -> bool:
 
 
 def shown(entries: list[Entry]) -> dict[str, set[tuple[int, str]]]:
-    """Give what Elasticsearch shows in each index: documents, and fields of these."""
+    """Return what Elasticsearch shows in each index: documents, and fields of these."""
     found = {}
     for index in INDICES:
         here = [each for each in entries if applies(each, index)]
@@ -195,7 +195,7 @@ def shown(entries: list[Entry]) -> dict[str, set[tuple[int, str]]]:
 
 
 def declared(entries: list[Entry]) -> dict[str, set[tuple[int, str]]]:
-    """Give what the entries allow, each by itself."""
+    """Return what the entries allow, each by itself."""
     alone = [shown([each]) for each in entries]
     return {index: {one for each in alone for one in each[index]} for index in INDICES}
 

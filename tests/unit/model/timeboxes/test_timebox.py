@@ -8,7 +8,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from searchaccess.api.times.moments import LAST, moment
-from searchaccess.core.model.access import access_from_object
+from searchaccess.core.model.parsing import access_from_object
 from searchaccess.core.model.timeboxes.timebox import (
     ALWAYS,
     LEAD,

@@ -9,7 +9,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from searchaccess.api.times.moments import LAST
-from searchaccess.core.model.access import access_from_object
+from searchaccess.core.model.parsing import access_from_object
 from searchaccess.core.model.timeboxes.timebox import Term, TimeBox, Validity, time_box_in, validity_at
 from searchaccess.core.model.timeboxes.windows import Schedule, Window, schedule_in, window_at
 from tests.unit.builders import a_search_access
@@ -177,7 +177,7 @@ def test_a_schedule_is_refused_for_a_stored_credential() -> None:
 
 
 def never(term: Term, changes_at: int) -> Validity:
-    """Give what is said where no rights begin at the next change."""
+    """Return what is said where no rights begin at the next change."""
     return Validity(term, changes_at, is_begin=False)
 
 

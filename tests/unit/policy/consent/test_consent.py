@@ -37,7 +37,7 @@ def at(seconds: int) -> str:
 def approval(
     *, after: int = 60, name: str = "yes", of: str = "orders", meta: dict[str, Any] | None = None, **spec: Any
 ) -> dict[str, Any]:
-    """Give an approval by bob of the SearchAccess as it is.
+    """Return an approval by bob of the SearchAccess as it is.
 
     Args:
         after: seconds after the SearchAccess.

@@ -9,7 +9,7 @@ from searchaccess.engine.inventory.inventory import Inventory
 
 
 def decided(policy: Mapping[str, Any], raw: Mapping[str, Any]) -> AccessDecision:
-    """Give what is done about a SearchAccess that the operator reads while a policy is in force."""
+    """Return what is done about a SearchAccess that the operator reads while a policy is in force."""
     inventory = Inventory()
     metadata = {"name": "sandbox", "uid": "sandbox", "generation": 1, "resourceVersion": "1"}
     inventory.policies.see({"metadata": metadata, "spec": policy})

@@ -267,7 +267,7 @@ def test_where_the_steps_are_too_few_asking_all_at_once_only_refuses_less(
 
 
 def outcomes(verdict: PolicyVerdict, *wanted: Outcome) -> set[str]:
-    """Give which policies say so."""
+    """Return which policies say so."""
     return {each.policy for each in verdict.outcomes if each.outcome in wanted}
 
 
@@ -314,12 +314,12 @@ EXCEPTIONS = st.fixed_dictionaries(
 
 
 def in_mode(policy: Policy, mode: PolicyMode) -> Policy:
-    """Give a policy in a mode; one that cannot be read as it is: it enforces."""
+    """Return a policy in a mode; one that cannot be read as it is: it enforces."""
     return replace(policy, spec=policy.spec.model_copy(update={"mode": mode})) if policy.spec else policy
 
 
 def with_exception(policy: Policy, exception: dict[str, Any]) -> Policy:
-    """Give a policy with one more exception; one that cannot be read as it is."""
+    """Return a policy with one more exception; one that cannot be read as it is."""
     if policy.spec is None:
         return policy
     exceptions = [*(policy.spec.exceptions or ()), PolicyException.model_validate(exception)]

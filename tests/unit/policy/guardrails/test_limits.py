@@ -18,7 +18,7 @@ ADOPT = "searchaccess.dev/adopt"
 
 
 def grants(*patterns: str, **more: Any) -> Spec:
-    """Give a spec with a grant for each pattern."""
+    """Return a spec with a grant for each pattern."""
     return {"grants": [a_grant(pattern, **more) for pattern in patterns]}
 
 

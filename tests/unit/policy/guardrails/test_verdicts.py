@@ -43,7 +43,7 @@ def reasons_of(access: Access, **spec: Any) -> tuple[str, ...]:
 
 
 def accounted(access: Access, *emails: str) -> Access:
-    """Give a SearchAccess whose workload runs as these accounts."""
+    """Return a SearchAccess whose workload runs as these accounts."""
     return replace(access, identity=Identity(tuple(Account(email, "") for email in emails)), principals=emails)
 
 

@@ -13,7 +13,7 @@ from searchaccess.api.searchaccesspolicy import PolicyMode
 from searchaccess.core.clusters.cluster import cluster_from_object
 from searchaccess.core.credentials.credential import Secret
 from searchaccess.core.credentials.sealed import Sealed
-from searchaccess.core.model.access import access_from_object
+from searchaccess.core.model.parsing import access_from_object
 from searchaccess.decorators.measured import MeasuredElasticsearch, MeasuredStore
 from searchaccess.engine.inventory.inventory import Inventory
 from searchaccess.engine.inventory.records import AccessRecord, ClusterRecord

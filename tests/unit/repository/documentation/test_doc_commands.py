@@ -27,7 +27,7 @@ ROOT_COMMAND: Any = get_command(app)
 
 
 def calls_in(script: str) -> Iterator[list[str]]:
-    """Give the arguments of each call of the program in a script.
+    """Yield the arguments of each call of the program in a script.
 
     Args:
         script: of a shell, with pipes, redirections, comments and continued lines.

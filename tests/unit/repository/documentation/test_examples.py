@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from searchaccess.core.clusters.cluster import cluster_from_object
-from searchaccess.core.model.access import access_from_object
+from searchaccess.core.model.parsing import access_from_object
 from searchaccess.core.policy.consent.approval import approval_from_object
 from searchaccess.core.policy.guardrails.policy import policy_from_object
 

@@ -21,13 +21,13 @@ _TREE: Final = re.compile(r"```text\noperator/src/searchaccess/\n(.*?)```", re.D
 
 
 def slug(heading: str) -> str:
-    """Give the anchor that GitHub makes of a heading."""
+    """Return the anchor that GitHub makes of a heading."""
     text = re.sub(r"\[([^\]]*)\]\([^)]*\)", r"\1", heading)
     return re.sub(r"[^\w\- ]", "", text.lower()).replace(" ", "-")
 
 
 def anchors(page: str) -> set[str]:
-    """Give the anchors of a page; headings of the same name are numbered."""
+    """Return the anchors of a page; headings of the same name are numbered."""
     seen: dict[str, int] = {}
     found = set()
     for heading in _HEADING.findall(_FENCE.sub("", page)):
@@ -38,14 +38,14 @@ def anchors(page: str) -> set[str]:
 
 
 def links(page: str) -> Iterator[str]:
-    """Give the relative links of a page, without those in code."""
+    """Yield the relative links of a page, without those in code."""
     for target in _LINK.findall(_CODE.sub("", _FENCE.sub("", page))):
         if not re.match(r"[a-z][a-z0-9+.-]*:", target):
             yield target
 
 
 def broken(page: Path, root: Path = ROOT) -> list[str]:
-    """Give the links of a page that lead nowhere."""
+    """Return the links of a page that lead nowhere."""
     wrong = []
     for target in links(page.read_text()):
         path, _, anchor = target.partition("#")

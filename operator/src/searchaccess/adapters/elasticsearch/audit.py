@@ -21,7 +21,7 @@ from searchaccess.ports.errors import ExternalError, NotFound, PermissionDenied,
 CALLERS: Final = 5000
 """Callers that one answer has at most."""
 MOST_ANSWERS: Final = 20
-"""Requests for callers in one look; more callers are refused."""
+"""Requests for callers in one read; more callers are refused."""
 MOST_NAMES: Final = 60_000
 """Names in one query; Elasticsearch takes 65,536 by default. With more, all callers are read."""
 EVENTS: Final = 5000

@@ -117,7 +117,7 @@ def _lacking(privileges: Any) -> list[str]:
 
 
 def keys_of(answer: Any) -> list[dict[str, Any]]:
-    """Give the API keys, those as well that cannot be read."""
+    """Return the API keys, including those that cannot be read."""
     return objects(mapping(answer).get("api_keys"))
 
 

@@ -157,7 +157,7 @@ class KubernetesClient:
         return answer
 
     async def stream(self, path: str) -> AsyncGenerator[dict[str, Any], None]:
-        """Give the objects of an answer that goes on, one a line; raises only ``ExternalError``.
+        """Yield the objects of a streamed answer, one a line; raises only ``ExternalError``.
 
         https://kubernetes.io/docs/reference/using-api/api-concepts/#efficient-detection-of-changes
         """

@@ -77,7 +77,7 @@ class VaultSecrets:
         return await self._session.ask(f"{mount}/{path}", method, f"{mount}/{what}/{path}", body, query)
 
     async def find(self, place: Place) -> Found | None:
-        """Give a secret and its versions; None: there is none."""
+        """Return a secret and its versions; None: there is none."""
         try:
             answer = await self._ask("GET", "metadata", place)
         except NotFound:
@@ -89,7 +89,7 @@ class VaultSecrets:
         return Found(secret_of(answer, f"{self._store.mount}/{self._path(place)}", self._operator, datetime.now(UTC)))
 
     async def read(self, place: Place, number: int) -> str:
-        """Give the id of the key that a version holds."""
+        """Return the id of the key that a version holds."""
         try:
             answer = await self._ask("GET", "data", place, query={"version": str(number)})
         except NotFound:  # Vault also answers so for a deleted version, and adds its metadata.
@@ -166,7 +166,7 @@ class VaultSecrets:
 
 
 def _body(text: str) -> dict[str, Any]:
-    """Give what is stored: an object as it is, anything else under one key."""
+    """Return what is stored: an object as it is, anything else under one key."""
     try:
         body = json.loads(text)
     except ValueError:
@@ -203,7 +203,7 @@ def secret_of(answer: Any, path: str, operator: Operator, now: datetime) -> Secr
 
 
 def held_in(answer: Any) -> str:
-    """Give the id of the key in a version; empty: it is something else."""
+    """Return the id of the key in a version; empty: it is something else."""
     data = mapping(mapping(answer).get("data")).get("data")
     if not isinstance(data, dict) or not within(data):
         return ""

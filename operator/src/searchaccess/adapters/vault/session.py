@@ -109,7 +109,7 @@ class VaultSession:
 
     @asynccontextmanager
     async def _logged_in(self) -> AsyncIterator[tuple[_Login, bool]]:
-        """Give a login for one request, and say whether it was made just now."""
+        """Return a login for one request, and whether it was made just now."""
         async with self._opening:
             login, fresh = self._login, False
             if login is None or self._clock.monotonic() >= login.until:
@@ -243,7 +243,7 @@ def _way(role: VaultJwt | VaultKubernetes | None) -> str:
 
 
 def _object(answer: Mapping[str, Any], key: str) -> Mapping[str, Any]:
-    """Give an object in the answer to a login.
+    """Return an object in the answer to a login.
 
     Raises:
         Unexpected: there is none.
@@ -255,7 +255,7 @@ def _object(answer: Mapping[str, Any], key: str) -> Mapping[str, Any]:
 
 
 def _sendable(token: Any) -> str:
-    """Give a token that can be sent as a header.
+    """Return a token that can be sent as a header.
 
     Raises:
         LoginRefused: it cannot.

@@ -11,10 +11,6 @@ from searchaccess.ports.errors import ExternalError, PermissionDenied, Rejected,
 
 T = TypeVar("T")
 
-REQUESTS = 8
-"""Requests that one read takes."""
-
-
 _ALL = "*"
 _SEES = "view_index_metadata"
 

@@ -241,7 +241,7 @@ def who_shown(found: WhoCan, asking: Asking) -> "Sequence[RenderableType]":
     more = f"; {perhaps} more perhaps: it depends on what cannot be seen (?)" if perhaps else ""
     styles = ["yellow" if each.outcome is Outcome.UNKNOWN else None for each in found.findings]
     parts: list[RenderableType] = []
-    # A column that says nothing takes width from others.
+    # An empty column takes width from the others.
     shown = len(heads) if any(row[-1] for row in rows) else len(heads) - 1
     cells = [row[:shown] for row in rows]
     if rows and _has_room(heads[:shown], cells, _RIGHTS):

@@ -51,7 +51,7 @@ def command(
     """
     from searchaccess.core.answers.logins import full_role, keys_role, observer_role, role_for, with_audit
     from searchaccess.core.clusters.cluster import cluster_from_object
-    from searchaccess.core.model.access import access_from_object
+    from searchaccess.core.model.parsing import access_from_object
     from searchaccess.core.rights.ownership import Operator
 
     check_instance(instance)

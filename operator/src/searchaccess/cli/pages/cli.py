@@ -40,7 +40,7 @@ def cli_page() -> str:
 
 
 def _calls(name: str, command: Any) -> Iterator[tuple[str, Any]]:
-    """Give a command, and those in it if it is a group."""
+    """Yield a command, and those in it if it is a group."""
     yield name, command
     if isinstance(command, TyperGroup):
         for sub, each in command.commands.items():

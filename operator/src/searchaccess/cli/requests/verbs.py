@@ -24,8 +24,8 @@ from searchaccess.core.answers.verbs.outcomes import (
     change_for,
     obstacle,
 )
-from searchaccess.core.model.access import access_from_object
 from searchaccess.core.model.intake.metadata import metadata_of
+from searchaccess.core.model.parsing import access_from_object
 from searchaccess.operator.answers.changing import Changes
 from searchaccess.operator.answers.reading import Live
 from searchaccess.ports.errors import ExternalError, Rejected

@@ -149,8 +149,8 @@ def _problems(spec: SearchClusterSpec) -> str:
 def _gateway_problem(gateway: Gateway) -> str:
     """Return what is wrong with a gateway that the model accepts, after its path; empty: nothing.
 
-    Over plain HTTP anybody on the way could answer with keys of his own. Names become parts of paths of the API server.
-    A pattern for people becomes part of a regular expression.
+    Over plain HTTP, anybody on the network path could answer with their own keys. Names become parts of paths of the
+    API server. A pattern for people becomes part of a regular expression.
     """
     forms = [
         ("url", gateway.url, _HTTPS, "write https://host, without user or query"),

@@ -1,6 +1,6 @@
 """What is known about a gateway after a reconcile."""
 
-from collections.abc import Container, Sequence
+from collections.abc import Container
 from dataclasses import dataclass
 from typing import Final, TypeAlias
 
@@ -165,9 +165,3 @@ def judge_pods(  # noqa: PLR0911 - one for each reason
         text = f"{count} have loaded version {version}, but spec.identity.gateway.replicas is {replicas}{why}"
         return (None, Reason.GATEWAY_UPDATING, text) if short < GRACE else (False, Reason.GATEWAY_INCOMPLETE, text)
     return True, Reason.GATEWAY_IN_SYNC, f"{count} have loaded version {version}"
-
-
-def first_of(judgements: Sequence[Judgement]) -> Judgement | None:
-    """Return the worst of judgements: one that is false before one that is not known; None: there is none."""
-    order = {False: 0, None: 1, True: 2}
-    return min(judgements, key=lambda one: order[one[0]], default=None)

@@ -15,7 +15,7 @@ from searchaccess.api.constants import ROLE_PREFIX
 from searchaccess.api.stores.credentials import Auth
 from searchaccess.api.times.durations import seconds
 from searchaccess.core.clusters.connection import Connection
-from searchaccess.core.credentials.credential import NOWHERE, Key, Secret, Seen, Slot, Version, Wish
+from searchaccess.core.credentials.credential import NOWHERE, Key, Secret, Seen, Version, Wish
 from searchaccess.core.credentials.keys import former_in, moment_in, number_in, slot_in
 from searchaccess.core.credentials.sealed import Sealed
 from searchaccess.core.gateway.objects import USER, VERSION, Holder, Observed
@@ -255,11 +255,6 @@ def free_user(names: LoginNames, keys: Collection[Key], secret: Observed | None)
     """
     taken, last = {key.id: key.sequence for key in keys}, secret.annotations.get(USER) if secret else None
     return min(names.users, key=lambda name: (taken.get(name, -1), name == last))
-
-
-def slot_of(secret: Observed) -> Slot:
-    """Return where a value is stored that was just written."""
-    return Slot(secret.uid, digits(secret.annotations.get(VERSION)) or 0)
 
 
 def _parsed(body: str) -> Any:

@@ -1,6 +1,6 @@
 """When a pod's kubelet is to write changed files into it now.
 
-A kubelet looks about once a minute for ConfigMaps and Secrets that changed, and at once when an annotation of the pod
+A kubelet checks for changed ConfigMaps and Secrets about once a minute, and at once when an annotation of the pod
 changes.
 https://kubernetes.io/docs/tasks/configure-pod-container/configure-pod-configmap/#mounted-configmaps-are-updated-automatically
 """
@@ -12,9 +12,9 @@ from searchaccess.api.times.moments import moment
 from searchaccess.core.gateway.facts import LoginInUse, Pod, PodAnswer
 
 AGAIN: Final = 30.0
-"""Seconds after which a pod is marked again: its kubelet may have looked before it knew of the change."""
+"""Seconds after which a pod is marked again: its kubelet may have checked before it knew of the change."""
 MOST: Final = 3
-"""How often that is done at most: then the kubelet looks by itself."""
+"""How often that is done at most: then the kubelet checks on its own."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -57,11 +57,6 @@ class Callers:
         """What our names begin with; empty: no caller has such a name."""
         return self._prefix if self._by_path or self._gateway else ""
 
-    @property
-    def by_credential(self) -> frozenset[str]:
-        """The uids of those whose callers have a key or a password."""
-        return frozenset(self._by_path.values())
-
     def latest(self, uses: Iterable[Use]) -> dict[str, float]:
         """Return when each SearchAccess was last used, by uid, as far as these uses say."""
         found: dict[str, float] = {}

@@ -12,21 +12,21 @@ from searchaccess.api.times.moments import moment
 from searchaccess.core.model.timeboxes.timebox import shown_time
 
 LOOKBACK: Final = 30 * 86400.0
-"""How far the first look goes back."""
+"""Seconds that the first read goes back."""
 LATE: Final = 3600.0
-"""How much later than others an event may arrive in the index and still count."""
+"""Seconds by which an event may arrive in the index later than others and still count."""
 STALE: Final = 86400.0
-"""Age of the newest event from which something is wrong: the operator itself causes events all the time."""
+"""Seconds of age of the newest event from which something is wrong: the operator itself causes events all the time."""
 _HOUR: Final = 3600
 
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """What one look covered.
+    """What one read covered.
 
     Attributes:
         since: the beginning.
-        until: the end: when the newest event was, at most the time of the look.
+        until: the end: when the newest event was, at most the time of the read.
         known_until: until when uses were known before; None: nothing was known.
     """
 
@@ -36,7 +36,7 @@ class Window:
 
     @property
     def continues(self) -> bool:
-        """Whether nothing is missing between the looks before and this one."""
+        """Whether nothing is missing between earlier reads and this one."""
         # Times in statuses are whole seconds.
         return self.known_until is not None and self.since <= self.known_until - LATE + 1
 
@@ -49,7 +49,7 @@ def begin_of(usage: UsageStatus | None, created: str, known_until: float | None,
         created: when it was created (RFC 3339); empty: not known.
         known_until: until when uses are known; None: nothing is.
         now: the time.
-        lookback: seconds that a first look goes back.
+        lookback: seconds that a first read goes back.
     """
     earliest = now - lookback
     if usage is not None and known_until is not None:
@@ -69,14 +69,14 @@ def needs_first(since: float, known_until: float | None, now: float) -> bool:
 
 
 def usage_after(usage: UsageStatus | None, used: float | None, window: Window, created: str, now: float) -> UsageStatus:
-    """Return what a status says after a look; the same if that is not worth a write.
+    """Return what a status says after a read; the same if that is not worth a write.
 
     Args:
         usage: what it says; None: nothing.
         used: the last use in the window; None: none.
-        window: what was looked at.
+        window: what was read.
         created: when the SearchAccess was created (RFC 3339); empty: not known.
-        now: the time of the look.
+        now: the time of the read.
     """
     known = moment(usage.last_used) if usage and usage.last_used else None
     newest = max((each for each in (known, used) if each is not None), default=None)

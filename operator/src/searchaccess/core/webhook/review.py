@@ -13,6 +13,7 @@ from searchaccess.core.model.intake.bounds import DIGITS, excess
 from searchaccess.core.model.intake.metadata import part
 from searchaccess.core.model.intake.reading import is_label, is_uid, mapping
 from searchaccess.core.webhook.ruling import Ruling
+from searchaccess.core.work import Work
 
 API_VERSION: Final = "admission.k8s.io/v1"
 KIND: Final = "AdmissionReview"
@@ -22,24 +23,24 @@ LONGEST_WARNING: Final = 250
 LONGEST_MESSAGE: Final = 2_000
 """Characters of the message of a denial."""
 MOST_VALUES: Final = 500_000
-"""Of both objects, with their metadata: some tenths of a second to read."""
+"""Of both objects, with their metadata: reading so many takes some tenths of a second."""
 
 _DEPTH: Final = 200
 """Levels of an AdmissionReview: more than a spec that can be read has."""
 _TEXT: Final = 4_200_000
 _SMALL: Final = 64 * 1024
-"""Bytes that have fewer values and characters than the bounds."""
+"""Bytes: a smaller request cannot have too many values or characters."""
 _ZEROS: Final = bytes(ord("0") if chr(code).isdecimal() else code for code in range(256))
 """Translates all digits to zeros."""
 _LONG_NUMBER: Final = b"0" * (DIGITS + 1)
 _BEGIN_VALUES: Final = (b",", b"[", b"{")
-"""Of those in texts there may be some, too: few as compared to the limit."""
+"""Texts may contain these characters too, but few compared with the limit."""
 _JUDGED: Final = frozenset({"CREATE", "UPDATE"})
 _FORBIDDEN: Final = 403
 
 
 class BadReview(ValueError):
-    """It is no AdmissionReview that can be answered."""
+    """It is not an AdmissionReview that can be answered."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,11 +58,26 @@ class Review:
     old: Mapping[str, Any]
 
 
+def reading(body: bytes | bytearray) -> Work[Review]:
+    """Read the body of a request, in several parts if it is large: each may take a tenth of a second.
+
+    Raises:
+        BadReview: it is no AdmissionReview, or exceeds the bounds within which objects are read.
+    """
+    raw = parsed(body)
+    if is_within_bounds(body):
+        return review_from(raw, is_bounded=True)
+    yield len(body)
+    review = review_from(raw)
+    yield len(body)
+    return review
+
+
 def parsed(body: bytes | bytearray) -> Any:
     """Return the JSON of a request.
 
     Raises:
-        BadReview: it is none, or has so many values that already parsing takes too long.
+        BadReview: it is not JSON, or has so many values that parsing alone would take too long.
     """
     if len(body) > _SMALL and sum(map(body.count, _BEGIN_VALUES)) > MOST_VALUES:
         raise BadReview(f"more than {MOST_VALUES} values")
@@ -75,7 +91,7 @@ def parsed(body: bytes | bytearray) -> Any:
 def is_within_bounds(body: bytes | bytearray) -> bool:
     """Return whether what ``parsed`` returns is certain to be within the bounds: most requests are.
 
-    To look at each value takes longer than to parse all of them.
+    Counting the values takes longer than parsing them.
     """
     is_shallow = body.count(b"{") + body.count(b"[") <= _DEPTH
     return len(body) <= _SMALL and is_shallow and _LONG_NUMBER not in body.translate(_ZEROS)

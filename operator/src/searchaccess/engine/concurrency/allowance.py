@@ -11,7 +11,7 @@ T = TypeVar("T")
 TURN: Final = 10_000
 """Steps of one turn, a microsecond or two each. The last comparison may exceed them by 6,000."""
 LEAST: Final = 1_000
-"""Steps that each may take in any case: what is usual is finished at once, whatever others did in this turn."""
+"""Steps that each may take in any case: usual work is finished at once, whatever others did in this turn."""
 
 
 class Unfinished(Exception):
@@ -19,13 +19,13 @@ class Unfinished(Exception):
 
 
 class Replaced(Exception):
-    """Work is about what is not so any more."""
+    """The work is outdated: what it is about has changed."""
 
 
 class Allowance:
     """The steps that are left in this turn of the event loop.
 
-    Without an event loop nobody is kept waiting, and work is done at once.
+    Without an event loop nobody waits, and work is done at once.
 
     Args:
         steps: of each turn.
@@ -36,16 +36,16 @@ class Allowance:
         self._left = steps
         self._renews = False
         self.taken = 0
-        """Steps that were taken in all."""
+        """Steps taken in total."""
 
     @property
     def is_low(self) -> bool:
-        """Whether little is left: whoever has more to do waits for the next turn."""
+        """Whether little is left: longer work waits for the next turn."""
         return self._left < self._steps // 2
 
     @property
     def is_spent(self) -> bool:
-        """Whether nothing is left of this turn for what was begun in an earlier one."""
+        """Whether nothing is left of this turn for work that began in an earlier one."""
         return self._left <= self._steps // 2
 
     @staticmethod
@@ -62,7 +62,7 @@ class Allowance:
 
         Args:
             work: what to do; it continues where it was.
-            waits: whether it was begun in an earlier turn: then it leaves half of each turn to what is new.
+            waits: whether it began in an earlier turn: then it leaves half of each turn to new work.
 
         Raises:
             Unfinished: parts of it are left.

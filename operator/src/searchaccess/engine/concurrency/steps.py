@@ -16,7 +16,7 @@ class Steps:
 
     async def __aenter__(self) -> None:
         if self._closed:
-            # Whoever closes it soon cancels all tasks.
+            # All tasks are cancelled soon after it is closed.
             await asyncio.get_running_loop().create_future()
         self._running += 1
         self._idle.clear()

@@ -90,11 +90,11 @@ class Leftovers:
             self._inventory.former.drop(uid, self._name, KEYS)
 
     async def _hold(self, credentials: Credentials, access: Access, keys: Sequence[Key], delay: float | None) -> None:
-        """Hold keys for some seconds, or until something changes; they end with their SearchAccess all the same."""
+        """Hold keys for some seconds, or until something changes; they still end with their SearchAccess."""
         try:
             await credentials.cut_short(access, keys)
         except ExternalError as error:
-            log.warning("cannot cut short", keys=[key.id for key in keys], error=error.message)
+            log.warning("cannot shorten the validity of keys", keys=[key.id for key in keys], error=error.message)
             self._agenda.fail(access.uid)
             return
         if delay is None:

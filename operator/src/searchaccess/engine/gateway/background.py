@@ -19,7 +19,6 @@ class GatewayWatcher:
 
     def __init__(self, beside: Beside, reconciler: GatewayReconciler) -> None:
         self._beside = beside
-        self._reconciler = reconciler
         self._prover = GatewayProver(beside, reconciler)
         self._pods = PodsWatcher(beside, reconciler, self._prover.wake)
 
@@ -29,7 +28,7 @@ class GatewayWatcher:
         return self._pods.is_busy
 
     def wake(self) -> None:
-        """Look for something to do after a reconcile, if there is a gateway. Without one there is no timer."""
+        """Check what is due after a reconcile, if there is a gateway. Without one there is no timer."""
         if self._beside.state.gateway is not None:
             self._pods.wake()
             self._prover.wake()

@@ -10,7 +10,7 @@ from searchaccess.engine.gateway.reconcile import SOONEST, GatewayReconciler
 from searchaccess.engine.state import Scope, Session
 
 AGAIN: Final = 5.0
-"""Seconds after which limits that were declared meanwhile are looked for; that takes no request."""
+"""Seconds after which limits that were declared meanwhile are searched for; that takes no request."""
 
 T = TypeVar("T")
 

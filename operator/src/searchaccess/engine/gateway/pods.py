@@ -22,7 +22,7 @@ from searchaccess.engine.gateway.config import Applied
 from searchaccess.engine.gateway.reconcile import GatewayReconciler
 from searchaccess.engine.gateway.removal import places_of
 from searchaccess.engine.pacing.agenda import NEVER
-from searchaccess.engine.pacing.news import IDLE, News
+from searchaccess.engine.pacing.wakeup import IDLE, Wakeup
 from searchaccess.ports.errors import ExternalError, NotHolder, PermissionDenied, TransientError
 from searchaccess.ports.gateway import Gateways
 
@@ -37,7 +37,7 @@ SOON: Final = 20.0
 AT_ONCE: Final = 8
 """Pods that are asked at once."""
 REFUSED: Final = 600.0
-"""Seconds for which nothing is marked after the API server refused that: kubelets look by themselves as well."""
+"""Seconds for which nothing is marked after the API server refused that: kubelets also check on their own."""
 
 log = structlog.get_logger(__name__)
 
@@ -57,7 +57,7 @@ class PodsWatcher:
         self._state = beside.state
         self._reconciler = reconciler
         self._answered = answered
-        self._news = News()
+        self._wakeup = Wakeup()
         self._asked: tuple[Applied, str] | None = None
         """What pods were last asked about: the configuration, and since when the login is in use."""
         self._next = float("-inf")
@@ -77,8 +77,8 @@ class PodsWatcher:
         return known.pods is None and known.places[:1] == (str(applied.place),)
 
     def wake(self) -> None:
-        """Look whether pods are to be asked."""
-        self._news.tell()
+        """Check whether pods are to be asked."""
+        self._wakeup.set()
 
     def publish_found(self) -> None:
         """Publish what was found; while the operator starts, only a new place: the rest is not known as a whole yet."""
@@ -91,7 +91,7 @@ class PodsWatcher:
         Args:
             gateways: what is needed to run gateways.
         """
-        await self._news.rounds(lambda: self._look(gateways))
+        await self._wakeup.rounds(lambda: self._look(gateways))
 
     async def _look(self, gateways: Gateways) -> float:
         """Ask if it is time; return the seconds until it is again; infinity: not before a reconcile."""

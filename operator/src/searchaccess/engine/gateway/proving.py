@@ -34,7 +34,7 @@ from searchaccess.engine.beside import Beside
 from searchaccess.engine.concurrency.tasks import all_of
 from searchaccess.engine.gateway.reconcile import GatewayReconciler
 from searchaccess.engine.pacing.agenda import NEVER, Agenda
-from searchaccess.engine.pacing.news import IDLE, News
+from searchaccess.engine.pacing.wakeup import IDLE, Wakeup
 from searchaccess.engine.state import Session
 from searchaccess.ports.errors import ExternalError
 from searchaccess.ports.gateway import Gateways
@@ -65,7 +65,7 @@ class GatewayProver:
         self._state = beside.state
         self._reconciler = reconciler
         self._agenda = Agenda(self._context.clock, PROVE_AGAIN, PROVE_AGAIN)
-        self._news = News()
+        self._wakeup = Wakeup()
         self._keys: dict[str, object] = {}
         """What each test was last about."""
         self._tested_at = float("-inf")
@@ -75,8 +75,8 @@ class GatewayProver:
         """How often in a row Elasticsearch refused the login."""
 
     def wake(self) -> None:
-        """Look whether a test is due."""
-        self._news.tell()
+        """Check whether a test is due."""
+        self._wakeup.set()
 
     async def run(self, gateways: Gateways) -> None:
         """Test until cancelled.
@@ -84,7 +84,7 @@ class GatewayProver:
         Args:
             gateways: what is needed to run gateways.
         """
-        await self._news.rounds(lambda: self._look(gateways))
+        await self._wakeup.rounds(lambda: self._look(gateways))
 
     async def _look(self, gateways: Gateways) -> float:
         """Test what is due; return the seconds until something is due again; infinity: not before a reconcile."""
@@ -112,7 +112,7 @@ class GatewayProver:
         changed, self._keys[part] = self._keys.get(part) != key, key
         due = changed or part in self._agenda.due()
         if due:
-            # Whatever happens to it, it is soon its turn again.
+            # Whatever happens to it, it is tested again soon.
             self._agenda.plan(part, PROVE_AGAIN)
         return due
 

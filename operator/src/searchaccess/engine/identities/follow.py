@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Final, TypeAlias
+from typing import Final
 
 import structlog
 
@@ -56,8 +56,6 @@ FIRST_ANSWER: Final = 1.0
 WAITING: Final = "Google has not answered yet"
 CHUNK: Final = 50
 """Subjects that are concluded before other tasks may run."""
-
-Work: TypeAlias = Callable[[], Awaitable[None]]
 
 log = structlog.get_logger(__name__)
 
@@ -207,7 +205,7 @@ class Identities:
         try:
             return self._terms(record).every
         except Exception as error:  # noqa: BLE001 - the barrier: it is reported when this one is concluded
-            log.debug("no interval", place=PLACE, error=type(error).__name__)
+            log.debug("the interval of a subject cannot be computed", place=PLACE, error=type(error).__name__)
             return LONGEST_RETRY
 
     async def _resolve_some(

@@ -5,11 +5,12 @@ from dataclasses import replace
 from typing import Any, Final
 
 from searchaccess.core.clusters.cluster import Cluster, cluster_from_object, cluster_outline
-from searchaccess.core.model.access import Access, access_from_object, access_outline
+from searchaccess.core.model.access import Access
 from searchaccess.core.model.canonical import stable_json
 from searchaccess.core.model.intake.ages import predates
 from searchaccess.core.model.intake.bounds import excess
 from searchaccess.core.model.intake.metadata import part
+from searchaccess.core.model.parsing import access_from_object, access_outline
 from searchaccess.engine.barrier import caught
 from searchaccess.ports.meter import Meter
 

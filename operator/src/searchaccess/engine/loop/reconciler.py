@@ -13,7 +13,6 @@ from searchaccess.api.times.durations import seconds
 from searchaccess.core.clusters.cluster import Cluster
 from searchaccess.core.ownership.takeover import problem_of
 from searchaccess.core.status.access import Failure
-from searchaccess.core.status.credential import epoch
 from searchaccess.engine.barrier import caught
 from searchaccess.engine.beside import Beside
 from searchaccess.engine.concurrency.tasks import with_background
@@ -22,11 +21,11 @@ from searchaccess.engine.gateway.meanwhile import reconcile_meanwhile
 from searchaccess.engine.gateway.reconcile import GatewayReconciler
 from searchaccess.engine.inventory.marks import Dirty
 from searchaccess.engine.loop.background import Background
-from searchaccess.engine.loop.check import Peers, check, has_changed, know_login
+from searchaccess.engine.loop.check import Peers, know_login
+from searchaccess.engine.loop.checker import Checker
 from searchaccess.engine.loop.deletion import Deletion
 from searchaccess.engine.loop.failures import UNKNOWN_AFTER, FailureReporter, failed, should_report_unknown
 from searchaccess.engine.loop.link import Link
-from searchaccess.engine.loop.proving import Prover
 from searchaccess.engine.loop.results import record_credentials, record_rights
 from searchaccess.engine.loop.schedule import Schedule
 from searchaccess.engine.loop.waiting import Waiting
@@ -65,7 +64,7 @@ class Reconciler:
         """What is known about the cluster."""
         self._link = Link(connector, self.state)
         self._schedule = Schedule(context.clock)
-        self._prover = Prover(context.clock)
+        self._checker = Checker(context, cluster, self.state, self._schedule, peers)
         self._backoff = Backoff()
         self._rights = RightsReconciler(context, cluster.name)
         self._credentials = CredentialReconciler(context, cluster.name, self.state)
@@ -206,7 +205,7 @@ class Reconciler:
             await self._close(Failure(Reason.INVALID_SPEC, wrong), retry=UNKNOWN_AFTER)
             return
         session = await self._connect(cluster, cluster.spec, dirty)
-        checked = await self._check_if_due(session, dirty)
+        checked = await self._checker.check_if_due(session, dirty)
         scope = await self._scope(session, dirty, checked=checked)
         if isinstance(self.state.health, Closed):
             await self._publish_closed(session, self.state.health.failure)
@@ -271,36 +270,6 @@ class Reconciler:
             dirty.cluster = True
         return session
 
-    async def _check_if_due(self, session: Session, dirty: Dirty) -> bool:
-        due = self._schedule.check_due() or dirty.cluster or self.is_failing or await self._has_changed(session)
-        if due:
-            await self._check(session, dirty)
-        return due
-
-    async def _has_changed(self, session: Session) -> bool:
-        if not self._schedule.fingerprint_due():
-            return False
-        changed = await has_changed(session)
-        self._schedule.fingerprint_read()
-        return changed
-
-    async def _check(self, session: Session, dirty: Dirty) -> None:
-        wanted = session.cluster.wanted_realm
-        record = self._context.inventory.clusters.get(self._name)
-        recalled = (record.status.uuid or "") if record and record.cluster.uid == self.uid else ""
-        if self.state.users is None and recalled and record and record.status.counts:
-            self.state.users = record.status.counts.users
-        if await check(session, wanted, recalled, self._peers):
-            dirty.full = True
-        if wanted is None:
-            self.state.proof = None
-        elif self.state.facts and self.state.closed is None:
-            await self._prover.prove(session, wanted, self.state.facts)
-        well = self.state.closed is None and self.state.verdict.grants and not self.state.is_denied
-        ends = self.state.facts.license_ends if self.state.facts else None
-        lasts = ends - epoch(self._context.clock.now()) if ends else float("inf")
-        self._schedule.checked(well=well, lasts=lasts)
-
     async def _scope(self, session: Session, dirty: Dirty, *, checked: bool) -> Scope:
         """Return the scope: what is dirty, or all, because a sweep is due or somebody changed something."""
         full = dirty.full or self._schedule.sweep_due()
@@ -311,7 +280,7 @@ class Reconciler:
             self.state.foreign_writes += self._schedule.take_foreign_writes()
             self.state.reads_are_settled = self._schedule.is_settled
             if self._schedule.check_due():
-                await self._check(session, dirty)
+                await self._checker.check(session, dirty)
         # What is due stays due until it is done, whatever happens to this reconcile.
         include_settled, dirty.full = dirty.full, full or dirty.full
         if full and not checked and self.state.login_may_gain_rights and not isinstance(self.state.health, Closed):

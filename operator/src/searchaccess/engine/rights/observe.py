@@ -185,7 +185,7 @@ def roles_by_owner(
     """Return the owners of the roles with our names. Users' roles are reconciled with their users.
 
     Args:
-        operator: whose roles are looked for.
+        operator: whose roles are read.
         roles: by name, as the role API returns them.
         failed: called with the error where a role cannot be read; it affects no other, and is left out.
     """

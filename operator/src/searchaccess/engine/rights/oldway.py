@@ -33,7 +33,7 @@ class OldWay:
         self._lacking: frozenset[str] = frozenset()
         """Principals whose users could not be written, so that no gateway serves them."""
         self._waits = False
-        """Whether the gateway's pods were waited for when that was looked at last."""
+        """Whether the gateway's pods were waited for at the last check."""
 
     def delay(self) -> float:
         """Return the seconds until a full reconcile is due; infinity: something is waited for, or nothing was kept."""

@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
-from searchaccess.core.model.access import access_outline
 from searchaccess.core.model.intake.metadata import part
+from searchaccess.core.model.parsing import access_outline
 from searchaccess.core.webhook.review import Review
 from searchaccess.core.webhook.ruling import ALLOWED, Judged, Ruling, Stored, ruling_on
 from searchaccess.core.work import Work

@@ -13,7 +13,7 @@ from typing import Final
 import structlog
 from aiohttp import web
 
-from searchaccess.core.webhook.review import BadReview, Review, is_within_bounds, parsed, response_to, review_from
+from searchaccess.core.webhook.review import BadReview, Review, reading, response_to
 from searchaccess.core.webhook.ruling import Ruling, Undecided
 from searchaccess.engine.barrier import caught
 from searchaccess.engine.concurrency.allowance import Replaced, Unfinished
@@ -175,18 +175,19 @@ class Admission:
 
 
 async def _review(body: bytes | bytearray) -> Review:
-    """Read a request; others run in between if it is large, as each part may take a tenth of a second.
+    """Read a request; other tasks run between the parts of a large one.
 
     Raises:
         BadReview: it is no AdmissionReview.
     """
-    raw = parsed(body)
-    if is_within_bounds(body):
-        return review_from(raw, is_bounded=True)
-    await asyncio.sleep(0)
-    review = review_from(raw)
-    await asyncio.sleep(0)
-    return review
+    work = reading(body)
+    while True:
+        try:
+            next(work)
+        except StopIteration as end:
+            review: Review = end.value
+            return review
+        await asyncio.sleep(0)
 
 
 def _kind(ruling: Ruling) -> str:

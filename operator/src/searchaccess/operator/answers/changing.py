@@ -157,7 +157,7 @@ class Changes:
     async def _seen(
         self, namespace: str, names: Mapping[str, str]
     ) -> AsyncGenerator[tuple[Mapping[str, Any] | None, str], None]:
-        """Give the SearchAccesses of a namespace as they change, or the uid of one that is gone; forever.
+        """Yield the SearchAccesses of a namespace as they change, or the uid of one that is gone; forever.
 
         It lists them, and watches from there. Where a person may list and not watch, it lists again and again.
         """

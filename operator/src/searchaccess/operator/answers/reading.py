@@ -99,7 +99,6 @@ class Live:
         self.instance = instance
         self._address = address
         self._observed = ObservedKubernetes(client, (), ObserverLogins(logins)) if client else None
-        self._has_logins = bool(logins)
         self._opened: dict[str, ElasticsearchClient] = {}
         self._connections = Connections(self._observed, opaque_id=_ID) if self._observed else None
 

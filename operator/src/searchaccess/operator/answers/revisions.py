@@ -36,4 +36,4 @@ def _manifests_at(path: Path, revision: str, namespace: str) -> list[dict[str, A
             texts.append((f"{name} at {revision}", content.decode()))
         except UnicodeDecodeError:
             raise BadManifest(f"{name} at {revision}: it cannot be read as YAML (UnicodeDecodeError)") from None
-    return manifests_in(texts, namespace, told=False)
+    return manifests_in(texts, namespace, logs=False)

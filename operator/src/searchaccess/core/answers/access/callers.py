@@ -56,7 +56,6 @@ class Callers:
         named = named_by(realm.claim if realm else PrincipalClaim.EMAIL)
         self._all = [self._read(name, raw, named) for name, raw in sorted((state.mappings or {}).items())]
         self._near = NearMappings(each.here for each in self._all if each.here)
-        self._raw = {each.raw.name: each.raw for each in self._all}
         self.evaluated = 0
         """Role mappings that were compared with callers."""
         self._blind = [] if state.mappings is not None else ["role mappings cannot be read"]

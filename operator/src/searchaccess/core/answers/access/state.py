@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from searchaccess.api.searchcluster import PrincipalClaim
-from searchaccess.core.answers.access.groups import Part, is_restricted, matches_index
+from searchaccess.core.answers.access.groups import Part, matches_index
 from searchaccess.core.model.intake.reading import UNREADABLE, mapping, objects, text, texts
 from searchaccess.core.patterns.meeting import BACKING
 from searchaccess.core.patterns.wildcards import matches as matches_wildcard
@@ -158,7 +158,6 @@ class IndexedRoles:
         """By role, the patterns of the users as whom its users may act."""
         self.compared = 0
         """Patterns that were compared."""
-        self._reaches_restricted = any(map(is_restricted, self.names))
         by_pattern: dict[str, list[str]] = {}
         for role, raw in self.known.items():
             for pattern in patterns_in(raw):

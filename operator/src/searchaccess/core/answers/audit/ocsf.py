@@ -24,7 +24,7 @@ _SEVERE: Final = frozenset({Oddity.UNEXPLAINED, Oddity.BEYOND})
 
 
 def events(report: Report, version: str) -> Iterator[dict[str, Any]]:
-    """Give the events of a report.
+    """Yield the events of a report.
 
     Args:
         report: the rows.

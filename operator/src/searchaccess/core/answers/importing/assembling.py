@@ -11,8 +11,9 @@ from searchaccess.api.searchaccess import Mode
 from searchaccess.core.answers.importing.fields import same_fields
 from searchaccess.core.answers.importing.grants import Written
 from searchaccess.core.answers.importing.subjects import Target
-from searchaccess.core.model.access import Access, access_from_object
+from searchaccess.core.model.access import Access
 from searchaccess.core.model.canonical import Entry
+from searchaccess.core.model.parsing import access_from_object
 from searchaccess.core.model.restrictions.union import fields_of
 
 IMPORTED_FROM: Final = f"{GROUP}/imported-from"

@@ -9,9 +9,9 @@ from pydantic import ValidationError
 
 from searchaccess.api.accesses.subjects import Subject
 from searchaccess.core.model.access import Subject as DeclaredSubject
-from searchaccess.core.model.access import access_outline
 from searchaccess.core.model.canonical import canonical_json
 from searchaccess.core.model.identities.workload import is_service_account
+from searchaccess.core.model.parsing import access_outline
 from searchaccess.core.model.problems import reference_problem
 
 _KINDS: Final = {"roles": "role", "users": "user", "apiKeys": "API key", "usernames": "username"}

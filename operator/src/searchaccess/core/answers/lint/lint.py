@@ -14,7 +14,7 @@ from searchaccess.api.searchaccess import SearchAccessSpec
 from searchaccess.api.searchaccesspolicy import SearchAccessPolicySpec
 from searchaccess.api.searchcluster import SearchClusterSpec
 from searchaccess.core.answers.lint import rules, smells
-from searchaccess.core.answers.lint.model import Broken, Finding, Manifest, Path, Rule, Severity, in_text
+from searchaccess.core.answers.lint.model import Broken, Finding, Manifest, Path, Severity, in_text
 from searchaccess.core.answers.lint.smells import Smell
 from searchaccess.core.answers.plan.stated import REFUSED, Declared, Stated
 from searchaccess.core.messages import some_of
@@ -212,8 +212,3 @@ def worst(findings: Iterable[Finding]) -> Severity | None:
     order = list(Severity)
     left = [order.index(each.rule.severity) for each in findings if not each.ignored]
     return order[min(left)] if left else None
-
-
-def rule_of(id: str) -> Rule | None:  # noqa: A002 - what rules call it
-    """Return a rule by its id; None: there is none."""
-    return _BY_ID.get(id)

@@ -12,9 +12,9 @@ from searchaccess.api.stores.credentials import Auth
 from searchaccess.core.answers.audit.known import Known, KnownAccess, known_access
 from searchaccess.core.answers.audit.tally import ELASTICSEARCH, Tally
 from searchaccess.core.answers.recommend.narrow import Narrowed, Removal, Used, narrow
-from searchaccess.core.model.access import access_from_object
 from searchaccess.core.model.identities.workload import is_unique_id
 from searchaccess.core.model.intake.metadata import part
+from searchaccess.core.model.parsing import access_from_object
 
 _SERVER: Mapping[str, Any] = {"uid": "uid", "generation": 1}
 """What only the API server adds, and the model expects."""

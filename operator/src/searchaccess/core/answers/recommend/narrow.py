@@ -155,7 +155,7 @@ def _may_use_others(use: Used) -> bool:
 
 
 def _understood(uses: Sequence[Used], grants: Sequence[Mapping[str, Any]]) -> Iterator[Used]:
-    """Give the uses as kinds that a grant allows; ``other``, which keeps everything, where that cannot be said."""
+    """Yield the uses as kinds that a grant allows; ``other``, which keeps everything, where that cannot be said."""
     # A filter may leave out which indices a bulk request writes to.
     has_items = any(use.kind in _IN_BULK and use.through == ELASTICSEARCH for use in uses)
     for use in uses:

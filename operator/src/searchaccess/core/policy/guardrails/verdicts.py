@@ -253,7 +253,7 @@ class Guardrails:
         return _Found(tuple(outcomes), waiting)
 
     def _panel_in(self, place: tuple[str, str]) -> Work[Panel]:
-        """Give the policies that may apply in a namespace and cluster: most do not."""
+        """Return the policies that may apply in a namespace and cluster: most do not."""
         return self._memory.panel_of(tuple(each for each in self._rulings if may_apply_in(each.policy, *place)))
 
 

@@ -16,7 +16,7 @@ from searchaccess.core.model.intake.reading import mapping, within
 from searchaccess.core.rights.foreign.additions import Budget, Declared, added_by
 
 CLEAN: Final = 10
-"""Looks in a row without a shadow after which it is over: each may reach another node, and only one may have the
+"""Checks in a row without a shadow after which it is over: each may reach another node, and only one may have the
 file."""
 _MOST: Final = 3
 """Different shadows of one role that are remembered: each node may have a file of its own."""
@@ -48,7 +48,7 @@ class Shadow:
 
 
 Seen: TypeAlias = Mapping[Shadow, int]
-"""The shadows of one role, each with the looks since it was seen last."""
+"""The shadows of one role, each with the number of checks since it was last seen."""
 
 
 def effective_role(raw: Any) -> RoleBody:
@@ -132,13 +132,13 @@ def of_everybody(login: RoleBody) -> RoleBody:
 
 
 def seen_after(known: Seen, found: Shadow | None) -> Seen:
-    """Return what is known of the shadows of a role after another look.
+    """Return what is known of the shadows of a role after another check.
 
     Args:
         known: before.
-        found: by this look; None: there was no shadow.
+        found: by this check; None: there was no shadow.
     """
-    kept = {shadow: looks + 1 for shadow, looks in known.items() if looks + 1 < CLEAN}
+    kept = {shadow: checks + 1 for shadow, checks in known.items() if checks + 1 < CLEAN}
     if found is not None:
         kept[found] = 0
     return dict(sorted(kept.items(), key=lambda item: item[1])[:_MOST])

@@ -33,13 +33,13 @@ from searchaccess.core.status.aspects.exclusive import recalled_shadows
 from searchaccess.engine.barrier import caught
 from searchaccess.engine.beside import Beside
 from searchaccess.engine.pacing.agenda import NEVER
-from searchaccess.engine.pacing.news import News
+from searchaccess.engine.pacing.wakeup import Wakeup
 from searchaccess.engine.state import NAMES_LIMIT, Session
 from searchaccess.ports.elasticsearch import ElasticsearchPort
 from searchaccess.ports.errors import ExternalError, PermissionDenied
 
 EVERY: Final = 600.0
-"""Seconds between two looks at a principal: Elasticsearch may log each of them."""
+"""Seconds between two checks of a principal: Elasticsearch may log each of them."""
 AGAIN: Final = 60.0
 """The same for one whose role is shadowed, may be, or was just written."""
 TICK: Final = 10.0
@@ -47,21 +47,21 @@ TICK: Final = 10.0
 BATCH: Final = 20
 """Principals in one batch: 120 a minute, so 10,000 take 84 minutes."""
 SETTLE: Final = 2.0
-"""Seconds after which a difference is looked at again: a node may not have taken over a role that was just written."""
+"""Seconds after which a difference is checked again: a node may not have taken over a role that was just written."""
 TRIES: Final = 4
-"""Looks then, at most: each may reach another node, and only one may have the file."""
+"""Checks then, at most: each may reach another node, and only one may have the file."""
 WITHIN: Final = 300.0
-"""Seconds after which a batch is given up."""
+"""Seconds after which a batch is abandoned."""
 
 log = structlog.get_logger(__name__)
 
 
 class _Undecided(Exception):
-    """What was answered does not tell whether a role is shadowed."""
+    """The responses do not show whether a role is shadowed."""
 
 
 class ShadowReader:
-    """Looks for shadowed roles in one cluster, principal by principal.
+    """Finds shadowed roles in one cluster, principal by principal.
 
     Args:
         beside: the SearchCluster.
@@ -75,49 +75,49 @@ class ShadowReader:
         self._login = login
         self._connector = beside.connector
         self._session = beside.settled_session
-        self._news = News()
+        self._wakeup = Wakeup()
         self._uuid = ""
         """Of the Elasticsearch that was asked."""
         self._asked: dict[str, float] = {}
-        """By principal, when it was last looked at, by the monotonic clock."""
+        """By principal, when it was last checked, by the monotonic clock."""
         self._seen: dict[str, Seen] = {}
-        """By principal that was looked at, the shadows of its role."""
+        """By principal that was checked, the shadows of its role."""
         self._doubtful: set[str] = set()
-        """Principals about whom the last look did not decide."""
+        """Principals whose last check was inconclusive."""
 
     def wake(self) -> None:
-        """Look for something to do after a reconcile. Without a gateway there is no timer."""
+        """Check what is due after a reconcile. Without a gateway there is no timer."""
         if self._is_declared() or self._state.shadows:
-            self._news.tell()
+            self._wakeup.set()
 
     def _is_declared(self) -> bool:
         record = self._context.inventory.clusters.get(self._name)
         return record is not None and record.cluster.gateway is not None
 
     async def run(self) -> None:
-        """Look until cancelled. An internal error delays it, and affects nothing else."""
+        """Check principals until cancelled. An internal error delays that, and affects nothing else."""
         if self._context.dry_run is not None:
             return
         while True:
-            await self._news.wait()
+            await self._wakeup.wait()
             while (delay := await self._try()) != NEVER:
-                # News do not hurry it: that is the limit of its requests.
+                # A wakeup does not hurry it: that is the limit of its requests.
                 await asyncio.sleep(TICK)
-                await self._news.wait(delay - TICK)
+                await self._wakeup.wait(delay - TICK)
 
     async def _try(self) -> float:
-        """Look at who is due; return the seconds until somebody is; infinity: not before a reconcile."""
+        """Check who is due; return the seconds until somebody is due again; infinity: not before a reconcile."""
         if not self._is_declared():
             self._forget()
             return NEVER
         session, parts = self._session(), parts_of(self._login())
         run_as = self._state.gateway.run_as if self._state.gateway else None
-        # As long as it may not run as callers, RunAsEnabled says so, and what is known stays.
+        # As long as it may not run as callers, RunAsEnabled reports that, and known shadows stay.
         if session is None or parts is None or run_as is None or run_as[0] is not True:
             return TICK
         try:
             async with asyncio.timeout(WITHIN):
-                return await self._look(session, *parts)
+                return await self._check(session, *parts)
         except (ExternalError, TimeoutError) as error:
             log.info("cannot ask what callers have", error=str(error) or "it took too long")
         except Exception as error:  # noqa: BLE001 - the barrier: rights do not depend on this
@@ -131,7 +131,7 @@ class ShadowReader:
         self._state.shadows.clear()
         self._state.rewritten.clear()
 
-    async def _look(self, session: Session, user: str, password: Sealed) -> float:
+    async def _check(self, session: Session, user: str, password: Sealed) -> float:
         if self._uuid != self._state.uuid:
             self._uuid = self._state.uuid
             self._forget()
@@ -191,27 +191,27 @@ class ShadowReader:
     def _role(self, principal: str) -> str:
         return self._context.operator.role_name(principal)
 
-    # A look
+    # One check
 
     async def _ask(self, session: Session, port: ElasticsearchPort, principals: Sequence[str]) -> None:
-        """Look at some principals.
+        """Check some principals.
 
         Raises:
-            ExternalError: Elasticsearch cannot be asked. Who was not looked at stays due.
+            ExternalError: Elasticsearch cannot be asked. Who was not checked stays due.
         """
         roles = await session.port.roles(sorted(map(self._role, principals)))
-        look = _Look(session, port, self._session)
+        comparison = _Comparison(session, port, self._session)
         for principal in principals:
             name = self._role(principal)
             self._asked[principal] = self._context.clock.monotonic()
-            # What is written from now on is looked at again.
+            # What is written from now on is checked again.
             rewritten = principal in self._state.rewritten
             self._state.rewritten.discard(principal)
-            # Whatever goes wrong, it is soon its turn again.
+            # Whatever goes wrong, it is checked again soon.
             self._doubtful.add(principal)
             known = self._seen[principal] if principal in self._seen else self._recalled(principal)
             try:
-                found = await look.at(name, roles.get(name), known)
+                found = await comparison.shadow(name, roles.get(name), known)
             except _Undecided:
                 continue
             except PermissionDenied:
@@ -238,7 +238,7 @@ class ShadowReader:
             self._context.inventory.marks.mark(self._name, principal)
 
 
-class _Look:
+class _Comparison:
     """Compares what callers have with their roles, in one batch."""
 
     def __init__(self, session: Session, port: ElasticsearchPort, usable: Callable[[], Session | None]) -> None:
@@ -248,8 +248,8 @@ class _Look:
         self._login: RoleBody | None = None
         """What the gateway's login has, once that matters."""
 
-    async def at(self, name: str, raw: Mapping[str, Any] | None, known: Seen) -> Shadow | None:
-        """Look at one role; return what is in force instead of it; None: nothing.
+    async def shadow(self, name: str, raw: Mapping[str, Any] | None, known: Seen) -> Shadow | None:
+        """Check one role; return what is in force instead of it; None: nothing.
 
         Args:
             name: of the role, and of the user who has it.
@@ -257,7 +257,7 @@ class _Look:
             known: shadows that were seen before.
 
         Raises:
-            _Undecided: it cannot be told.
+            _Undecided: the responses do not show it.
             PermissionDenied: there is no such user.
             ExternalError: Elasticsearch cannot be asked.
         """
@@ -278,7 +278,7 @@ class _Look:
         return shadow_of(name, stored, effective, of_everybody(self._login))
 
     async def _confirm(self, name: str, stored: RoleBody) -> Shadow:
-        """Look again: neither a role that is just being written nor another role of the user is a shadow."""
+        """Check again: neither a role that is just being written nor another role of the user is a shadow."""
         user = (await self._session.port.users_named([name])).get(name, {})
         if texts(user.get("roles")) != (name,):
             raise _Undecided

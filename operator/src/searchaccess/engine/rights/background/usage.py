@@ -1,6 +1,6 @@
 """Reads when each SearchAccess was last used, from audit events. It is only for statuses: nothing waits for it.
 
-Requests: three in each ``spec.audit.every``, one more for each 5,000 callers, and one more for a first look.
+Requests: three in each ``spec.audit.every``, one more for each 5,000 callers, and one more for a first read.
 """
 
 import asyncio
@@ -23,25 +23,25 @@ from searchaccess.engine.barrier import caught
 from searchaccess.engine.beside import Beside
 from searchaccess.engine.pacing.agenda import NEVER
 from searchaccess.engine.pacing.backoff import Backoff
-from searchaccess.engine.pacing.news import News
+from searchaccess.engine.pacing.wakeup import Wakeup
 from searchaccess.engine.state import Session
 from searchaccess.engine.status.usage import publish_usage
 from searchaccess.ports.errors import ExternalError, TransientError
 
 WITHIN: Final = 300.0
-"""Seconds after which a look is given up."""
+"""Seconds after which a read is abandoned."""
 FIRST_RETRY: Final = 30.0
 """Seconds until the first retry; the longest is ``spec.audit.every``."""
 QUIETLY: Final = 3
-"""Failures in a row that may pass by themselves before the status says so."""
+"""Failures in a row, of a kind that may pass, before the status reports them."""
 LEAST_LOOKBACK: Final = 86400.0
-"""A first look that fails is tried again with half of its time, down to this."""
+"""Seconds: a first read that fails is retried over half of its time, down to this."""
 
 log = structlog.get_logger(__name__)
 
 
 class UsageReader:
-    """Reads last uses in one cluster, now and then.
+    """Reads last uses in one cluster, at intervals.
 
     Args:
         beside: the SearchCluster.
@@ -53,26 +53,26 @@ class UsageReader:
         self._state = beside.state
         self._session = beside.settled_session
         self._publish = beside.publish
-        self._news = News()
-        self._looking = False
+        self._wakeup = Wakeup()
+        self._reading = False
         self._audit: Audit | None = None
-        """What was declared at the last look."""
+        """What was declared at the last read."""
         self._is_cleared = False
         """Whether no status has a last use, as no audit events are declared."""
         self._next = float("-inf")
-        """When the next look is due."""
+        """When the next read is due."""
         self._backoff = Backoff(FIRST_RETRY)
         self._lookback = LOOKBACK
 
     @property
     def is_busy(self) -> bool:
         """Whether it reads, or is about to."""
-        return self._looking or self._news.is_told
+        return self._reading or self._wakeup.is_set
 
     def wake(self) -> None:
-        """Check after a reconcile whether a look is due. Without declared audit events there is no timer."""
+        """Check after a reconcile whether a read is due. Without declared audit events there is no timer."""
         if self._context.dry_run is None and (self._declared() is not None or not self._is_cleared):
-            self._news.tell()
+            self._wakeup.set()
 
     def _declared(self) -> Audit | None:
         record = self._context.inventory.clusters.get(self._name)
@@ -82,15 +82,15 @@ class UsageReader:
         """Read until cancelled. An internal error delays it, and affects nothing else."""
         delay = NEVER
         while True:
-            await self._news.wait(delay)
-            self._looking = True
+            await self._wakeup.wait(delay)
+            self._reading = True
             try:
-                delay = await self._look_if_due()
+                delay = await self._read_if_due()
             finally:
-                self._looking = False
+                self._reading = False
 
-    async def _look_if_due(self) -> float:
-        """Look if it is time; return the seconds until it is; infinity: not before a reconcile."""
+    async def _read_if_due(self) -> float:
+        """Read if it is time; return the seconds until it is; infinity: not before a reconcile."""
         audit, session = self._declared(), self._session()
         if session is None:
             return NEVER
@@ -116,12 +116,12 @@ class UsageReader:
                 publish_usage(self._context, record, None)
 
     async def _try(self, session: Session, audit: Audit) -> float:
-        """Look once; return the seconds until the next time."""
+        """Read once; return the seconds until the next time."""
         before, trouble = self._state.audit, ""
         known = before if before is not None and before.index == audit.index else AuditFacts(audit.index)
         try:
             async with asyncio.timeout(WITHIN):
-                until, trouble = await self._look(session, audit, known)
+                until, trouble = await self._read(session, audit, known)
         except (ExternalError, TimeoutError) as error:
             trouble = getattr(error, "message", "") or "it took too long"
             log.info("cannot read audit events", error=trouble)
@@ -138,17 +138,18 @@ class UsageReader:
         else:
             self._backoff.reset()
             self._state.audit = AuditFacts(audit.index, until, trouble)
-            # All that start together drift apart.
+            # Jitter: clusters that start together spread out.
             after = seconds(audit.every) * random.uniform(1.0, 1.1)  # noqa: S311 - jitter, not cryptography
         if self._state.audit != before:
             self._publish()
         return after
 
-    async def _look(self, session: Session, audit: Audit, known: AuditFacts) -> tuple[float | None, str]:
+    async def _read(self, session: Session, audit: Audit, known: AuditFacts) -> tuple[float | None, str]:
         """Read, and write into statuses what changed.
 
         Returns:
-            Until when uses are known now; None: not known. And what is wrong; empty: nothing.
+            Until when uses are known now, in seconds since the epoch (None: not known), and what is wrong (empty:
+            nothing).
 
         Raises:
             ExternalError: the events cannot be read.
@@ -189,7 +190,7 @@ class UsageReader:
     ) -> None:
         async for record in self._context.inventory.one_by_one(self._name):
             access = record.declared
-            # Where events do not name keys, it cannot be told whether one was used.
+            # Where events do not name keys, it is not known whether one was used.
             if access.uid not in concerned or (access.auth is Auth.API_KEY and not uses.keys):
                 continue
             usage = record.status_summary.usage

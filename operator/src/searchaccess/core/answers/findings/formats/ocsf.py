@@ -29,7 +29,7 @@ _ACTIVITIES: Final = {_CREATE: "Create", _UPDATE: "Update", _CLOSE: "Close"}
 
 
 def events(result: Result, version: str) -> Iterator[dict[str, Any]]:
-    """Give an event for each finding that is open, suppressed, or fixed since the earlier run.
+    """Yield an event for each finding that is open, suppressed, or fixed since the earlier run.
 
     Args:
         result: what a run found.
