@@ -3,6 +3,7 @@
 import base64
 import os
 import secrets
+import shutil
 import ssl
 import subprocess
 import time
@@ -210,7 +211,35 @@ class KubernetesServers(KubernetesApi):
 
     def stop_apiserver(self) -> None:
         """Take the apiserver away; etcd keeps the data."""
+        self._stop("kube-apiserver")
+
+    def back_up(self) -> None:
+        """Copy etcd's data. The apiserver stays, and connects again."""
+        self._stop("etcd")
+        shutil.rmtree(self._backup, ignore_errors=True)
+        shutil.copytree(self._folder / "etcd", self._backup)
+        self._start_etcd()
         if process := self._processes.get("kube-apiserver"):
+            with self.admin_client() as client:
+                process.wait_until(lambda: _answers_ok(client, "/readyz"), _START_SECONDS)
+
+    def restore(self) -> None:
+        """Have the data of the last backup again, with the versions of then, as if etcd had no ``--bump-revision``."""
+        for name in ("kube-controller-manager", "kube-apiserver", "etcd"):
+            self._stop(name)
+        shutil.rmtree(self._folder / "etcd")
+        shutil.copytree(self._backup, self._folder / "etcd")
+        self._start_etcd()
+        self.start_apiserver()
+        self._start_controller_manager()
+        self._wait_for_default_service_account()
+
+    @property
+    def _backup(self) -> Path:
+        return self._folder / "etcd-backup"
+
+    def _stop(self, name: str) -> None:
+        if process := self._processes.get(name):
             process.stop(timeout=_APISERVER_STOP_SECONDS)
 
     def __enter__(self) -> Self:

@@ -1,8 +1,12 @@
 """Secrets of Kubernetes with one key for each part."""
 
 import json
+from collections.abc import Callable
 from typing import Any
 
+import pytest
+
+from searchaccess.core.credentials.payload import held_key
 from searchaccess.ports.errors import Unreachable
 from tests.component.credentials.common import (
     PLACE,
@@ -11,6 +15,7 @@ from tests.component.credentials.common import (
     begin,
     live,
     overlap_passes,
+    read,
     rotate,
     store,
     with_key,
@@ -59,6 +64,25 @@ async def test_another_form_is_written_at_once_and_no_key_is_made_for_it(stage: 
     assert stage.ready("orders") == READY
     assert stage.notes("orders") == ["CredentialIssued"]
     assert not await stage.reconcile_all()
+
+
+@pytest.mark.parametrize("make", [with_key, with_password])
+def test_another_format_is_a_rotation_with_an_overlap(make: Callable[..., dict[str, Any]]) -> None:
+    @on_stage
+    async def play(stage: Stage) -> None:
+        await begin(stage, make())
+        first = read(stage)
+        stage.apply(make(credential={"format": "Encoded"}))
+        await stage.quiet()
+        value = store(stage).newest(PLACE)
+        assert value
+        assert not value.startswith("{")
+        assert held_key(value) != first
+        assert {held_key(value), first} == {*stage.elasticsearch.users_now, *(one["id"] for one in live(stage))}
+        assert stage.ready("orders") == READY
+        assert not await stage.reconcile_all()
+
+    play()
 
 
 @on_stage

@@ -79,6 +79,7 @@ class Histories(RuleBasedStateMachine):
         self.elasticsearch.on_key = self.elasticsearch.on_user = self._not_too_many
         self.store = MemoryStore(self.faults, versions=self.versions)
         self.store.put(FOREIGN, "somebody else's value", owner="")
+        self.backup: memory_store._Kept | None = None
         self.google = MemoryGoogle(self.faults)
         self.google.state.deploy(SERVICE)
         self.pinned = ""
@@ -121,7 +122,7 @@ class Histories(RuleBasedStateMachine):
     @property
     def job(self) -> Job:
         declared = replace(declare("orders-*"), uid=UID, subject=SERVICE)
-        return Job(declared, self.wish, PayloadFormat.JSON, PLACE, self.store, "main", "https://es.example.com")
+        return Job(declared, self.wish, PLACE, self.store, "main", "https://es.example.com")
 
     async def _pass(self, *, withdraw: bool = False) -> None:
         credentials = Credentials(OPERATOR, self.elasticsearch, self.google, self.shared)
@@ -223,6 +224,11 @@ class Histories(RuleBasedStateMachine):
         self.wish = replace(self.wish, auth=auth)
         self.observe()
 
+    @rule(form=st.sampled_from(PayloadFormat))
+    def somebody_declares_another_format(self, form: PayloadFormat) -> None:
+        self.wish = replace(self.wish, form=form)
+        self.observe()
+
     @rule(number=st.integers(0, 5), fault=st.sampled_from(Fault))
     def something_goes_wrong_soon(self, number: int, fault: Fault) -> None:
         self.faults.at_write(number, fault)
@@ -301,6 +307,17 @@ class Histories(RuleBasedStateMachine):
     def somebody_deletes_the_secret(self) -> None:
         self._damage()
         self.store.kept.pop(PLACE, None)
+
+    @rule()
+    def somebody_backs_the_secret_up(self) -> None:
+        self.backup = self.store.kept.get(PLACE)
+
+    @rule()
+    def somebody_restores_the_secret(self) -> None:
+        # Those that count versions never count one again.
+        if self.backup and not self.versions:
+            self._damage()
+            self.store.kept[PLACE] = self.backup
 
     @rule(value=st.sampled_from(["", "my own value", '{"id": "key-1"}']))
     def somebody_adds_a_version(self, value: str) -> None:
@@ -390,6 +407,7 @@ class Histories(RuleBasedStateMachine):
         value = self.store.newest(PLACE)
         assert value is not None
         assert {held_key(value)} == live
+        assert value.startswith("{") is (self.wish.form is PayloadFormat.JSON), "it has the declared format"
         self._expect_right_kind(held_key(value))
         enabled = [version for version in self.store.kept[PLACE].secret.versions if version.state is State.ENABLED]
         assert len(enabled) == 1

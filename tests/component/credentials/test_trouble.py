@@ -108,6 +108,20 @@ async def test_what_the_login_lacks_is_reported_before_a_key_is_made(stage: Stag
 
 
 @on_stage
+async def test_what_the_login_lacks_keeps_nobody_from_taking_a_grant_away(stage: Stage) -> None:
+    await begin(stage, with_key(granted=grant("orders-*")))
+    both = [grant("orders-*"), grant("payroll-*")]
+    stage.amend("orders", grants=both)
+    await stage.quiet()
+    stage.elasticsearch.out_of_reach.add("orders-*")
+    stage.amend("orders", grants=both[:1])
+    await stage.quiet()
+    [key] = live(stage)
+    assert [entry["names"] for entry in key["role_descriptors"]["searchaccess"]["indices"]] == [["orders-*"]]
+    assert stage.ready("orders") == READY
+
+
+@on_stage
 async def test_a_foreign_secret_is_never_touched(stage: Stage) -> None:
     stage.apply(search_cluster(secretStores=STORES))
     await stage.quiet()

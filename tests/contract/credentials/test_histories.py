@@ -22,7 +22,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from searchaccess.adapters.clock import SystemClock
 from searchaccess.adapters.kubernetes.client import KubernetesClient, load_configuration
 from searchaccess.adapters.kubernetes.secrets import KubernetesSecrets
-from searchaccess.api.stores.credentials import Auth, PayloadFormat
+from searchaccess.api.stores.credentials import Auth
 from searchaccess.core.credentials.credential import Wish
 from searchaccess.core.credentials.keys import key_from_json, names_of_keys
 from searchaccess.core.credentials.users import names_of_users
@@ -163,7 +163,7 @@ class Histories(RuleBasedStateMachine):
         store: Any = Interrupted(self.store, self.plan)
         clock = SharedClock(SystemClock())
         credentials = Credentials(self.operator, port, MemoryGoogle(Faults()), clock)
-        job = Job(access_from_object(raw), self.wish, PayloadFormat.JSON, self.place, store, "main", "https://es")
+        job = Job(access_from_object(raw), self.wish, self.place, store, "main", "https://es")
         me = await self.port.login()
         found = await self.port.keys(names_of_keys(self.operator))
         keys = [key for item in found if (key := key_from_json(item, self.operator, me))]

@@ -262,3 +262,26 @@ def test_started_before_the_api_server_it_waits(field: Arena) -> None:
         raise
     assert field.elasticsearch.count(reads_roles) >= 1
     assert not field.api.since(0, of_accesses)
+
+
+def test_what_a_restored_etcd_has_is_what_counts(field: Arena) -> None:
+    names = ("edited", "deleted")
+    field.world.apply(field.cluster(), *(access(name, grant(f"{name}-*")) for name in names))
+    then = {name: [f"{name}-*"] for name in names}
+    with Supervisor(field.operator(proxied=False, extra=("--resync-period", "3s"))).running() as supervisor:
+        field.until_in_sync(2)
+        field.kubernetes.back_up()
+        field.world.apply(access("edited", grant("other-*")), access("created", grant("created-*")))
+        field.world.delete("deleted")
+        field.until_in_sync(2)
+        assert set(field.roles()) == {"edited", "created"}
+        field.kubernetes.restore()
+        # Nothing that comes has a later version than what is known.
+        eventually(
+            lambda: {name: role["indices"][0]["names"] for name, role in field.roles().items()} == then,
+            within=PATIENCE,
+            every=0.3,
+            what="the roles are those of the backup",
+        )
+        field.until_in_sync(2)
+        assert supervisor.exits == 0

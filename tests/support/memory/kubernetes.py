@@ -117,6 +117,15 @@ class MemoryKubernetes:
         self._version = max(int(raw["metadata"]["resourceVersion"]) for raw in objects)
         self._made += len(objects)
 
+    def backup(self) -> tuple[int, dict[Key, dict[str, Any]]]:
+        """Give all objects, and the version up to which they are known."""
+        return self._version, {key: copied(raw) for key, raw in self.objects.items()}
+
+    def go_back_to(self, backup: tuple[int, dict[Key, dict[str, Any]]]) -> None:
+        """Be as at a backup: what comes has versions that there were before. No watch reports that."""
+        self._version, objects = backup
+        self.objects = {key: copied(raw) for key, raw in objects.items()}
+
     def change(self, key: Key, change: Callable[[dict[str, Any]], object]) -> None:
         """Change an object, as a user does: another spec makes another generation."""
         before = self.objects[key]

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from searchaccess.api.stores.credentials import Auth
+from searchaccess.api.stores.credentials import Auth, PayloadFormat
 from searchaccess.core.credentials.credential import NOWHERE, Key, Secret, Seen, Slot, State, Version, Wish
 from searchaccess.core.credentials.pins import Pins
 from searchaccess.core.credentials.rotation import ASK_AGAIN, JITTER, Phase, decide, lifetime, rotate_at, withdraw
@@ -111,6 +111,7 @@ def test_a_user_that_somebody_disabled_goes_whatever_else_is_there() -> None:
         pytest.param({"requested": "now"}, {}, NOW, "requested", id="request"),
         pytest.param({}, {"ours": False}, NOW, "another login", id="login"),
         pytest.param({"auth": Auth.PASSWORD}, {}, NOW, "it is for ApiKey, and Password is declared", id="another kind"),
+        pytest.param({"form": PayloadFormat.ENCODED}, {"form": PayloadFormat.JSON}, NOW, "has the format", id="format"),
         pytest.param({}, {"expires": None}, NOW, "never expire", id="no end"),
         pytest.param({}, {"expires": NOW + DAY / 2}, NOW, "it expires", id="end"),
     ],
@@ -122,6 +123,22 @@ def test_why_a_key_is_replaced(wish: dict[str, Any], key: dict[str, Any], now: f
     assert why in step.why
     assert step.sequence == 2
     assert not step.lost
+
+
+def test_a_format_that_was_not_noted_is_no_reason() -> None:
+    """Earlier versions of the operator did not note it."""
+    assert decide(replace(WISH, form=PayloadFormat.ENCODED), Seen((a_key(),), SECRET), NOW).steps == ()
+
+
+def test_a_younger_key_than_the_current_one_keeps_its_overlap() -> None:
+    """Somebody restored an earlier secret, or declares again what was declared before."""
+    keys = (a_key(1, created=NOW - 5 * DAY), replace(a_key(2), slot=Slot("another", 1)))
+    seen = Seen(keys, versions(State.ENABLED))
+    decision = decide(WISH, seen, NOW)
+    assert decision.current == keys[0]
+    assert decision.steps == ()
+    assert decision.overlap_until == NOW + WISH.overlap
+    assert decide(WISH, seen, NOW + WISH.overlap).steps == (Revoke(keys[1:], "the overlap is over"),)
 
 
 def test_a_request_that_was_answered_is_no_reason() -> None:
@@ -374,7 +391,8 @@ def test_it_is_withdrawn_rights_first() -> None:
 @pytest.mark.parametrize(("left", "goes_on"), [(2 * DAY - 1, True), (2 * DAY + 1, False)])
 def test_keys_that_cannot_be_replaced_yet_are_prolonged_in_time(left: float, *, goes_on: bool) -> None:
     wish, secret = replace(WISH, waits_for_users=True), replace(versions(State.ENABLED, State.ENABLED), names=("s",))
-    keys = (a_key(1, expires=NOW + left), a_key(2, expires=NOW + left, created=NOW - 40 * DAY))
+    old, new = NOW - 45 * DAY, NOW - 40 * DAY
+    keys = (a_key(1, expires=NOW + left, created=old), a_key(2, expires=NOW + left, created=new))
     decision = decide(wish, Seen(keys, secret, pins=Pins({1: "revision one"})), NOW)
     assert decision.deferred
     assert decision.waits

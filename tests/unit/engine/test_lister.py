@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from searchaccess.engine.inventory.policy.newest import Latest
 from searchaccess.engine.lister import Lister
 from searchaccess.ports.kubernetes import Page, Plural
 from tests.unit.builders import a_grant, a_search_access
@@ -31,7 +32,7 @@ async def most_at_a_time(raw: dict[str, Any]) -> int:
 
     context: Any = SimpleNamespace(
         kubernetes=SimpleNamespace(list_page=list_page),
-        inventory=SimpleNamespace(policies=SimpleNamespace(effort=0)),
+        inventory=SimpleNamespace(policies=SimpleNamespace(effort=0), latest=lambda _: Latest({}, ())),
         meter=None,
     )
     waiting = asyncio.create_task(turns.watch())

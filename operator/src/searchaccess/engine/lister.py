@@ -44,6 +44,8 @@ class Lister:
     def __init__(self, context: Context, period: float = RESYNC_PERIOD) -> None:
         self._context = context
         self._listed_at = 0.0
+        self._went_back = False
+        """Whether the list that is being read shows that the API server's history went back."""
         self._listing = asyncio.Lock()
         self.vouching = VouchingReader(context.inventory, context.kubernetes, context.meter)
         """Reads whether approvals count."""
@@ -102,6 +104,7 @@ class Lister:
         return False
 
     async def _list(self) -> None:
+        self._went_back = False
         # Policies first: nothing that they refuse is granted.
         served = await self._list_policies()
         inventory = self._context.inventory
@@ -187,10 +190,22 @@ class Lister:
             unlisted: gets the namespaces that may not be listed, with the reason.
         """
         present: set[str] = set()
-        following = await self._read_page(plural, "", see, present, unlisted)
+        latest = self._context.inventory.latest(plural)
+
+        def see_listed(raw: dict[str, Any]) -> None:
+            if not self._went_back and latest.contradicts(raw):
+                self._begin_anew()
+            see(raw)
+
+        following = await self._read_page(plural, "", see_listed, present, unlisted)
         while following:
-            following = await self._read_page(plural, following, see, present, unlisted)
+            following = await self._read_page(plural, following, see_listed, present, unlisted)
         return present
+
+    def _begin_anew(self) -> None:
+        self._went_back = True
+        log.warning("the API server is at an earlier state, as after a restored backup: all objects are read again")
+        self._context.inventory.begin_anew()
 
     async def _read_page(
         self,

@@ -19,6 +19,7 @@ from searchaccess.core.clusters.exposure import Exposed
 from searchaccess.core.clusters.proof import Proof
 from searchaccess.core.gateway.facts import GatewayFacts
 from searchaccess.core.model.access import Access
+from searchaccess.core.model.attempt import Attempt, attempt_of
 from searchaccess.core.ownership.adoption import Refusal
 from searchaccess.core.ownership.installations import Installation
 from searchaccess.core.policy.copies import Copied
@@ -174,9 +175,8 @@ class ClusterState:
     """The role mapping that a person has to write, as a request; empty: none."""
     mapping_late: str = ""
     """Why the role mapping does not use the roles' new names yet; empty: it uses the right ones."""
-    rejections: dict[str, tuple[int, str, str]] = field(default_factory=dict)
-    """By uid of a SearchAccess with a credential: generation and request that Elasticsearch refused, and its
-    message."""
+    rejections: dict[str, tuple[Attempt, str]] = field(default_factory=dict)
+    """By uid of a SearchAccess with a credential: what Elasticsearch refused, and its message."""
     ready: set[str] = field(default_factory=set)
     drifted: set[str] = field(default_factory=set)
     roles: AbstractSet[str] = frozenset()
@@ -259,10 +259,10 @@ class ClusterState:
     def rejection_of(self, access: Access) -> str:
         """Return why Elasticsearch refused what a SearchAccess declares now; empty: it did not, or a retry is due."""
         rejected = self.rejections.get(access.uid)
-        if rejected and rejected[:2] != (access.generation, access.reconcile_requested):
+        if rejected and rejected[0] != attempt_of(access):
             del self.rejections[access.uid]
             rejected = None
-        return rejected[2] if rejected else ""
+        return rejected[1] if rejected else ""
 
     @property
     def gate(self) -> Gate:

@@ -12,6 +12,7 @@ from searchaccess.core.model.identities.workload import Account
 from searchaccess.core.model.parsing import access_from_object
 from searchaccess.engine.inventory import intake
 from searchaccess.engine.inventory.inventory import Inventory
+from searchaccess.ports.kubernetes import Plural
 from tests.support.failures.odd import nested
 from tests.support.servers.googlestate import a_workload
 from tests.unit.builders import PRINCIPAL, a_search_access, a_search_cluster
@@ -448,3 +449,42 @@ def test_what_thousands_of_accesses_have_in_common_is_in_memory_once() -> None:
     assert one.cluster is two.cluster
     assert one.finalizers is two.finalizers
     assert one.share.entries[0].privileges is two.share.entries[0].privileges
+
+
+async def test_an_earlier_state_counts_once_a_list_shows_that_history_went_back(inventory: Inventory) -> None:
+    earlier = _access(50, service_account=OTHER)
+    inventory.see_access(earlier)
+    assert not inventory.may_have_changed(earlier)
+    assert inventory.accesses["uid-orders"].access.principals == (PRINCIPAL,)
+    assert inventory.latest(Plural.ACCESSES).contradicts(earlier)
+    inventory.begin_anew()
+    assert inventory.rewatch.is_set(), "watches began at versions that are yet to come"
+    assert inventory.relist.is_set()
+    assert inventory.may_have_changed(earlier)
+    inventory.see_access(earlier)
+    assert inventory.accesses["uid-orders"].access.principals == (OTHER,)
+    inventory.see_access(_access(49))
+    assert inventory.accesses["uid-orders"].access.principals == (OTHER,), "within one history, versions count again"
+
+
+def test_what_does_not_contradict_what_is_known(inventory: Inventory) -> None:
+    latest = inventory.latest(Plural.ACCESSES)
+    odd: list[dict[str, Any]] = [{}, {"metadata": []}]
+    for listed in (_access(100), _access(101), _access(1, name="new"), *odd):
+        assert not latest.contradicts(listed)
+    assert not inventory.latest(Plural.CLUSTERS).contradicts(_cluster(100))
+    assert inventory.latest(Plural.CLUSTERS).contradicts(_cluster(99))
+
+
+def test_a_list_that_is_older_than_our_own_write_contradicts_it(inventory: Inventory) -> None:
+    inventory.wrote("uid-orders", "103")
+    assert inventory.latest(Plural.ACCESSES).contradicts(_access(102))
+    assert not inventory.latest(Plural.ACCESSES).contradicts(_access(103))
+
+
+def test_what_is_gone_contradicts_a_later_list_that_has_it(inventory: Inventory) -> None:
+    inventory.forget_access("uid-orders")
+    assert inventory.latest(Plural.ACCESSES).contradicts(_access(100))
+    inventory.begin_anew()
+    inventory.see_access(_access(100))
+    assert "uid-orders" in inventory.accesses

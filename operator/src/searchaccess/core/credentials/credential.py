@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final
 
-from searchaccess.api.stores.credentials import Auth
+from searchaccess.api.stores.credentials import Auth, PayloadFormat
 from searchaccess.core.credentials.pins import Pins
 from searchaccess.core.model.canonical import RoleBody
 
@@ -69,6 +69,8 @@ class Key:
     """Somebody disabled the user."""
     replaces: str = ""
     """Id of the key that worked when this one was issued, as its metadata says; empty: there was none."""
+    form: PayloadFormat | None = None
+    """The format of its secret's content, as its metadata says; None: that does not."""
     former: str = ""
     """Controller of the former installation that issued it and was taken over; empty: we issued it."""
 
@@ -135,6 +137,8 @@ class Wish:
     """Whether the workload's template is given the newest version."""
     predecessors: frozenset[str] = frozenset()
     """Uids of the SearchAccess in former installations, from our keys in this secret."""
+    form: PayloadFormat = PayloadFormat.JSON
+    """The format of its secret's content."""
     ends: float | None = None
     """When its rights end, in seconds since the epoch; None: they do not."""
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from searchaccess.api.stores.credentials import SECRET_PATTERN, STORE_PATTERN
+from searchaccess.api.stores.credentials import SECRET_PATTERN, STORE_PATTERN, PayloadFormat
 from searchaccess.core.credentials.credential import DESCRIPTOR, NOWHERE, Key, Slot
 from searchaccess.core.model.access import Access
 from searchaccess.core.model.canonical import RoleBody, role_from_json
@@ -68,6 +68,11 @@ def key_metadata(
     return body | {"secret": slot.secret, "version": slot.number} if slot != NOWHERE else body
 
 
+def form_metadata(key: Key) -> dict[str, str]:
+    """Return what metadata says about the format of a secret's content."""
+    return {"format": key.form.value} if key.form else {}
+
+
 def key_from_json(raw: Mapping[str, Any], operator: Operator, login: Login) -> Key | None:
     """Read a key as Elasticsearch gives it.
 
@@ -95,6 +100,7 @@ def key_from_json(raw: Mapping[str, Any], operator: Operator, login: Login) -> K
         place=place_in(metadata),
         ours=(raw.get("username"), raw.get("realm")) == (login.username, login.realm),
         replaces=replaced_in(metadata),
+        form=form_in(metadata),
         former=former_in(metadata, operator),
         name="" if operator.wrote(metadata) else owner.name,
     )
@@ -132,6 +138,12 @@ def former_in(metadata: Mapping[str, Any], operator: Operator) -> str:
 def replaced_in(metadata: Mapping[str, Any]) -> str:
     """Read which key worked when this one was made."""
     return text(metadata.get("replaces")) or ""
+
+
+def form_in(metadata: Mapping[str, Any]) -> PayloadFormat | None:
+    """Read the format of the secret's content; None: metadata does not say it."""
+    found = text(metadata.get("format"))
+    return next((form for form in PayloadFormat if form.value == found), None)
 
 
 def number_in(value: Any) -> int:

@@ -203,9 +203,15 @@ def _reason_to_rotate(wish: Wish, seen: Seen, current: Key, now: float) -> str:
         return "a former installation of the operator created it"
     if seen.age(current, now) >= rotation_age(wish, current):
         return "its rotation is due"
+    return _reason_by_kind(wish, current) or _reason_by_expiry(wish, seen, current, now)
+
+
+def _reason_by_kind(wish: Wish, current: Key) -> str:
     if current.auth is not wish.auth:
         return f"it is for {current.auth}, and {wish.auth} is declared"
-    return _reason_by_expiry(wish, seen, current, now)
+    if current.form not in {None, wish.form}:
+        return f"its secret has the format {current.form}, and {wish.form} is declared"
+    return ""
 
 
 def _reason_by_expiry(wish: Wish, seen: Seen, current: Key, now: float) -> str:
@@ -241,7 +247,9 @@ def _keep(wish: Wish, seen: Seen, live: Sequence[Key], current: Key, now: float)
         return Decision((rolling,), phase, current)
     others = tuple(key for key in live if key is not current)
     age = seen.age(current, now)
-    overlap = wish.overlap - age
+    # The current one is not the youngest if somebody restored an earlier secret, or what is declared went back to it.
+    youngest = min(live, key=lambda key: seen.age(key, now))
+    overlap = wish.overlap - seen.age(youngest, now)
     after = rotation_age(wish, current) - age
     waits = ""
     steps: list[Step] = []
@@ -276,7 +284,7 @@ def _keep(wish: Wish, seen: Seen, live: Sequence[Key], current: Key, now: float)
         current,
         after,
         next_rotation=rotate_at(wish, current),
-        overlap_until=current.created + wish.overlap if others else None,
+        overlap_until=youngest.created + wish.overlap if others else None,
         waits=waits,
         deferred=deferred,
         not_rolled=not_rolled,

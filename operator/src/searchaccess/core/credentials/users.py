@@ -10,6 +10,8 @@ from typing import Any, Final
 from searchaccess.api.stores.credentials import Auth
 from searchaccess.core.credentials.credential import Key
 from searchaccess.core.credentials.keys import (
+    form_in,
+    form_metadata,
     former_in,
     key_metadata,
     moment_in,
@@ -49,7 +51,7 @@ def user_name(operator: Operator, namespace: str, name: str, sequence: int) -> s
 def user_metadata(operator: Operator, access: Access, key: Key) -> dict[str, Any]:
     """Return what a user's metadata says; Elasticsearch itself does not record when it was made."""
     body = key_metadata(operator, access, key.sequence, key.requested, key.slot, key.replaces)
-    return body | {"created": round(key.created * 1000)}
+    return body | form_metadata(key) | {"created": round(key.created * 1000)}
 
 
 def user_role(operator: Operator, access: Access, name: str, rights: RoleBody) -> Role:
@@ -90,6 +92,7 @@ def user_from_json(raw: Mapping[str, Any], role: Mapping[str, Any] | None, opera
         auth=Auth.PASSWORD,
         disabled=raw.get("enabled") is not True,
         replaces=replaced_in(metadata),
+        form=form_in(metadata),
         former=former_in(metadata, operator),
         name="" if operator.wrote(metadata) else owner.name,
     )

@@ -8,7 +8,7 @@ import structlog
 
 from searchaccess.api.stores.credentials import Auth
 from searchaccess.core.credentials.credential import Key
-from searchaccess.core.credentials.keys import key_metadata, key_name
+from searchaccess.core.credentials.keys import form_metadata, key_metadata, key_name
 from searchaccess.core.credentials.sealed import Sealed
 from searchaccess.core.credentials.users import user_metadata, user_name, user_role
 from searchaccess.core.messages import some_of
@@ -97,6 +97,7 @@ class ApiKeys(_InCluster):
         await self._expect_rights(new.rights)
         name = key_name(self._operator, access.namespace, access.name, new.sequence)
         metadata = key_metadata(self._operator, access, new.sequence, new.requested, replaces=new.replaces)
+        metadata |= form_metadata(new)
         made = await self._port.create_key(name, lifetime, new.rights, metadata)
         self.operations += 1
         if made.created is not None:
@@ -117,6 +118,7 @@ class ApiKeys(_InCluster):
         """Record in a key's metadata where its secret part is stored."""
         operator, owner = self._owner(access, key)
         metadata = key_metadata(operator, owner, key.sequence, key.requested, key.slot, key.replaces)
+        metadata |= form_metadata(key)
         try:
             await self._port.note_key(key.id, metadata)
         except (NotFound, Rejected):
@@ -125,7 +127,8 @@ class ApiKeys(_InCluster):
 
     async def update(self, access: Access, keys: Sequence[Key], rights: RoleBody) -> None:  # noqa: ARG002 - as for users
         """Replace the rights of keys, in place."""
-        await self._expect_rights(rights)
+        if not all(_has_all_of(key.rights, rights) for key in keys):
+            await self._expect_rights(rights)
         self.operations += _count(await self._port.update_keys([key.id for key in keys], rights))
 
     async def prolong(self, keys: Sequence[Key], lifetime: float) -> None:
@@ -195,6 +198,11 @@ async def discard(issuer: Issuer, key: Key) -> None:
         await issuer.revoke((key,))
     except ExternalError as error:
         log.warning("cannot revoke yet what could not be stored", id=key.id, error=error.message)
+
+
+def _has_all_of(rights: RoleBody, wanted: RoleBody) -> bool:
+    """Return whether a change only takes grants away: then it does not matter what the login lacks."""
+    return set(wanted.entries) <= set(rights.entries) and set(wanted.cluster) <= set(rights.cluster)
 
 
 def _count(written: Written) -> int:

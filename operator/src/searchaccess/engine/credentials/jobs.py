@@ -50,12 +50,13 @@ class Jobs:
             requested=access.rotate_requested,
             waits_for_users=credential.revoke is RevokeWhen.WHEN_UNUSED,
             auth=access.auth,
+            form=credential.format,
             rolls=credential.rollout is Rollout.NEW_REVISION,
             ends=access.bounded_box.ends,
         )
         place = Place(access.namespace, credential.name)
         url = self._session.connection.urls[0]
-        return Job(access, wish, credential.format, place, store, credential.store, url)
+        return Job(access, wish, place, store, credential.store, url)
 
     def declared(self, name: str) -> SecretStoreSpec | None:
         """Return a store of the SearchCluster; None: it is not declared."""

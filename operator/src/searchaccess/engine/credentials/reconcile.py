@@ -13,6 +13,7 @@ from structlog.contextvars import bind_contextvars
 from searchaccess.api.stores.credentials import Auth
 from searchaccess.core.credentials.credential import Key
 from searchaccess.core.model.access import Access
+from searchaccess.core.model.attempt import Attempt, attempt_of
 from searchaccess.core.ownership.installations import Installation
 from searchaccess.core.ownership.takeover import revoking
 from searchaccess.core.policy.decision import AccessDecision, Do, decide
@@ -55,8 +56,8 @@ class CredentialResult:
 
     operations: int = 0
     """Known writes to the security index."""
-    rejected: Mapping[str, tuple[int, str, str]] = field(default_factory=dict)
-    """By uid: generation and request that Elasticsearch refused, and its message."""
+    rejected: Mapping[str, tuple[Attempt, str]] = field(default_factory=dict)
+    """By uid: what Elasticsearch refused, and its message."""
     failing: frozenset[str] = frozenset()
     """The uids of all that fail, including since earlier reconciles."""
     faults: Mapping[str, Failure] = field(default_factory=dict)
@@ -85,7 +86,7 @@ class _Run:
     observed: Observed
     jobs: Jobs
     credentials: Credentials
-    rejected: dict[str, tuple[int, str, str]] = field(default_factory=dict)
+    rejected: dict[str, tuple[Attempt, str]] = field(default_factory=dict)
     faults: dict[str, Failure] = field(default_factory=dict)
 
     def keys(self, uid: str) -> tuple[Key, ...]:
@@ -95,7 +96,9 @@ class _Run:
 
 def _version_of(access: Access, decision: AccessDecision, jobs: Jobs) -> tuple[object, ...]:
     store = jobs.declared(access.credential.store) if access.credential else None
-    return (access.generation, access.rotate_requested, access.reconcile_requested, access.deleted_at, decision, store)
+    # A restored etcd counts generations again, so they do not say that the rest is the same.
+    declared = (attempt_of(access), access.auth, access.credential, access.subject, access.bounded_box)
+    return (*declared, access.rotate_requested, access.deleted_at, decision, store)
 
 
 class CredentialReconciler:
@@ -328,7 +331,7 @@ class CredentialReconciler:
     def _failed(self, run: _Run, facts: AccessFacts, version: tuple[object, ...], error: ExternalError) -> None:
         access = facts.access
         if isinstance(error, Rejected) and not error.at_store:
-            run.rejected[access.uid] = (access.generation, access.reconcile_requested, error.message)
+            run.rejected[access.uid] = (attempt_of(access), error.message)
             facts = replace(facts, decision=decide(access, self._state.verdict, error.message))
         # It is retried with back-off, whatever else happens on the cluster.
         self._agenda.fail(access.uid)

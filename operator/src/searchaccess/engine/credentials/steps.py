@@ -8,7 +8,7 @@ from typing import Final, TypeAlias
 
 import structlog
 
-from searchaccess.api.stores.credentials import Auth, PayloadFormat
+from searchaccess.api.stores.credentials import Auth
 from searchaccess.core.credentials.credential import Key, Seen, Wish
 from searchaccess.core.credentials.ending import outliving
 from searchaccess.core.credentials.payload import build_payload
@@ -62,7 +62,6 @@ class Job:
 
     access: Access
     wish: Wish
-    form: PayloadFormat
     place: Place
     store: SecretStore
     store_name: str
@@ -266,11 +265,13 @@ class Credentials:
         # In whole milliseconds, as recorded, so that reading it back gives the same times.
         now = round(self._clock.now(), 3)
         new = Key("", access.uid, step.sequence, now, None, wish.rights, requested=wish.requested)
-        new = replace(new, namespace=access.namespace, place=place, auth=wish.auth, replaces=step.replaces)
+        new = replace(
+            new, namespace=access.namespace, place=place, auth=wish.auth, replaces=step.replaces, form=wish.form
+        )
         key, secret = await issuer.issue(access, new, step.lifetime)
         self._clock.made(key)
         ends = rfc3339(key.expires) if key.expires else ""
-        value = build_payload(job.form, wish.auth, key.id, secret, job.url, ends)
+        value = build_payload(wish.form, wish.auth, key.id, secret, job.url, ends)
         try:
             with at_store():
                 slot = await job.store.add(job.place, job.owner, seen.secret, step.sequence, value)

@@ -3,7 +3,6 @@
 An event only shows that something changed, never what to do about it.
 """
 
-import asyncio
 from collections.abc import Collection, Mapping
 from dataclasses import replace
 from functools import partial
@@ -14,16 +13,14 @@ import structlog
 from searchaccess.core.clusters.cluster import Cluster
 from searchaccess.core.model.access import Access, Subject, identified
 from searchaccess.core.model.identities.identity import Identity
-from searchaccess.core.model.intake.metadata import Metadata, metadata_of, version_of
+from searchaccess.core.model.intake.metadata import Metadata, metadata_of
 from searchaccess.core.model.watched import EVERYWHERE, Watched
 from searchaccess.engine.barrier import caught
 from searchaccess.engine.concurrency.chunks import in_chunks
 from searchaccess.engine.inventory.changes import (
     is_declared_alike,
     is_recalled,
-    is_stale,
     left_by,
-    may_differ,
     reconcile_key,
 )
 from searchaccess.engine.inventory.indexes.contested import Contested
@@ -37,9 +34,9 @@ from searchaccess.engine.inventory.intake import (
     read_status,
     spec_hash,
 )
-from searchaccess.engine.inventory.judging import Judged
 from searchaccess.engine.inventory.records import AccessRecord, ClusterRecord
 from searchaccess.engine.inventory.stored import Difference, StoredStatuses
+from searchaccess.engine.inventory.versions import Versioned
 from searchaccess.ports.clock import Clock
 from searchaccess.ports.kubernetes import ObjectRef, Plural
 from searchaccess.ports.meter import Meter
@@ -47,7 +44,7 @@ from searchaccess.ports.meter import Meter
 log = structlog.get_logger(__name__)
 
 
-class Inventory(Judged):
+class Inventory(Versioned):
     """Keeps the declared objects up to date, and marks what changed.
 
     Args:
@@ -63,36 +60,14 @@ class Inventory(Judged):
         self._reclaimed: dict[str, int] = {}
         """Clusters whose claim changed since most of their principals were computed, and how often it changed."""
         self.subjects = Subjects()
-        self._gone: set[str] = set()
-        self._gone_clusters: set[str] = set()
-        self.writing: set[str] = set()
-        """Uids whose status is being written: meanwhile, events show an outdated one."""
-        self._written: dict[str, int] = {}
-        """By uid, the resource version of our last write."""
         self.statuses = StoredStatuses()
         self.contested = Contested(self.marks)
-        self.rewatch = asyncio.Event()
-        """Set when other namespaces may be read than before."""
 
     def is_unseen(self, namespace: str, uid: str) -> bool:
         """Return whether a SearchAccess may exist although it is not known: its namespace is not watched."""
         return uid not in self.accesses and not self.watched.sees(namespace)
 
     # Events and lists
-
-    def may_have_changed(self, raw: Mapping[str, Any]) -> bool:
-        """Return whether a SearchAccess in an event may differ from the known one.
-
-        It does not if a later version is known, or if only its status differs and we are writing, or wrote, that:
-        then the event is outdated, or caused by our own write.
-        """
-        try:
-            meta = metadata_of(raw)
-            known = self.accesses.get(meta.uid)
-            return known is None or may_differ(meta, known.access, self.writing, self._written)
-        except Exception as error:  # noqa: BLE001 - the barrier between one event and the watch
-            self.report_unreadable(error)
-            return True
 
     def see_access(self, raw: Mapping[str, Any]) -> None:
         """Add or update a SearchAccess from an event or a list; an older version than the known one is ignored.
@@ -109,7 +84,7 @@ class Inventory(Judged):
         known = self.accesses.get(meta.uid)
         if not self._has_names(meta, meta.namespace) or meta.uid in self._gone:
             return
-        if known and is_stale(meta, known.declared):
+        if known and self._is_known(meta, known.declared):
             return
         spec = spec_hash(raw)
         same = known is not None and spec is not None and spec == known.spec_hash
@@ -245,11 +220,6 @@ class Inventory(Judged):
             self.marks.mark_access(access)
         self._replace(record, access)
 
-    def wrote(self, uid: str, version: str) -> None:
-        """Record that we wrote an object's status or finalizers: those in events of older versions are outdated."""
-        if uid not in self._gone:
-            self._written[uid] = max(version_of(version), self._written.get(uid, 0))
-
     def stored(self, ref: ObjectRef, written: str, stored: Mapping[str, Any], sent: Mapping[str, Any]) -> None:
         """Record what Kubernetes has stored of our status.
 
@@ -273,9 +243,6 @@ class Inventory(Judged):
         if record and record.status_json == known.written:
             record.status_json, record.wrote = known.stored, 0
             self.mark_uid(uid)
-
-    def _is_older_than_ours(self, uid: str, version: str) -> bool:
-        return version_of(version) < self._written.get(uid, 0)
 
     def forget_access(self, uid: str) -> None:
         """Remove a SearchAccess that is gone."""
@@ -311,7 +278,7 @@ class Inventory(Judged):
         if not self._has_names(meta) or meta.uid in self._gone_clusters:
             return
         # Resource versions grow over all objects of a kind: an earlier object of this name has a lower one too.
-        if known and is_stale(meta, known.cluster):
+        if known and self._is_known(meta, known.cluster):
             return
         try:
             self._take_cluster(read_cluster(raw, self._meter), read_status(raw))

@@ -89,5 +89,6 @@ async def exposures_of(connector: Connector, connection: Connection) -> tuple[tu
     return find_exposures(connection, dict(zip(hosts, found, strict=True))), all(found)
 
 
-def _version(cluster: Cluster) -> tuple[str, int]:
-    return cluster.uid, cluster.generation
+def _version(cluster: Cluster) -> tuple[object, ...]:
+    # A restored etcd counts generations again.
+    return cluster.uid, cluster.generation, cluster.spec

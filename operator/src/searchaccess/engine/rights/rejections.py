@@ -7,6 +7,7 @@ from searchaccess.api.conditions.reasons import Reason
 from searchaccess.api.conditions.types import ConditionType
 from searchaccess.api.status import condition_of
 from searchaccess.core.model.access import Access
+from searchaccess.core.model.attempt import Attempt, attempt_of
 from searchaccess.core.policy.decision import Do
 from searchaccess.core.rights.compose import Member
 from searchaccess.core.rights.refused.isolation import Isolation
@@ -17,9 +18,7 @@ from searchaccess.engine.inventory.records import AccessRecord
 class Rejection:
     """What Elasticsearch refused of a SearchAccess."""
 
-    generation: int
-    request: str
-    """Value of the annotation that requests a reconcile: a new value requests another attempt."""
+    attempt: Attempt
     message: str
     recalled: bool = False
     """It is known only from the status, from an earlier run of the operator, or something relevant has changed. It is
@@ -32,8 +31,8 @@ class Waiting:
 
     groups: tuple[tuple[str, ...], ...]
     """Their uids, in the order of attempts."""
-    versions: Mapping[str, tuple[int, str]]
-    """By uid, the generation and request that were attempted."""
+    attempts: Mapping[str, Attempt]
+    """By uid, what was attempted."""
     message: str
     """Why some of them are refused."""
     number: int
@@ -53,7 +52,7 @@ class Rejections:
     def of(self, access: Access) -> Rejection | None:
         """Return the rejection of what a SearchAccess declares now; None: there is none, or it is to be retried."""
         known = self._known.get(access.uid)
-        if known and (known.generation, known.request) != _version(access):
+        if known and known.attempt != attempt_of(access):
             del self._known[access.uid]
             return None
         return known
@@ -73,11 +72,11 @@ class Rejections:
         requested = access.reconcile_requested not in {"", status.last_handled_reconcile_at}
         if condition.observed_generation == access.generation and not requested:
             message = condition.message or "refused before"
-            self._known[access.uid] = Rejection(access.generation, access.reconcile_requested, message, recalled=True)
+            self._known[access.uid] = Rejection(attempt_of(access), message, recalled=True)
 
     def note(self, access: Access, message: str) -> None:
         """Record that Elasticsearch refused what a SearchAccess declares."""
-        self._known[access.uid] = Rejection(access.generation, access.reconcile_requested, message)
+        self._known[access.uid] = Rejection(attempt_of(access), message)
 
     def drop(self, uid: str) -> None:
         """Record that Elasticsearch accepted what a SearchAccess declares."""
@@ -112,7 +111,7 @@ class Rejections:
         same = {
             member.access.uid
             for member in members
-            if member.decision.do is Do.ENFORCE and waiting.versions.get(member.access.uid) == _version(member.access)
+            if member.decision.do is Do.ENFORCE and waiting.attempts.get(member.access.uid) == attempt_of(member.access)
         }
         groups = [tuple(uid for uid in group if uid in same) for group in waiting.groups]
         return Isolation((), waiting.message, groups)
@@ -120,9 +119,7 @@ class Rejections:
     def wait(self, principal: str, members: Sequence[Member], isolation: Isolation, number: int) -> None:
         """Record which SearchAccesses are still undecided."""
         undecided = isolation.undecided
-        versions = {member.access.uid: _version(member.access) for member in members if member.access.uid in undecided}
-        self.waiting[principal] = Waiting(isolation.groups, versions, isolation.message, number)
-
-
-def _version(access: Access) -> tuple[int, str]:
-    return access.generation, access.reconcile_requested
+        attempts = {
+            member.access.uid: attempt_of(member.access) for member in members if member.access.uid in undecided
+        }
+        self.waiting[principal] = Waiting(isolation.groups, attempts, isolation.message, number)

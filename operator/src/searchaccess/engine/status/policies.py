@@ -42,6 +42,8 @@ class PolicyStatuses:
         self._trouble = ""
         """Why writes fail, as logged; empty: they do not."""
         self._working = False
+        self._history = 0
+        """Number of the API server's history in which they were written."""
         self._since: float | None = None
         """When this replica acquired the common Lease."""
         self.found: tuple[tuple[Policy, PolicyCounts], ...] = ()
@@ -81,7 +83,12 @@ class PolicyStatuses:
         if not self._context.ownership.holds_common():
             self.found = ()
             return
-        policies, counts = self._context.inventory.policies.known(), await self._counts()
+        inventory = self._context.inventory
+        if self._history != inventory.histories:
+            # A restored backup has others.
+            self._history = inventory.histories
+            self._written.clear()
+        policies, counts = inventory.policies.known(), await self._counts()
         self.found = tuple((policy, counts.get(policy.name, PolicyCounts())) for policy in policies)
         self._written = {policy.uid: self._written[policy.uid] for policy in policies if policy.uid in self._written}
         trouble = ""

@@ -10,7 +10,7 @@ from searchaccess.core.model.intake.metadata import metadata_of, part, text_in
 from searchaccess.core.policy.consent.approval import Approval, approval_from_object
 from searchaccess.core.policy.consent.vouching import NOT_READ, Vouching
 from searchaccess.engine.barrier import caught
-from searchaccess.engine.inventory.policy.newest import Newest
+from searchaccess.engine.inventory.policy.newest import Latest, Newest
 from searchaccess.ports.meter import Meter
 
 _PREMATURE: Final = '"prematureApprovals"'
@@ -44,6 +44,14 @@ class Approvals:
     def uids(self) -> frozenset[str]:
         """Return the uids of the approvals that are known."""
         return self._newest.uids()
+
+    def latest(self) -> Latest:
+        """Return which versions are known now."""
+        return self._newest.latest()
+
+    def begin_anew(self) -> None:
+        """Take the next version of each, whichever it is: the API server's history went back."""
+        self._newest.begin_anew()
 
     def of(self, access: str) -> tuple[Approval, ...]:
         """Return the approvals that name the uid of a SearchAccess."""

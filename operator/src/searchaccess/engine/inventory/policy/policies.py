@@ -22,7 +22,7 @@ from searchaccess.core.work import Tally, Work, counted
 from searchaccess.engine.barrier import caught
 from searchaccess.engine.inventory.intake import read_status
 from searchaccess.engine.inventory.policy.judgments.judgments import Judgments, Key
-from searchaccess.engine.inventory.policy.newest import Newest
+from searchaccess.engine.inventory.policy.newest import Latest, Newest
 from searchaccess.ports.clock import Clock
 from searchaccess.ports.meter import Meter
 
@@ -74,6 +74,14 @@ class Policies:
     def uids(self) -> frozenset[str]:
         """Return the uids of the policies that are known."""
         return self._newest.uids()
+
+    def latest(self) -> Latest:
+        """Return which versions are known now."""
+        return self._newest.latest()
+
+    def begin_anew(self) -> None:
+        """Take the next version of each, whichever it is: the API server's history went back."""
+        self._newest.begin_anew()
 
     def known(self) -> tuple[Policy, ...]:
         """Return all policies by name; none while they were not listed."""
