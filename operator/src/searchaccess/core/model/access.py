@@ -1,9 +1,8 @@
 """A SearchAccess in the core: small, immutable, already validated."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
-from functools import lru_cache
 from typing import Any, Final, TypeAlias, TypeVar
 
 from searchaccess.api.constants import (
@@ -20,14 +19,7 @@ from searchaccess.api.searchcluster import PrincipalClaim
 from searchaccess.api.stores.credentials import Auth, CredentialSpec
 from searchaccess.api.vocabulary.actions import Action
 from searchaccess.core.model.admission import Admission
-from searchaccess.core.model.canonical import (
-    HASHES_KEPT,
-    Entry,
-    RoleBody,
-    canonical_json,
-    canonical_query,
-    digest,
-)
+from searchaccess.core.model.canonical import Entry, RoleBody, canonical_json, canonical_query, digest, plain_json
 from searchaccess.core.model.claims import Claim, claims_of
 from searchaccess.core.model.consent import NOT_NEEDED, Consent, ConsentState
 from searchaccess.core.model.grants.actions import confined_privileges, privileges_of
@@ -75,6 +67,8 @@ class Share:
 
     entries: tuple[Entry, ...] = ()
     cluster: tuple[str, ...] = ()
+    _hash: str = field(default="", init=False, repr=False, compare=False)
+    """Once it was asked for: planning a role and each status ask for it again."""
 
     @property
     def local(self) -> tuple[Entry, ...]:
@@ -103,13 +97,11 @@ class Share:
     @property
     def hash(self) -> str:
         """Identify the rights."""
-        return _share_hash(self)
-
-
-@lru_cache(HASHES_KEPT)
-def _share_hash(share: Share) -> str:
-    entries = sorted(entry.as_recorded for entry in share.entries)
-    return digest(canonical_json([LAYOUT, [entry.to_json() for entry in entries], list(share.cluster)]))
+        if not self._hash:
+            entries = sorted(entry.as_recorded for entry in self.entries)
+            found = digest(plain_json([LAYOUT, [entry.to_json() for entry in entries], list(self.cluster)]))
+            object.__setattr__(self, "_hash", found)
+        return self._hash
 
 
 Subject: TypeAlias = Workload | str
@@ -309,12 +301,17 @@ def kept_apart(entry: Entry) -> Entry:
     return replace(entry, names=tuple(sorted({*entry.names, mark})))
 
 
-def access_from_object(raw: Mapping[str, Any]) -> Access:
+def access_from_object(raw: Mapping[str, Any], meta: Metadata | None = None) -> Access:
     """Read a SearchAccess as Kubernetes gives it.
 
     Never raises for an invalid spec: ``invalid`` of the result names the problem, so that no other object is affected.
+
+    Args:
+        raw: the object.
+        meta: its metadata, if it was read before.
     """
-    outline = _outline(meta := metadata_of(raw), part(raw, "spec"), "")
+    meta = meta or metadata_of(raw)
+    outline = _outline(meta, part(raw, "spec"), "")
     spec, invalid = validated(SearchAccessSpec, raw.get("spec"), meta.last_applied)
     if spec is None:
         return replace(outline, invalid=invalid)
@@ -387,7 +384,10 @@ def _outline(meta: Metadata, given: Mapping[str, Any], fault: str) -> Access:
 
 def _choice(kind: type[Choice], given: Mapping[str, Any], key: str, default: Choice) -> Choice:
     found = given.get(key)
-    return kind(found) if isinstance(found, str) and found in kind.__members__.values() else default
+    try:
+        return kind(found) if isinstance(found, str) else default
+    except ValueError:
+        return default
 
 
 def _subject(given: Mapping[str, Any]) -> Subject | None:
