@@ -395,8 +395,8 @@ def _subject(given: Mapping[str, Any]) -> Subject | None:
     subject = given.get("subject")
     if not isinstance(subject, Mapping):
         return None
-    for field, kind in _WORKLOADS.items():
-        reference = subject.get(field)
+    for key, kind in _WORKLOADS.items():
+        reference = subject.get(key)
         if isinstance(reference, Mapping):
             project, location, name = (text_in(reference, key) for key in ("project", "location", "name"))
             wrong = reference_problem(project, location, name)
