@@ -301,17 +301,12 @@ def kept_apart(entry: Entry) -> Entry:
     return replace(entry, names=tuple(sorted({*entry.names, mark})))
 
 
-def access_from_object(raw: Mapping[str, Any], meta: Metadata | None = None) -> Access:
+def access_from_object(raw: Mapping[str, Any]) -> Access:
     """Read a SearchAccess as Kubernetes gives it.
 
     Never raises for an invalid spec: ``invalid`` of the result names the problem, so that no other object is affected.
-
-    Args:
-        raw: the object.
-        meta: its metadata, if it was read before.
     """
-    meta = meta or metadata_of(raw)
-    outline = _outline(meta, part(raw, "spec"), "")
+    outline = _outline(meta := metadata_of(raw), part(raw, "spec"), "")
     spec, invalid = validated(SearchAccessSpec, raw.get("spec"), meta.last_applied)
     if spec is None:
         return replace(outline, invalid=invalid)

@@ -9,7 +9,7 @@ from searchaccess.core.model.access import Access, access_from_object, access_ou
 from searchaccess.core.model.canonical import stable_json
 from searchaccess.core.model.intake.ages import predates
 from searchaccess.core.model.intake.bounds import excess
-from searchaccess.core.model.intake.metadata import Metadata, part
+from searchaccess.core.model.intake.metadata import part
 from searchaccess.engine.barrier import caught
 from searchaccess.ports.meter import Meter
 
@@ -30,17 +30,16 @@ def spec_hash(raw: Mapping[str, Any]) -> int | None:
         return None
 
 
-def read_access(raw: Any, known: Access | None, meter: Meter, meta: Metadata | None = None) -> Access:
+def read_access(raw: Any, known: Access | None, meter: Meter) -> Access:
     """Read a SearchAccess. Never raises: after an internal error it says so in ``fault``.
 
     Args:
         raw: the object, as Kubernetes gives it.
         known: as it was read before; None: it was not. With a fault it keeps the rights that it had.
         meter: counts faults.
-        meta: its metadata, if it was read before.
     """
     try:
-        return access_from_object(raw, meta)
+        return access_from_object(raw)
     except Exception as error:  # noqa: BLE001 - the barrier between one object and all others
         return faulty_access(raw, known, meter, error)
 

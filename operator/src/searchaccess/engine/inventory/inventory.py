@@ -117,7 +117,7 @@ class Inventory(Judged):
             # Most versions are made by our own writes. To read a spec takes longer than all else.
             access = replace(known.declared, resource_version=meta.resource_version)
         else:
-            access = read_access(raw, known.access if known else None, self._meter, meta)
+            access = read_access(raw, known.access if known else None, self._meter)
         try:
             self._take_access(access, self.statuses.as_written(meta.uid, read_status(raw)))
             if (record := self.accesses[meta.uid]).spec_hash != spec:
