@@ -1,5 +1,6 @@
 """Reading SearchAccesses, and the actions."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -155,6 +156,13 @@ def test_the_hash_is_of_the_rights_alone() -> None:
     other = an_access("a", grants=[a_grant("a", "b", can=["read"]), a_grant("c")])
     assert one.share.hash == same.share.hash != other.share.hash
     assert one.share.same_as(same.share)
+
+
+def test_rights_whose_hash_was_asked_for_are_as_before() -> None:
+    asked, other = an_access(grants=[a_grant("a")]).share, an_access(grants=[a_grant("a")]).share
+    known = asked.hash
+    assert (asked, hash(asked), repr(asked)) == (other, hash(other), repr(other))
+    assert replace(asked, cluster=("monitor",)).hash != known == other.hash
 
 
 @pytest.mark.parametrize("reason", Reason)

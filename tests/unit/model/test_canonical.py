@@ -4,16 +4,18 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from searchaccess.core.model.access import Access
 from searchaccess.core.model.canonical import (
+    Entry,
     RoleBody,
     canonical_json,
     canonical_query,
     entry_from_json,
     mapping_from_json,
+    plain_json,
     role_from_json,
 )
 from tests.unit import strategies
@@ -43,6 +45,12 @@ def test_declared_rights_read_back_as_they_were_written(access: Access) -> None:
 @given(strategies.entries, strategies.entries)
 def test_entries_of_one_hash_are_equal(one: Any, another: Any) -> None:
     assert (one.hash == another.hash) == (one == another)
+
+
+@given(strategies.entries)
+@example(entry_from_json({"names": ["a"], "future": {"of": [1.0, 1e300, 0.5, True], "half": "\ud800"}}))
+def test_an_entry_needs_no_other_form_to_be_hashed(entry: Entry) -> None:
+    assert plain_json(entry.to_json()) == canonical_json(entry.to_json())
 
 
 @given(st.text() | strategies.values)

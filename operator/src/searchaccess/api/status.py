@@ -344,4 +344,7 @@ AnyStatus: TypeAlias = Status | SearchAccessPolicyStatus
 
 def condition_of(status: AnyStatus, kind: ConditionType) -> Condition | None:
     """Return the condition of a type, or None."""
-    return next((condition for condition in status.conditions if condition.type is kind), None)
+    for condition in status.conditions:
+        if condition.type is kind:
+            return condition
+    return None

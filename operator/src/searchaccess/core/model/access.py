@@ -1,7 +1,6 @@
 """A SearchAccess in the core: small, immutable, already validated."""
 
-from dataclasses import dataclass, replace
-from functools import lru_cache
+from dataclasses import dataclass, field, replace
 from typing import Final, TypeAlias
 
 from searchaccess.api.constants import FINALIZER
@@ -9,7 +8,7 @@ from searchaccess.api.searchaccess import DeletionPolicy, Mode
 from searchaccess.api.searchcluster import PrincipalClaim
 from searchaccess.api.stores.credentials import Auth, CredentialSpec
 from searchaccess.core.model.admission import Admission
-from searchaccess.core.model.canonical import HASHES_KEPT, Entry, RoleBody, canonical_json, digest
+from searchaccess.core.model.canonical import Entry, RoleBody, digest, plain_json
 from searchaccess.core.model.claims import Claim
 from searchaccess.core.model.consent import NOT_NEEDED, Consent, ConsentState
 from searchaccess.core.model.identities.identity import Identity, State
@@ -29,6 +28,8 @@ class Share:
 
     entries: tuple[Entry, ...] = ()
     cluster: tuple[str, ...] = ()
+    _hash: str = field(default="", init=False, repr=False, compare=False)
+    """Once it was asked for: planning a role and each status ask for it again."""
 
     @property
     def local(self) -> tuple[Entry, ...]:
@@ -57,13 +58,11 @@ class Share:
     @property
     def hash(self) -> str:
         """Identify the rights."""
-        return _share_hash(self)
-
-
-@lru_cache(HASHES_KEPT)
-def _share_hash(share: Share) -> str:
-    entries = sorted(entry.as_recorded for entry in share.entries)
-    return digest(canonical_json([LAYOUT, [entry.to_json() for entry in entries], list(share.cluster)]))
+        if not self._hash:
+            entries = sorted(entry.as_recorded for entry in self.entries)
+            found = digest(plain_json([LAYOUT, [entry.to_json() for entry in entries], list(self.cluster)]))
+            object.__setattr__(self, "_hash", found)
+        return self._hash
 
 
 Subject: TypeAlias = Workload | str

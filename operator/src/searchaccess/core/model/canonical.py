@@ -36,12 +36,19 @@ HASHES_KEPT: Final = 64
 
 def canonical_json(value: Any) -> str:
     """Return compact JSON with sorted keys; numbers of equal value are written alike."""
-    plain = _plain(value)
-    text = _COMPACT.encode(plain)
+    return plain_json(_plain(value))
+
+
+def plain_json(value: Any) -> str:
+    """Return what ``canonical_json`` does, several times faster, of texts, lists and objects with texts as keys.
+
+    Other values must be in their canonical form already, as what ``json.loads`` reads of canonical JSON is.
+    """
+    text = _COMPACT.encode(value)
     try:
         text.encode()
     except UnicodeEncodeError:  # Half a character, such as the escape \ud800 in a query, has no bytes.
-        return json.dumps(plain, sort_keys=True, separators=(",", ":"))
+        return json.dumps(value, sort_keys=True, separators=(",", ":"))
     return text
 
 
@@ -145,7 +152,7 @@ class Entry:
 
 @lru_cache(HASHES_KEPT)
 def _entry_hash(entry: Entry) -> str:
-    known = f"{entry.names_hash}-{digest(canonical_json(entry.as_recorded.to_json()))}"
+    known = f"{entry.names_hash}-{digest(plain_json(entry.as_recorded.to_json()))}"
     return known + _HASH_ENDS.get(entry.kind, "")
 
 
@@ -157,7 +164,7 @@ def place_of(entry_hash: str) -> int:
 
 def _names_hash(entry: Entry) -> str:
     named = [entry.clusters or entry.application, entry.names] if entry.kind != _LOCAL else entry.names
-    return digest(canonical_json(named))[:NAMES_HASH_LENGTH]
+    return digest(plain_json(named))[:NAMES_HASH_LENGTH]
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from searchaccess.api.searchaccess import SearchAccessSpec
 from searchaccess.api.vocabulary.actions import Action
+from searchaccess.core.model.grants.actions import in_order
 from searchaccess.core.model.intake.metadata import shared_texts
 from searchaccess.core.model.restrictions.breadth import may_match_all
 from searchaccess.core.model.restrictions.fields import ALL, with_all_below
@@ -55,7 +56,7 @@ def _claims(spec: SearchAccessSpec) -> Iterator[Claim]:
         fields = grant.fields
         yield Claim(
             indices=shared_texts(tuple(dict.fromkeys(grant.indices))),
-            actions=tuple(action for action in Action if action in grant.can),
+            actions=in_order(tuple(grant.can)),
             privileges=shared_texts(tuple(sorted(set(grant.privileges)))),
             clusters=shared_texts(tuple(sorted(set(grant.remote_clusters or ())))),
             include=shared_texts(with_all_below(fields.include)) if fields else (ALL,),

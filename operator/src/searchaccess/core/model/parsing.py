@@ -165,7 +165,10 @@ def _outline(meta: Metadata, given: Mapping[str, Any], fault: str) -> Access:
 
 def _choice(kind: type[Choice], given: Mapping[str, Any], key: str, default: Choice) -> Choice:
     found = given.get(key)
-    return kind(found) if isinstance(found, str) and found in kind.__members__.values() else default
+    try:
+        return kind(found) if isinstance(found, str) else default
+    except ValueError:
+        return default
 
 
 def _subject(given: Mapping[str, Any]) -> Subject | None:

@@ -22,11 +22,16 @@ class Installation:
     @property
     def prefix(self) -> str:
         """Prefix of the names of its roles, and name of its one role mapping."""
-        return f"{ROLE_PREFIX}.{self.instance}"
+        return prefix_of(self.instance)
 
     def names(self, name: str) -> bool:
         """Return whether a role or role mapping of this name would be one of its own."""
         return name == self.prefix or name.startswith(f"{self.prefix}.")
+
+
+def prefix_of(instance: str) -> str:
+    """Return the prefix of the names of an installation's roles."""
+    return f"{ROLE_PREFIX}.{instance}"
 
 
 def installation_of(metadata: Any) -> Installation | None:

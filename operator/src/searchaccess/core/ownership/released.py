@@ -69,6 +69,8 @@ class Remembered:
 
     def unrecorded(self, uids: Collection[str]) -> "Remembered":
         """Return the same without those that still have a record in the role: their entries are not released yet."""
+        if not self.kept and not self.revoked:
+            return self
         kept = tuple(item for item in self.kept if item.uid not in uids)
         return replace(self, kept=kept, revoked=tuple(item for item in self.revoked if item.uid not in uids))
 

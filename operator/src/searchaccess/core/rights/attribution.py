@@ -44,6 +44,9 @@ def split(body: RoleBody, metadata: RoleMetadata, *, by_place: bool = True) -> S
         metadata: its metadata.
         by_place: whether its places can be trusted: not when records were lost.
     """
+    if not body.entries and not body.cluster and not metadata.records and not metadata.released:
+        # There is no role yet.
+        return Shares()
     by_hash, by_names = defaultdict[str, set[int]](set), defaultdict[str, set[int]](set)
     for index, entry in enumerate(body.entries):
         by_hash[entry.hash].add(index)

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 from searchaccess.api.constants import MANAGED_BY
 from searchaccess.core.model.access import Access, Share
-from searchaccess.core.model.canonical import RoleBody, canonical_json, digest
+from searchaccess.core.model.canonical import RoleBody, digest, plain_json
 from searchaccess.core.policy.decision import AccessDecision, Do
 from searchaccess.core.rights.attribution import Shares, released_of
 from searchaccess.core.rights.ownership import (
@@ -29,12 +29,14 @@ class Member:
 
 def in_order(members: Sequence[Member]) -> list[Member]:
     """Return members in the one order in which a role names them."""
+    if len(members) < 2:  # noqa: PLR2004 - most roles have one
+        return list(members)
     return sorted(members, key=lambda item: (item.access.namespace, item.access.name, item.access.uid))
 
 
 def spec_hash_of(records: Sequence[Record]) -> str:
     """Identify all that is declared in a role, independent of changes that somebody made to its content."""
-    return digest(canonical_json([record.spec_hash for record in records]))
+    return digest(plain_json([record.spec_hash for record in records]))
 
 
 def record_for(access: Access, recorded: Record | None) -> Record:

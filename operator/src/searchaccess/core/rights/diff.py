@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from searchaccess.core.model.access import Share
-from searchaccess.core.model.canonical import Entry, MappingBody, canonical_json
+from searchaccess.core.model.canonical import Entry, MappingBody, canonical_json, plain_json
 from searchaccess.core.patterns.marks import is_mark
 
 _APART: Final = "(kept apart)"
@@ -36,7 +36,8 @@ def _label(entry: Entry) -> str:
 
 def shown(entry: Entry) -> dict[str, Any]:
     """Return an entry as the role API takes it, but for people."""
-    return replace(entry, names=_shown_names(entry.names)).to_json()
+    names = _shown_names(entry.names)
+    return (entry if names == entry.names else replace(entry, names=names)).to_json()
 
 
 def _shown_names(names: tuple[str, ...]) -> tuple[str, ...]:
@@ -86,11 +87,11 @@ def diff_share(target: str, want: Share, have: Share) -> list[Difference]:
         if partner is None and len(missing) == len(unexpected):
             partner = next((entry for entry in unexpected if entry.kind == wanted.kind), None)
         if partner is None:
-            found.append(Difference(target, _label(wanted), canonical_json(shown(wanted)), ""))
+            found.append(Difference(target, _label(wanted), plain_json(shown(wanted)), ""))
         else:
             unexpected.remove(partner)
             found.extend(diff_entry(target, wanted, partner))
-    found.extend(Difference(target, _label(entry), "", canonical_json(shown(entry))) for entry in unexpected)
+    found.extend(Difference(target, _label(entry), "", plain_json(shown(entry))) for entry in unexpected)
     if want.cluster != have.cluster:
         found.append(Difference(target, "cluster", _text(want.cluster), _text(have.cluster)))
     return found
@@ -98,7 +99,7 @@ def diff_share(target: str, want: Share, have: Share) -> list[Difference]:
 
 def diff_extra(target: str, extra: Share, other: str) -> list[Difference]:
     """Return what somebody added to a role."""
-    found = [Difference(target, _label(entry), "", canonical_json(shown(entry))) for entry in extra.entries]
+    found = [Difference(target, _label(entry), "", plain_json(shown(entry))) for entry in extra.entries]
     if extra.cluster:
         found.append(Difference(target, "cluster", "", _text(extra.cluster)))
     if other:

@@ -19,7 +19,7 @@ from searchaccess.core.model.intake.reading import (
     texts,
     whole_number,
 )
-from searchaccess.core.ownership.installations import Installation
+from searchaccess.core.ownership.installations import Installation, prefix_of
 from searchaccess.core.ownership.takeover import installations_in, predecessors
 
 DESCRIPTION_LIMIT: Final = 1000
@@ -56,7 +56,7 @@ class Operator:
     @property
     def mapping_name(self) -> str:
         """Name of the one role mapping, and prefix of the names of all roles."""
-        return self.installation.prefix
+        return prefix_of(self.instance)
 
     def role_name(self, principal: str) -> str:
         """Name of the principal's role (and of its mapping, where each principal has one)."""

@@ -151,20 +151,20 @@ def plan_role(
         else compose(operator, principal, members, observed, known.metadata, shares, revoking=revoking)
     )
     findings = _findings(operator, principal, members, observed, known, shares, adopted)
-    plan = RolePlan(
+    writes = target is not None and (bool(adopted) or not target.same_as(observed))
+    return RolePlan(
         name,
+        write=target if writes else None,
+        whole=writes and target is not None and target.sheds(observed),
+        delete=target is None and observed is not None,
         findings=findings,
         refused=refused,
         releasing=Releasing(remember, released.revoked if revoking else ()),
         widened=widened_in(members, shares),
         held=_held(members, shares),
         waits=waits,
+        foreign=foreign if writes else None,
     )
-    if target is None:
-        return replace(plan, delete=observed is not None)
-    if not adopted and target.same_as(observed):
-        return plan
-    return replace(plan, write=target, whole=target.sheds(observed), foreign=foreign)
 
 
 def _held(members: Sequence[Member], shares: Shares) -> dict[str, Share]:

@@ -83,7 +83,9 @@ def recollect(name: str, metadata: RoleMetadata, members: Sequence[Member], seen
             elif exact and record.spec_hash != known.spec_hash:
                 records[access.uid] = replace(record, spec_hash=known.spec_hash)
     claimant = min(claimants, key=lambda item: _CLAIM[item.decision.do]).access.uid if claimants else ""
-    return Known(replace(metadata, records=tuple(records.values())), claimant, frozenset(recreated), complete)
+    if records or metadata.records:
+        metadata = replace(metadata, records=tuple(records.values()))
+    return Known(metadata, claimant, frozenset(recreated), complete)
 
 
 def _blank(access: Access, known: Seen) -> Record:

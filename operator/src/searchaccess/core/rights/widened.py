@@ -97,6 +97,8 @@ def widened_in(members: Sequence[Member], shares: Shares) -> Mapping[str, Widene
         members: its SearchAccesses, and what is done about each.
         shares: its role as Elasticsearch has it, split by owner.
     """
+    if len(members) < 2 and not shares.released.entries:  # noqa: PLR2004 - there are no others
+        return {}
     parts = list(_parts(members, shares))
     places = {part.namespace for part in parts}
     if len(places) <= 1 or not any(map(matters, _entries(parts))):

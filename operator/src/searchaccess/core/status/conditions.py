@@ -14,6 +14,7 @@ UNKNOWN: Final[Truth] = "Unknown"
 
 
 _CUT: Final = " …"
+_ORDER: Final = tuple(ConditionType)
 
 
 def shorten(text: str, limit: int) -> str:
@@ -89,4 +90,4 @@ class Conditions:
 
     def build(self) -> list[Condition]:
         """Return the conditions in the order of their types."""
-        return [self._made[kind] for kind in ConditionType if kind in self._made]
+        return [self._made[kind] for kind in _ORDER if kind in self._made]

@@ -1,7 +1,7 @@
 """The inventory's record of each object."""
 
 from dataclasses import dataclass, field, replace
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from searchaccess.api.accesses.usagestatus import UsageStatus
 from searchaccess.api.status import SearchAccessStatus, SearchClusterStatus
@@ -11,6 +11,9 @@ from searchaccess.core.model.admission import Admission
 from searchaccess.core.status.access import AccessFacts, is_drifted, is_ready
 from searchaccess.core.status.cluster import ClusterReport
 from searchaccess.core.status.placed import Placed, placed_by
+
+_NO_STATUS: Final = SearchAccessStatus()
+"""Of all that have none yet."""
 
 
 class StatusSummary(NamedTuple):
@@ -74,7 +77,7 @@ class AccessRecord:
     @property
     def status(self) -> SearchAccessStatus:
         """The readable part of the status."""
-        return SearchAccessStatus.parse(self.status_json)
+        return SearchAccessStatus.parse(self.status_json) if self.status_json else _NO_STATUS
 
     @property
     def status_summary(self) -> StatusSummary:

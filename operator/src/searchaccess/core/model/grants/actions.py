@@ -1,6 +1,7 @@
 """Translates declared actions and privileges into Elasticsearch privileges."""
 
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import Final
 
 from searchaccess.api.vocabulary.actions import Action
@@ -9,6 +10,8 @@ from searchaccess.core.messages import some_of
 
 PRIVILEGE_LETTER: Final = "*"
 """Shown in the ACCESS column for raw ``privileges``."""
+_KEPT: Final = 256
+"""Lists of actions whose order is remembered: most SearchAccesses have one of a few."""
 
 
 def privileges_of(actions: tuple[Action, ...], raw: tuple[str, ...]) -> tuple[str, ...]:
@@ -50,9 +53,15 @@ def confined_privileges(actions: tuple[Action, ...], raw: tuple[str, ...]) -> tu
     return tuple(sorted({*privileges_of(others, raw), *CONFINED_WRITE}))
 
 
+@lru_cache(_KEPT)
+def in_order(actions: tuple[Action, ...]) -> tuple[Action, ...]:
+    """Return declared actions in the order of the vocabulary, without duplicates."""
+    return tuple(action for action in Action if action in actions)
+
+
 def letters_of(actions: tuple[Action, ...], *, raw: bool) -> str:
     """Return the short form of the ACCESS column, such as ``rw``."""
-    letters = "".join(action.letter for action in Action if action in actions)
+    letters = "".join(action.letter for action in in_order(actions))
     return letters + (PRIVILEGE_LETTER if raw else "")
 
 

@@ -24,7 +24,7 @@ _NOT_THERE: Final = object()
 _WORDS: Final = {"extra_forbidden": "there is no such field"}
 """Messages that replace pydantic's, by the type of its error."""
 
-_Fields: TypeAlias = tuple[tuple[frozenset[str], type[ApiModel] | None, Narrows | None], ...]
+_Fields: TypeAlias = tuple[tuple[str, type[ApiModel] | None, Narrows | None], ...]
 _FIELDS: Final[dict[type[ApiModel], _Fields]] = {}
 """Of each model that was validated; finding them out takes longer than to validate most specs."""
 
@@ -68,29 +68,31 @@ def _null_in(model: type[ApiModel], given: Any, live: Any = _NOT_THERE, path: st
     if not isinstance(given, Mapping):
         return ""
     fields = _FIELDS.get(model) or _FIELDS.setdefault(model, _fields_of(model))
-    for keys, inner, narrows in fields:
-        for key in keys & given.keys():
-            value, place = given[key], f"{path}.{key}"
-            if value is None:
-                if live is _NOT_THERE or (narrows and isinstance(live, Mapping) and key not in live):
-                    return f"{place}: {null_message(narrows.without if narrows else '')}"
-            elif inner is not None:
-                there = live.get(key) if isinstance(live, Mapping) else live if live is _NOT_THERE else None
-                for item, now, step in _items(value, there):
-                    if found := _null_in(inner, item, now, place + step):
-                        return found
+    for key, inner, narrows in fields:
+        if key not in given:
+            continue
+        value = given[key]
+        if value is None:
+            if live is _NOT_THERE or (narrows and isinstance(live, Mapping) and key not in live):
+                return f"{path}.{key}: {null_message(narrows.without if narrows else '')}"
+        elif inner is not None:
+            there = live.get(key) if isinstance(live, Mapping) else live if live is _NOT_THERE else None
+            for item, now, step in _items(value, there):
+                if found := _null_in(inner, item, now, f"{path}.{key}{step}"):
+                    return found
     return ""
 
 
 def _fields_of(model: type[ApiModel]) -> _Fields:
-    """Return the keys of each field, the model that it has, and what is granted without it."""
+    """Return each key of a field, the model that the field has, and what is granted without it."""
     return tuple(
         (
-            frozenset({field.alias or name, name}),
+            key,
             parts_of(field.annotation),
             next((item for item in field.metadata if isinstance(item, Narrows)), None),
         )
         for name, field in model.model_fields.items()
+        for key in sorted({field.alias or name, name})
     )
 
 

@@ -45,6 +45,8 @@ def over_budget(members: Sequence[Member], metadata: RoleMetadata, shares: Share
     tries = TRIES
     while coming:
         fits, tries = _how_many_fit(known, coming, tries)
+        if fits == len(coming):
+            break
         known.update(chain.from_iterable(_patterns(member.access.share) for member in coming[:fits]))
         for member in coming[fits : fits + 1]:
             refused[member.access.uid] = AccessDecision(Do.HOLD, Reason.TOO_COMPLICATED, _message(member))
