@@ -22,7 +22,16 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, Final
 
+from rich.console import Console
+
+from searchaccess.cli.access.asking import Asking, Declarations, who
+from searchaccess.cli.access.options import question_for
+from searchaccess.cli.access.showing import who_data
+from searchaccess.cli.printing import Format, emit
 from tests.bench.report import Report
+from tests.bench.usage import usage
+from tests.unit.answers.access.states import GOOGLE, entry, role, state
+from tests.unit.builders import OPERATOR
 
 EVENTS: Final = 1_000_000
 SERVICES: Final = 200
@@ -42,26 +51,12 @@ _ACTIONS: Final = (
 )
 _COMMAND: Final = """
 from searchaccess.cli.main import main
-from tests.bench.answers import usage
+from tests.bench.usage import usage
 try:
     main()
 except SystemExit as ended:
     usage(ended.code)
 """
-
-
-def usage(code: object = None, cpu: float | None = None) -> None:
-    """Print what this process used, as JSON on standard error.
-
-    Args:
-        code: with which it ends.
-        cpu: seconds of a part of it; None: all of it counts.
-    """
-    # Peak memory of a child that ended would include that of the process which started it.
-    status = Path("/proc/self/status")
-    peak = next((line.split()[1] for line in status.read_text().splitlines() if line.startswith("VmHWM")), "0")
-    used = time.process_time() if cpu is None else cpu
-    print(json.dumps({"code": code, "cpu": used, "mib": int(peak) / 1024}), file=sys.stderr)
 
 
 def lines(count: int, start: datetime = datetime(2026, 11, 29, tzinfo=UTC)) -> Iterator[str]:
@@ -96,8 +91,6 @@ def callers(count: int, *, alike: bool) -> Mapping[str, Any]:
         count: how many.
         alike: all of them may read ``orders-1``; otherwise one.
     """
-    from tests.unit.answers.access.states import OPERATOR, entry, role
-
     names = [f"svc-{number}@acme-shop.iam.gserviceaccount.com" for number in range(count)]
     return {
         OPERATOR.role_name(name): role(entry("orders-*" if alike else f"orders-{number}"))
@@ -112,18 +105,13 @@ def who_can_read(count: int, *, alike: bool) -> float:
         count: callers.
         alike: all of them may read the index; otherwise one.
     """
-    from searchaccess.cli.access.asking import Asking, Declarations, who
-    from searchaccess.cli.access.options import question_for
-    from searchaccess.cli.access.showing import who_data
-    from searchaccess.cli.printing import Format, emit
-    from tests.unit.answers.access.states import GOOGLE, OPERATOR, state
-
     port: Any = SimpleNamespace()
-    asking = Asking(port, state(callers(count, alike=alike)), Declarations(), "prod", GOOGLE, False, OPERATOR)
+    read = state(callers(count, alike=alike))
+    asking = Asking(port, read, Declarations(), "prod", GOOGLE, gateway=False, operator=OPERATOR)
     question = question_for("read", "")
     began = time.process_time()
     found = who(asking, "orders-1", question, "")
-    emit(Format.JSON, who_data(found, asking), lambda: [])
+    emit(Format.JSON, who_data(found, asking), list)
     took = time.process_time() - began
     assert len(found.findings) == (count if alike else 1)
     return took
@@ -131,7 +119,7 @@ def who_can_read(count: int, *, alike: bool) -> float:
 
 def measure(report: Report, say: Callable[[str], None] = print) -> None:
     """Add the figures to a report."""
-    for alike, what in ((True, "all"), (False, "one")):
+    for what in ("all", "one"):
         say(f"who-can with {PRINCIPALS} callers, of whom {what} may read")
         runs = [_process("-m", "tests.bench.answers", what) for _ in range(RUNS)]
         least = min(float(each["cpu"]) for each in runs)
@@ -177,8 +165,6 @@ def main(given: Sequence[str]) -> None:
     if given:
         usage(cpu=who_can_read(PRINCIPALS, alike=given[0] == "all"))
         return
-    from rich.console import Console
-
     report = Report(PRINCIPALS)
     measure(report)
     report.print(Console(width=160))

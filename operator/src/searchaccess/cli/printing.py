@@ -224,7 +224,7 @@ def _yaml(data: Any) -> str:
     import yaml
 
     def written(*, unicode: bool) -> str:
-        keep = {"sort_keys": False, "allow_unicode": unicode, "width": _UNBOUNDED}
+        keep: dict[str, Any] = {"sort_keys": False, "allow_unicode": unicode, "width": _UNBOUNDED}
         try:
             # In C, where PyYAML has it: a fifth of the time.
             return str(yaml.dump(data, Dumper=getattr(yaml, "CSafeDumper", yaml.SafeDumper), **keep))

@@ -280,7 +280,7 @@ class TestReading:
 
     @pytest.mark.parametrize("many", [0, 1, 200])
     def test_a_line_counts_once_however_it_is_divided_between_reads(self, tmp_path: Path, many: int) -> None:
-        """In files without a last line break, with other line ends and empty lines, and beside lines that are skipped."""
+        """Without a last line break, with other line ends and empty lines, and beside lines that are too long."""
         one, skipped = json.dumps(line()), "x" * 1_500_000
         file = tmp_path / "audit.json"
         file.write_bytes("\r\n".join([*[one] * many, skipped, "", " ", *[one] * many, skipped, one]).encode())
