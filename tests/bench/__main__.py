@@ -9,7 +9,7 @@ from typing import Final
 
 from rich.console import Console
 
-from tests.bench import admission, gateway, guardrails, scenarios
+from tests.bench import admission, answers, gateway, guardrails, scenarios
 from tests.bench.report import Report
 from tests.stack.stack import Stack
 from tests.support.operatorprocess import ROOT
@@ -62,6 +62,11 @@ def policies(report: Report, say: Say, _applied: int) -> None:
     guardrails.measure(report)
 
 
+def commands(report: Report, say: Say, _applied: int) -> None:
+    """What answers of the command line cost."""
+    answers.measure(report, say)
+
+
 def gateways(report: Report, say: Say, _applied: int) -> None:
     """What the gateway costs."""
     gateway.measure(report, say)
@@ -71,6 +76,7 @@ PARTS: Final[dict[str, Callable[[Report, Say, int], None]]] = {
     "accesses": accesses,
     "admission": webhook,
     "policies": policies,
+    "answers": commands,
     "gateway": gateways,
 }
 

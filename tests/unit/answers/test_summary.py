@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 import yaml
+from rich.cells import cell_len
 
 from searchaccess.api.conditions.docs import REASON_DOCS
 from searchaccess.api.conditions.reasons import Reason
@@ -226,6 +227,13 @@ def test_formats(output: Output) -> None:
 
 
 WHY = "why " * 20 + "so"
+
+
+def test_a_message_of_wide_characters_is_cut_by_what_it_takes_on_the_terminal() -> None:
+    line = a_line("False", "RejectedByElasticsearch", "shop/b", message="索引" * 40)
+    table = table_of(Summary((line,)), 140).partition("\n\n")[0].splitlines()
+    assert table[1].endswith("…")
+    assert 130 <= max(map(cell_len, table)) <= 140
 
 
 def wide_lines() -> tuple[Line, ...]:

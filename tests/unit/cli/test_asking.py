@@ -183,6 +183,8 @@ def test_which_cluster_is_asked() -> None:
     assert cluster_for(None, Declarations(clusters=(two,)), "") == "test"
     with pytest.raises(NoSuchCluster, match="--cluster; there are: prod, test"):
         cluster_for(subject_of("shop/other"), declared, "")
+    with pytest.raises(NoSuchCluster, match="--cluster; none can be listed: lists are forbidden"):
+        cluster_for(None, Declarations(gaps=("lists are forbidden",), complete=False), "")
 
 
 def test_answers_fit_a_narrow_terminal(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -38,6 +38,8 @@ def test_the_command_line_is_wrong(tmp_path: Path) -> None:
         (("reconcile", "--once", "--observe", "-f", "nope"), "nope does not exist"),
         (("reconcile", "--once", "-o", "xml"), "'xml' is not one of"),
         (("login",), "requires manifests with -f"),
+        (("audit", "x.json", "--index", "/[/"), "Invalid value for --index"),
+        (("who-can", "read", "orders-\udcff"), "write the name of one index"),
     ],
 )
 def test_each_mistake_in_it_has_the_same_code(arguments: tuple[str, ...], says: str) -> None:

@@ -4,11 +4,13 @@ import io
 import json
 import re
 import sys
+from itertools import pairwise
 
 import pytest
 import yaml
 from hypothesis import given
 from hypothesis import strategies as st
+from rich.cells import cell_len
 
 from searchaccess.cli.printing import Format, emit, fits, fitting, plain, table, verbatim, warn
 
@@ -78,13 +80,15 @@ def test_a_configuration_is_never_broken_into_lines(monkeypatch: pytest.MonkeyPa
     assert max(map(len, lines[2:])) <= 40
 
 
-@given(st.lists(st.text("ab-/@", min_size=1, max_size=60), min_size=1, max_size=9), st.integers(0, 4))
+@given(st.lists(st.text("ab-/@索́\xa0", min_size=1, max_size=60), min_size=1, max_size=9), st.integers(0, 4))
 def test_names_stay_whole_on_a_terminal(words: list[str], indent: int) -> None:
-    """Otherwise nobody could copy them."""
+    """Otherwise nobody could copy them. Some characters take two cells of the terminal, and some none."""
     text = " " * indent + " ".join(words)
     lines = list(fitting(text, 30))
-    assert " ".join(lines).split() == words
-    assert all(len(line) <= 30 or " " not in line.strip() for line in lines)
+    assert " ".join(line.strip(" ") for line in lines).split(" ") == words
+    assert all(cell_len(line) <= 30 or " " not in line.strip(" ") for line in lines)
     assert all(line.startswith(" " * (indent + 2)) for line in lines[1:])
+    for line, following in pairwise(lines):
+        assert cell_len(line) + 1 + cell_len(following.lstrip(" ").partition(" ")[0]) > 30, "a word more had room"
     assert list(fitting("", 30)) == [""]
     assert list(fitting("a\n\nb", 30)) == ["a", "", "b"]

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
-from searchaccess.adapters.kubernetes.client import load_configuration
+from searchaccess.adapters.kubernetes.client import KubernetesClient, load_configuration
 from searchaccess.adapters.kubernetes.kubeconfig import namespace_of
 from searchaccess.ports.errors import LoginMissing
 
@@ -146,3 +146,19 @@ async def test_a_token_counts_before_a_file_of_one(tmp_path: Path) -> None:
     file = tmp_path / "config"
     file.write_text(yaml.safe_dump(user(token=SECRET, tokenFile="/no-token")))
     assert (await load_configuration(file)).api_key["BearerToken"] == f"Bearer {SECRET}"
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        cluster(server="https://127.0.0.1:1", **{"certificate-authority-data": "YQ=="}),
+        cluster(server="https://127.0.0.1:1", **{"certificate-authority-data": "!!"}),
+        user(**{"client-certificate-data": "YQ==", "client-key-data": "YQ=="}),
+    ],
+    ids=["no certificate", "no base64", "no client certificate"],
+)
+async def test_certificates_that_cannot_be_used_are_said(tmp_path: Path, given: dict[str, Any]) -> None:
+    file = tmp_path / "config"
+    file.write_text(yaml.safe_dump(given))
+    with pytest.raises(LoginMissing, match="is not in PEM form"):
+        KubernetesClient(await load_configuration(file))

@@ -65,10 +65,15 @@ def main() -> None:
     if _COMPLETE in os.environ:
         # typer would import all of rich only to remove its markup, and no text has any.
         cast("dict[str, Any]", sys.modules)["rich"] = None
-    if Path(sys.argv[0]).stem == PLUGIN:
-        program(completes=False)(prog_name="kubectl searchaccess", complete_var=_COMPLETE)
-    else:
-        app(prog_name=PROGRAM, complete_var=_COMPLETE)
+    try:
+        if Path(sys.argv[0]).stem == PLUGIN:
+            program(completes=False)(prog_name="kubectl searchaccess", complete_var=_COMPLETE)
+        else:
+            app(prog_name=PROGRAM, complete_var=_COMPLETE)
+    except Exception as error:  # noqa: BLE001 - the barrier between a fault and whoever called the command
+        from searchaccess.cli.faults import end_by
+
+        sys.exit(end_by(error))
 
 
 def complete_plugin() -> None:

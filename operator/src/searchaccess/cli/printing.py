@@ -8,7 +8,6 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from enum import StrEnum
 from itertools import zip_longest
-from textwrap import wrap
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
@@ -23,6 +22,9 @@ _CONTROL: Final = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2
 """Characters that move the cursor, begin a line, change colors, or reverse the direction of a text, and halves of
 characters, which cannot be printed. Names and messages may come from anybody; in a terminal, they could pretend to be
 another line."""
+
+_WORD: Final = re.compile(r" *[^ ]+")
+"""A word, with the spaces before it."""
 
 
 class Format(StrEnum):
@@ -165,10 +167,20 @@ def whole_words(text: str, columns: int, indent: str) -> list[str]:
 
     Args:
         text: the line.
-        columns: the width.
+        columns: the width, in cells of the terminal: some characters take two, and some none.
         indent: what the further lines begin with.
     """
-    return wrap(text, columns, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False)
+    from rich.cells import cell_len
+
+    lines, line = list[str](), ""
+    for part in _WORD.findall(text.expandtabs()):
+        if line.strip(" ") and cell_len(line) + cell_len(part) > columns:
+            lines.append(line)
+            # A line never begins with the spaces at which it breaks.
+            line = indent + part.lstrip(" ")
+        else:
+            line += part
+    return [*lines, line] if line else lines
 
 
 def verbatim(text: str) -> "Text":
@@ -188,20 +200,40 @@ def emit(output: Format, data: Any, shown: "Callable[[], Sequence[RenderableType
     """
     match output:
         case Format.JSON:
-            typer.echo(json.dumps(data, indent=2))
+            typer.echo(as_json(data))
         case Format.YAML:
             typer.echo(_yaml(data), nl=False)
         case Format.TABLE:
             _print(shown())
 
 
+def as_json(data: Any) -> str:
+    """Return plain data as indented JSON of ASCII characters, for ``emit``."""
+    import msgspec
+
+    text = json.dumps(data)
+    try:
+        # The same text, in a third of the time: the standard library indents without its C code.
+        return msgspec.json.format(text, indent=2)
+    except (msgspec.DecodeError, RecursionError):
+        # It refuses halves of characters, which are valid JSON.
+        return json.dumps(data, indent=2)
+
+
 def _yaml(data: Any) -> str:
     import yaml
 
-    text = yaml.safe_dump(data, sort_keys=False, allow_unicode=True, width=_UNBOUNDED)
-    if _CONTROL.search(text):
-        return yaml.safe_dump(data, sort_keys=False, width=_UNBOUNDED)
-    return text
+    def written(*, unicode: bool) -> str:
+        keep: dict[str, Any] = {"sort_keys": False, "allow_unicode": unicode, "width": _UNBOUNDED}
+        try:
+            # In C, where PyYAML has it: a fifth of the time.
+            return str(yaml.dump(data, Dumper=getattr(yaml, "CSafeDumper", yaml.SafeDumper), **keep))
+        except UnicodeEncodeError:
+            # Halves of characters.
+            return str(yaml.safe_dump(data, **keep))
+
+    text = written(unicode=True)
+    return written(unicode=False) if _CONTROL.search(text) else text
 
 
 def _print(parts: "Sequence[RenderableType]") -> None:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import Final, TypeAlias
 
 import yaml
-from rich.cells import cell_len
+from rich.cells import cell_len, set_cell_size
 from rich.console import Console
 from rich.table import Table
 
@@ -19,12 +19,12 @@ from searchaccess.core.messages import some_of
 
 _WIDEST: Final = 100_000
 _GAP: Final = 2
-"""Characters between two columns."""
+"""Cells between two columns."""
 _NARROWEST: Final = 20
-"""Shortest useful message, in characters."""
+"""Shortest useful message, in cells."""
 _CLUSTER: Final = "CLUSTER"
 _NARROW: Final = 60
-"""Characters of a message in a table. The full message is in the status, in ``-o json``, and for failures below it."""
+"""Cells of a message in a table. The full message is in the status, in ``-o json``, and for failures below it."""
 _TROUBLES: Final = 10
 """Number of different failures that are shown in full."""
 _MARKS: Final = {Exit.IN_SYNC: "ok", Exit.PENDING: "pending", Exit.FAILED: "FAILED"}
@@ -72,7 +72,7 @@ def table_of(summary: Summary, width: int | None = None) -> str:
 
     Args:
         summary: of a run.
-        width: of the terminal, in characters; None: the output is not a terminal, so nothing has to fit.
+        width: of the terminal, in cells; None: the output is not a terminal, so nothing has to fit.
     """
     text = io.StringIO()
     # Texts below the table are not wrapped, so that lines of elasticsearch.yml, JSON and so on can be copied.
@@ -142,7 +142,7 @@ def _size(columns: list[Column]) -> int:
 
 
 def _cut(text: str, most: int) -> str:
-    return text if len(text) <= most else f"{text[: most - 1]}…"
+    return text if cell_len(text) <= most else f"{set_cell_size(text, most - 1).rstrip()}…"
 
 
 def show(summary: Summary, output: Output, width: int | None = None) -> str:

@@ -2,8 +2,11 @@
 
 import gzip
 import json
+import os
+import tracemalloc
 from datetime import UTC, datetime
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import pytest
@@ -16,6 +19,7 @@ from searchaccess.cli.auditing.page import page
 from searchaccess.cli.auditing.shown import summary, tables
 from searchaccess.cli.main import app
 from searchaccess.core.answers.audit import tally as tallies
+from searchaccess.core.answers.audit.events import AuditEvent
 from searchaccess.core.answers.audit.known import Known, KnownAccess, known_access, logins_of
 from searchaccess.core.answers.audit.naming import access_of_key, kind_of, of_request, revision_of
 from searchaccess.core.answers.audit.ocsf import events
@@ -243,6 +247,58 @@ class TestReading:
         assert len(report_.rows) <= 40
         assert sum(row.allowed for row in report_.rows) == 150
         assert any(row.principal == ELSEWHERE for row in report_.rows)
+
+    def test_long_headers_that_callers_choose_are_not_kept(self) -> None:
+        """Each is a revision by its beginning, so that all of them are one row."""
+        tally = Tally(ALWAYS)
+        tracemalloc.start()
+        for number in range(500):
+            long = f"web/web-1/{number}{'x' * 8000}"
+            tally.add(AuditEvent("2026-11-29T23:05:57,525+0000", "access_granted", WEB, SEARCH, ("orders-1",), long))
+        kept = tracemalloc.get_traced_memory()[0]
+        tracemalloc.stop()
+        assert (len(tally.total()), tally.events) == (1, 500)
+        assert kept < 1_000_000
+
+    @pytest.mark.parametrize("late", [False, True])
+    def test_an_event_that_repeats_another_one_counts_by_its_own_time_and_trace(self, *, late: bool) -> None:
+        """Most events say the same as an earlier one."""
+        tally = Tally(datetime(2026, 11, 29, 12, tzinfo=UTC), datetime(2026, 11, 29, 13, tzinfo=UTC))
+        other = "f" * 32
+        if not late:
+            tally.revisions[other] = ("web", "web-00002-xyz")
+        for at, trace in (("12:30", TRACE), ("11:59", TRACE), ("13:00", TRACE), ("12:10", other), ("12:50", TRACE)):
+            written_at = f"2026-11-29T{at}:00,000+0000"
+            if late and trace == other:
+                tally.revisions[other] = ("web", "web-00002-xyz")
+            tally.add(AuditEvent(written_at, "access_granted", WEB, SEARCH, ("orders-1",), REVISION, trace))
+        tally.add(AuditEvent("now", "access_granted", WEB, SEARCH, ("orders-1",), REVISION))
+        found = {(use.revision, use.proven): (count.number, count.first.minute, count.last.minute)
+                 for use, count in tally.total().items()}  # fmt: skip
+        assert found == {("web-00001-abc", False): (2, 30, 50), ("web-00002-xyz", True): (1, 10, 10)}
+        assert (tally.events, tally.unread, tally.hours) == (3, 1, {("2026-11-29T12", True): 3})
+
+    @pytest.mark.parametrize("many", [0, 1, 200])
+    def test_a_line_counts_once_however_it_is_divided_between_reads(self, tmp_path: Path, many: int) -> None:
+        """Without a last line break, with other line ends and empty lines, and beside lines that are too long."""
+        one, skipped = json.dumps(line()), "x" * 1_500_000
+        file = tmp_path / "audit.json"
+        file.write_bytes("\r\n".join([*[one] * many, skipped, "", " ", *[one] * many, skipped, one]).encode())
+        tally = Tally(ALWAYS)
+        read_audit([file], tally, lambda _done, _total: None)
+        assert (tally.events, tally.unread) == (2 * many + 1, 2)
+
+    def test_a_pipe_is_read_like_a_file(self, tmp_path: Path) -> None:
+        """As ``<(kubectl logs …)`` of a shell; it has no position and no size."""
+        pipe = tmp_path / "pipe"
+        os.mkfifo(pipe)
+        content = f"{json.dumps(line())}\n" * 5000
+        writer = Thread(target=lambda: pipe.write_text(content))
+        writer.start()
+        tally = Tally(ALWAYS)
+        read_audit(find([pipe]), tally, lambda _done, _total: None)
+        writer.join()
+        assert (tally.events, tally.unread) == (5000, 0)
 
     def test_memory_is_bounded_however_many_indices_a_request_names(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -6,6 +6,7 @@ import re
 import zlib
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from itertools import chain
 from pathlib import Path
 from typing import IO, Any, BinaryIO, Final, TypeVar, cast
 
@@ -19,9 +20,9 @@ from searchaccess.ports.errors import InvalidLog
 Event = TypeVar("Event")
 _LONGEST: Final = 1 << 20
 """Bytes of a line; a longer one is skipped."""
+_AT_ONCE: Final = 1 << 15
+"""Bytes that are read at once: so many stay in the cache of a processor."""
 _SHOWN: Final = 200
-_EVERY: Final = 4096
-"""Lines between two reports of progress."""
 _TRACE: Final = re.compile(r"projects/[^/]+/traces/([0-9a-f]{32})")
 Progress = Callable[[int, int], None]
 """Takes the bytes that were read, and those that there are."""
@@ -82,7 +83,7 @@ def read_audit(files: Iterable[Path], tally: Tally, progress: Progress) -> None:
     """
     decoder = msgspec.json.Decoder(AuditEvent)
     add, decode = tally.add, decoder.decode
-    for line in _lines(list(files), tally, progress):
+    for line in _lines(files, tally, progress):
         try:
             event = decode(line)
         except (msgspec.DecodeError, RecursionError):
@@ -124,7 +125,7 @@ def read_gateway(files: Iterable[Path], tally: Tally, progress: Progress) -> Non
         InvalidLog: a file cannot be read.
     """
     decoder = msgspec.json.Decoder(GatewayEvent)
-    for line in _lines(list(files), tally, progress):
+    for line in _lines(files, tally, progress):
         if not line.startswith(b"{"):
             continue
         try:
@@ -148,7 +149,7 @@ def read_requests(files: Iterable[Path], tally: Tally, progress: Progress) -> in
     Raises:
         InvalidLog: a file cannot be read.
     """
-    for line in _lines(list(files), tally, progress):
+    for line in _lines(files, tally, progress):
         try:
             entry = json.loads(line)
             trace = _TRACE.fullmatch(entry["trace"])
@@ -161,27 +162,44 @@ def read_requests(files: Iterable[Path], tally: Tally, progress: Progress) -> in
     return len(tally.revisions)
 
 
-def _lines(files: list[Path], tally: Tally, progress: Progress) -> Iterator[bytes]:
+def _lines(files: Iterable[Path], tally: Tally, progress: Progress) -> Iterator[bytes]:
+    """Yield the lines that are not empty."""
+    return chain.from_iterable(_parts(list(files), tally, progress))
+
+
+def _parts(files: list[Path], tally: Tally, progress: Progress) -> Iterator[list[bytes]]:
+    """Yield lines in lists, as splitting what was read at once is what costs least."""
     total, done = sum(_size(file) for file in files), 0
     for file in files:
         try:
-            with file.open("rb") as raw, _unpacked(file, raw) as lines:
-                number = 0
-                while line := lines.readline(_LONGEST):
-                    if len(line) == _LONGEST and not line.endswith(b"\n"):
-                        tally.unread += 1
-                        while (rest := lines.readline(_LONGEST)) and not rest.endswith(b"\n"):
-                            pass
-                        continue
-                    number += 1
-                    if number % _EVERY == 0:
+            with file.open("rb") as raw, _unpacked(file, raw) as content:
+                # A pipe, such as `<(kubectl logs …)` of a shell, has no position.
+                has_position = raw.seekable()
+                for lines in _split(content, tally):
+                    if has_position:
                         progress(done + raw.tell(), total)
-                    if not line.isspace():
-                        yield line
+                    yield [line for line in lines if line and not line.isspace()]
         except (OSError, EOFError, zlib.error) as error:
             raise InvalidLog(f"{file} cannot be read: {_why(error)}") from None
         done += _size(file)
         progress(done, total)
+
+
+def _split(content: IO[bytes], tally: Tally) -> Iterator[list[bytes]]:
+    """Yield lines without their ends; those that are too long are counted as unread."""
+    rest, is_too_long = b"", False
+    while part := content.read(_AT_ONCE):
+        *lines, rest = (rest + part).split(b"\n")
+        if is_too_long and lines:
+            # The end of a line whose beginning was left out.
+            del lines[0]
+            is_too_long = False
+        if is_too_long or len(rest) >= _LONGEST:
+            tally.unread += not is_too_long
+            rest, is_too_long = b"", True
+        yield lines
+    if not is_too_long:
+        yield [rest]
 
 
 @contextmanager

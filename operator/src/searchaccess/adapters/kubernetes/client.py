@@ -19,6 +19,7 @@ from searchaccess import __version__
 from searchaccess.adapters.answers import body_of, decode
 from searchaccess.adapters.kubernetes.errors import mapped
 from searchaccess.adapters.kubernetes.kubeconfig import (
+    BAD_CERTIFICATE,
     files_of,
     login_plugin,
     problem_of,
@@ -118,10 +119,17 @@ class KubernetesClient:
         configuration: how to connect, see ``load_configuration``.
         component: shown as the source of events.
         page: how many objects a page of a list has.
+
+    Raises:
+        LoginMissing: a certificate or key cannot be used.
     """
 
     def __init__(self, configuration: Configuration, component: str = "searchaccess", page: int = PAGE) -> None:
-        self._api = ApiClient(configuration)
+        try:
+            self._api = ApiClient(configuration)
+        except (OSError, ValueError):
+            # Errors of TLS are an OSError, and do not say which one it is.
+            raise LoginMissing(f"{_UNUSABLE}: {BAD_CERTIFICATE}") from None
         self._host = configuration.host
         self._component = component
         self._page = page

@@ -27,6 +27,11 @@ _PATHS: Final = {"cluster": ("certificate-authority",), "user": ("client-certifi
 _MOST: Final = 10
 """Contexts that are named."""
 
+BAD_CERTIFICATE: Final = (
+    "its certificate authority, client certificate or client key is not in PEM form, or the latter two do not belong"
+    " together; log in again, or name another with --kubeconfig or --context"
+)
+
 
 def files_of(kubeconfig: Path | None) -> tuple[Path, ...]:
     """Return the files that make up the kubeconfig, whether they exist or not.

@@ -128,6 +128,8 @@ def cluster_for(subject: Subject | None, declared: Declarations, wanted: str) ->
     names = sorted(cluster.name for cluster in declared.clusters)
     if len(names) == 1:
         return names[0]
+    if not names and not declared.complete:
+        raise NoSuchCluster(f"name a SearchCluster with --cluster; none can be listed: {'; '.join(declared.gaps)}")
     raise NoSuchCluster(f"name a SearchCluster with --cluster; there are: {', '.join(names[:_NAMED]) or 'none'}")
 
 

@@ -44,7 +44,9 @@ def index_of(text: str) -> str:
     if ":" in text:
         hint = "of this cluster, without ::failures: ask with the action read_failure_store about a failure store"
         raise typer.BadParameter(f"write the name of an index {hint}, not {text!r}", param_hint="INDEX")
-    if not text or not _NOT_IN_NAMES.isdisjoint(text) or text != text.lower():
+    # Bytes of another encoding are halves of characters here.
+    is_text = text == text.encode(errors="replace").decode()
+    if not text or not is_text or not _NOT_IN_NAMES.isdisjoint(text) or text != text.lower():
         raise typer.BadParameter(f"write the name of one index, without wildcards, not {text!r}", param_hint="INDEX")
     return text
 

@@ -87,6 +87,7 @@ def command(
 
     configure_logging(as_json=False, verbose=False)
     tally = logs.tally()
+    _check(index)
     wanted = Wanted(index, service, denied=denied, findings=findings)
     accesses, clusters = count_all(reaching, logs, tally, filename or [], wanted)
     known = Known([known_access(raw) for raw in accesses], logins_of(clusters))
@@ -95,6 +96,22 @@ def command(
         warn("no event was read: check that auditing is on (docs/audit.md), and what the options leave out")
     _show(made, output, tally)
     raise typer.Exit(int(Exit.PENDING if exit_code and made.counts else Exit.IN_SYNC))
+
+
+def _check(pattern: str) -> None:
+    """Check a pattern of indices: one that cannot be read would match nothing, as if nobody had used them.
+
+    Raises:
+        typer.BadParameter: it cannot be read.
+    """
+    from searchaccess.core.patterns.parsed import PatternError, parse_index_pattern
+
+    if not pattern:
+        return
+    try:
+        parse_index_pattern(pattern)
+    except PatternError as error:
+        raise typer.BadParameter(str(error), param_hint="--index") from None
 
 
 def _show(report: "Report", output: AuditFormat, tally: "Tally") -> None:

@@ -128,8 +128,10 @@ def _object(change: ObjectChange) -> Iterator[Styled]:
 
 def wrapped(lines: Iterator[Styled], width: int | None) -> Iterator[Styled]:
     """Yield lines that fit a terminal; None: the output is none, and lines stay whole so that they can be copied."""
+    from rich.cells import cell_len
+
     for line in lines:
-        if width is None or len(line.text) <= width:
+        if width is None or cell_len(line.text) <= width:
             yield line
             continue
         parts = printing.whole_words(line.text, width, " " * line.indent)

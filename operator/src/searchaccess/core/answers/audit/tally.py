@@ -13,6 +13,12 @@ MOST_ENTRIES: Final = 50_000
 MOST_INDICES: Final = 250_000
 """Names of indices in all entries, beyond which it is the same: one request may name thousands."""
 MOST_TRACES: Final = 500_000
+_REMEMBERED: Final = 20_000
+"""Combinations in events whose entry is found at once: those of most clusters, in a few megabytes."""
+_FEW: Final = 8
+"""Names of indices in such an event."""
+_SHORT: Final = 200
+"""Characters of a header ``X-Opaque-Id`` that is worth remembering; whoever sends it chooses them."""
 ELASTICSEARCH, GATEWAY = "elasticsearch", "gateway"
 """Whose log an event is from."""
 ELSEWHERE: Final = "…"
@@ -23,6 +29,8 @@ _REFUSED: Final = frozenset({401, 403, 413, 429})
 
 _Key: TypeAlias = tuple[str, str, str, str, tuple[str, ...], str, str, bool, bool, str]
 """The fields of ``Use``, with all indices of an event."""
+_Same: TypeAlias = tuple[str, str, str, str, str, tuple[str, ...], str]
+"""What an event says beside its time and its trace: kind, action, user, key, name of the key, indices, opaque id."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,9 +103,21 @@ class Tally:
     """Names of indices in all entries."""
     _names: dict[str, tuple[str, str]] = field(default_factory=dict)
     _kinds: dict[str, str] = field(default_factory=dict)
+    _same: dict[_Same, Count] = field(default_factory=dict)
+    """Entries by what events say: nearly all repeat an earlier one."""
 
     def add(self, event: AuditEvent) -> None:
         """Count an event of Elasticsearch's audit log."""
+        if self._kinds.get(event.action) == "":
+            return
+        same = (event.kind, event.action, event.user, event.key_id, event.key_name, event.indices, event.opaque)
+        entry = self._same.get(same)
+        if entry is None or event.trace in self.revisions:
+            self._add_other(event, same)
+        elif (at := self._time_of(event.written)) is not None:
+            self._note(entry, at, event.written, event.kind == GRANTED)
+
+    def _add_other(self, event: AuditEvent, same: _Same) -> None:
         allowed = event.kind == GRANTED
         if not allowed and event.kind != DENIED and event.kind not in NO_IDENTITY:
             return
@@ -108,9 +128,16 @@ class Tally:
             return
         # Whoever is refused may have given any name: it would look like that caller, or like one that nobody declared.
         who = ("", "", "") if event.kind in NO_IDENTITY else (event.user, event.key_id, event.key_name)
-        self._count(
+        entry = self._count(
             event.written, *who, kind, event.indices, event.opaque, event.trace, allowed, ELASTICSEARCH,
         )  # fmt: skip
+        if entry is not None and len(self._same) < _REMEMBERED and self._repeats(event):
+            self._same[same] = entry
+
+    def _repeats(self, event: AuditEvent) -> bool:
+        """Return whether an event is worth remembering: nobody chose a part of it, or made it large."""
+        is_named = event.kind not in NO_IDENTITY and event.trace not in self.revisions
+        return is_named and len(event.indices) <= _FEW and (not event.opaque or event.opaque in self._names)
 
     def add_request(self, event: GatewayEvent) -> None:
         """Count a request of the gateway's log."""
@@ -134,16 +161,11 @@ class Tally:
         trace: str,
         allowed: bool,  # noqa: FBT001 - named arguments cost time with each event
         through: str,
-    ) -> None:
-        at = instant(written)
+    ) -> Count | None:
+        """Count an event; return its entry, or None if it does not count."""
+        at = self._time_of(written)
         if at is None:
-            self.unread += 1
-            return
-        if at < self.since or (self.until and at >= self.until):
-            return
-        self.events += 1
-        hour = (written[:_HOUR], allowed)
-        self.hours[hour] = self.hours.get(hour, 0) + 1
+            return None
         found = self.revisions.get(trace) if trace else None
         service, revision = found or self._claimed(opaque)
         key = (user, key_id, key_name, kind, indices, service, revision, found is not None, allowed, through)
@@ -160,9 +182,23 @@ class Tally:
                 key = (ELSEWHERE, "", "", kind, (ELSEWHERE,), "", ELSEWHERE, False, allowed, through)
                 entry = self._entries.get(key)
         if entry is None:
-            self._entries[key] = Count(1, at, at)
+            entry = self._entries[key] = Count(0, at, at)
             self._indices += len(key[4])
-            return
+        self._note(entry, at, written, allowed)
+        return entry
+
+    def _time_of(self, written: str) -> datetime | None:
+        """Return when an event happened; None: it does not count."""
+        at = instant(written)
+        if at is None:
+            self.unread += 1
+            return None
+        return None if at < self.since or (self.until and at >= self.until) else at
+
+    def _note(self, entry: Count, at: datetime, written: str, allowed: bool) -> None:  # noqa: FBT001 - see ``_count``
+        self.events += 1
+        hour = (written[:_HOUR], allowed)
+        self.hours[hour] = self.hours.get(hour, 0) + 1
         entry.number += 1
         if at > entry.last:
             entry.last = at
@@ -179,7 +215,7 @@ class Tally:
         if found is None:
             found = revision_of(opaque)
             # Some callers send another id with each request: only revisions are worth remembering.
-            if found[1] and len(self._names) < MOST_ENTRIES:
+            if found[1] and len(opaque) <= _SHORT and len(self._names) < MOST_ENTRIES:
                 self._names[opaque] = found
         return found
 

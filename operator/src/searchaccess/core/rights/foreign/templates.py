@@ -6,6 +6,7 @@ https://www.elastic.co/guide/en/elasticsearch/reference/8.19/security-api-put-ro
 import json
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any, Final
 
 from searchaccess.core.model.intake.reading import mapping, texts
@@ -17,6 +18,7 @@ _TAG: Final = re.compile(
 _PLAIN: Final = re.compile(r"[A-Za-z0-9@._+~-]*")
 """Characters that Elasticsearch never escapes in a template."""
 _LONGEST: Final = 2000
+_KEPT: Final = 1 << 8
 
 
 def rendered(template: Any, user: User) -> tuple[str, ...] | None:
@@ -52,20 +54,30 @@ def prefix_of(template: Any) -> str:
 
 
 def _filled(source: str, user: User) -> str | None:
-    parts, at = [], 0
-    for tag in _TAG.finditer(source):
-        name = tag["json"] or tag["raw"] or tag["plain"]
+    parts = []
+    for before, name, is_json in _tags_of(source):
+        parts.append(before)
+        if not name:
+            break
         if not user.knows(name):
             return None
-        value = _as_json(user.get(name)) if tag["json"] else _as_text(user.get(name))
+        value = _as_json(user.get(name)) if is_json else _as_text(user.get(name))
         if value is None:
             return None
-        parts += [source[at : tag.start()], value]
-        at = tag.end()
-    parts.append(source[at:])
+        parts.append(value)
     text = "".join(parts)
     # What is left of a brace belongs to a tag that is not understood.
     return None if "{{" in text or "}}" in text else text
+
+
+@lru_cache(_KEPT)
+def _tags_of(source: str) -> tuple[tuple[str, str, bool], ...]:
+    """Return each text before a field, the name of the field, and whether it becomes JSON; last, the rest alone."""
+    found, at = [], 0
+    for tag in _TAG.finditer(source):
+        found.append((source[at : tag.start()], tag["json"] or tag["raw"] or tag["plain"], bool(tag["json"])))
+        at = tag.end()
+    return (*found, (source[at:], "", False))
 
 
 def _as_text(value: Value) -> str | None:
