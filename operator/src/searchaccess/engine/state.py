@@ -229,6 +229,8 @@ class ClusterState:
     """Which role mappings of a realm its callers keep beside the gateway, and until when; empty: none."""
     unlimited: frozenset[str] = frozenset()
     """Principals whose limits have not reached all pods of the gateway yet: they get no new rights."""
+    nobody_limited: bool = False
+    """Whether pods of the gateway may have limits that this process does not know: no principal gets new rights."""
     limits_differ: Callable[[str], bool] = field(default=lambda _principal: False)
     """Whether a principal's limits were changed since that was found out, so that it gets no new rights either."""
     awaits_limits: set[str] = field(default_factory=set)
