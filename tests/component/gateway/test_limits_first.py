@@ -379,3 +379,41 @@ async def test_a_first_gateway_has_nothing_to_wait_for(stage: Stage) -> None:
     stage.apply(access("late", grant("late-*")))
     await stage.sleep(10)
     assert stage.ready("late") == ("False", "Pending"), "nobody knows which limits these are"
+
+
+@pytest.mark.parametrize("mute", [False, True])
+def test_a_pod_that_is_being_deleted_is_waited_for_while_it_may_serve(*, mute: bool) -> None:
+    @on_stage
+    async def play(stage: Stage) -> None:
+        await begin(stage, "pod-a", "pod-b", replicas=1)
+        stage.gateways.ending["pod-b"], marked = at(stage, 60), stage.gateways.marks["pod-b"]
+        if mute:
+            stage.gateways.running["gateways", PLACE.name]["pod-b"] = "!"
+        stage.apply(limited(), access("bills", grant("bills-*")))
+        await stage.sleep(50)
+        assert condition(stage, "GatewayInSync") == ("True", "GatewayInSync"), "all that stay have the limits"
+        assert stage.role(ORDERS) == {}
+        assert stage.ready("bills") == ("True", "InSync")
+        if not mute:
+            await stage.sleep(100)
+            assert stage.role(ORDERS) == {}, "it still answers"
+            del stage.gateways.running["gateways", PLACE.name]["pod-b"]
+        await stage.sleep(40)
+        assert stage.role(ORDERS)["indices"]
+        assert stage.gateways.marks["pod-b"] == marked, "its kubelet writes nothing into it any more"
+
+    play()
+
+
+@on_stage
+async def test_a_rollout_of_pods_that_have_the_limits_delays_nobody(stage: Stage) -> None:
+    await begin(stage, "pod-a", "pod-b", replicas=1)
+    stage.apply(limited(suspend=True))
+    await stage.quiet()
+    stage.gateways.ending["pod-b"] = at(stage, 60)
+    await stage.sleep(40)
+    stage.gateways.running["gateways", PLACE.name]["pod-b"] = "!"
+    await stage.sleep(7)
+    stage.amend("orders", suspend=False)
+    await stage.sleep(10)
+    assert stage.role(ORDERS)["indices"], "it does not answer any more, and has loaded nothing else"

@@ -247,6 +247,17 @@ async def test_pods_are_listed_with_the_reason_for_which_they_do_not_run(install
     now = raw()
     assert now["metadata"]["labels"] == {LABEL_GATEWAY: NAME, "team": "other"}
     assert now["spec"] == before["spec"]
+    # One that is being deleted is listed as long as it runs.
+    patch = ("patch", "pod", "pod-c", "-n", namespace, "--type=merge")
+    installed.run_kubectl(*patch, "-p", json.dumps({"metadata": {"finalizers": ["example.com/stays"]}}))
+    installed.run_kubectl("delete", "pod", "pod-c", "-n", namespace, "--wait=false")
+    [ending] = [one for one in await side.objects.pods(namespace, NAME) if one.name == "pod-c"]
+    assert ending == replace(found[2], mark="second", ends=raw()["metadata"]["deletionTimestamp"])
+    ended = running | {"state": {"terminated": {"exitCode": 0}}}
+    patched = json.dumps({"status": {"containerStatuses": [ended]}})
+    installed.run_kubectl(*patch, "--subresource=status", "-p", patched)
+    assert "pod-c" not in {one.name for one in await side.objects.pods(namespace, NAME)}
+    installed.run_kubectl(*patch, "-p", json.dumps({"metadata": {"finalizers": None}}))
     await client.close()
 
 

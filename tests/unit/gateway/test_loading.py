@@ -163,6 +163,17 @@ def test_other_pods_have_nothing_yet() -> None:
     assert found.waiting(pods("v2"), 10 * GRACE) == {"a"}
 
 
+def test_a_pod_that_is_being_deleted_counts_with_what_it_has_and_gets_nothing_with_time() -> None:
+    found = loading({}, {"a": STRICT})
+    for version in ("v1", "", "other"):
+        ending = replace(pods("v2"), ending=pods(version).answers)
+        assert found.waiting(ending, 10 * GRACE) == {"a"}
+        assert found.waiting(replace(ending, answers=()), 10 * GRACE) == {"a"}
+    mute = (replace(pods("!").answers[0], version="v2"),)
+    assert found.waiting(replace(pods("v2"), ending=mute), 1) == frozenset(), "as it last said"
+    assert found.everyone_waits(replace(pods("v2"), ending=pods("other").answers), 1)
+
+
 def test_everyone_waits_while_a_pod_may_have_what_was_written_before_this_process() -> None:
     found = loading({})
     for unknown in (None, pods("v1", "other"), pods("v1", ""), pods("!"), Pods(), replace(pods("v1"), former=True)):

@@ -160,7 +160,7 @@ class Loading:
             return False
         if self._lowest(pods, now) > _NONE:
             self._past = False
-        others = (one.version for one in pods.answers) if pods else ()
+        others = (one.version for one in (*pods.answers, *pods.ending)) if pods else ()
         return self._past or any(version and version not in self._written for version in others)
 
     def waiting(self, pods: Pods | None, now: float) -> frozenset[str]:
@@ -180,9 +180,11 @@ class Loading:
         arrived = max((one.number for one in self._written.values() if now - one.at >= GRACE), default=_NONE)
         if pods is None or pods.former:
             return _NONE
-        if pods.trouble or not pods.answers:
-            return arrived
-        return min(arrived if one.trouble else self._number_in(one.version) for one in pods.answers)
+        running = arrived
+        if pods.answers and not pods.trouble:
+            running = min(arrived if one.trouble else self._number_in(one.version) for one in pods.answers)
+        # Nothing certainly arrives in those that end: a kubelet writes no files into them.
+        return min([running, *(self._number_in(one.version) for one in pods.ending)])
 
     def _number_in(self, version: str) -> int:
         """Return the number of the limits in a version; one that is not known was written before this process began."""
