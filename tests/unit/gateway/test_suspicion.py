@@ -32,11 +32,11 @@ def test_an_event_explains_one_write_once() -> None:
     assert found.unexplained == 1
     found.explain(frozenset({"creation of a", "creation of b"}))
     assert found.unexplained == 0
-    found.conclude()
+    found.conclude(0)
     assert not found.pending
     found.account(1, {}, ())
     found.explain(frozenset({"creation of b"}))
-    found.conclude()
+    found.conclude(0)
     assert found.pending
 
 
