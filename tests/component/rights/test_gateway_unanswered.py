@@ -1,12 +1,11 @@
 """Writes of the operator that were done and not answered reset no password loudly, and hide none that somebody set."""
 
-from typing import Any
-
 import pytest
 
 from searchaccess.ports.errors import Unreachable
+from tests.component.common import ROLE
 from tests.component.credentials.common import STORES, with_key
-from tests.component.rights.test_gateway import BILLS, MINE, ROLE, SIDE, behind, user
+from tests.component.rights.test_gateway import BILLS, MINE, SIDE, behind, user
 from tests.component.rights.test_gateway_keys import resets
 from tests.support.failures.faults import Call
 from tests.support.loop.stage import OPERATOR, Stage, on_stage
@@ -128,4 +127,5 @@ async def test_a_user_whose_write_was_not_answered_gets_another_hash(stage: Stag
     stage.elasticsearch.set_password(lost[0].names[0])
     await stage.sleep(10)
     assert stage.elasticsearch.passwords == {}
-    assert [call.names for call in stage.faults.writes[before:] if call.method == "put_user"][0] == lost[0].names
+    again = next(call for call in stage.faults.writes[before:] if call.method == "put_user")
+    assert again.names == lost[0].names

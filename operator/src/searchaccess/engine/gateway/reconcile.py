@@ -150,7 +150,8 @@ class GatewayReconciler:
         """Find out whose limits have reached all pods: rights that waited for that are reconciled now."""
         known, state = self._state.gateway, self._state
         pods, now = known.pods if known else None, epoch(self._context.clock.now())
-        state.unlimited, state.nobody_limited = self._loading.waiting(pods, now), self._loading.everyone_waits(pods, now)
+        state.unlimited = self._loading.waiting(pods, now)
+        state.nobody_limited = self._loading.everyone_waits(pods, now)
         released = set[str]() if state.nobody_limited else state.awaits_limits - state.unlimited
         state.awaits_limits -= released
         for principal in sorted(released):
