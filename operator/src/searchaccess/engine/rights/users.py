@@ -125,6 +125,9 @@ class PrincipalUsers:
             ExternalError: the cluster could not be read.
         """
         run = UsersRun(operator, full, session.cluster.gateway is not None)
+        if not run.needed:
+            # Nobody asks whether somebody set a password.
+            session.state.in_doubt.clear()
         if not run.needed and not (full and session.state.users):
             return None
         async for name, raw in in_chunks(observed.roles.items()):
