@@ -1,5 +1,6 @@
 """Limits reach the gateway's configuration before rights, where somebody wants that."""
 
+from collections import Counter
 from typing import Any
 
 import pytest
@@ -10,9 +11,9 @@ from searchaccess.core.gateway.objects import LISTENERS, VERSION, Observed, Want
 from searchaccess.core.model.timeboxes.timebox import LEAD
 from searchaccess.ports.errors import PermissionDenied, Unreachable
 from tests.component.common import ORDERS
-from tests.component.gateway.common import PLACE, begin, condition, drifted
+from tests.component.gateway.common import PLACE, begin, condition, drifted, gateway
 from tests.component.timeboxes.common import at
-from tests.support.loop.stage import Stage, on_stage
+from tests.support.loop.stage import Stage, access_key, on_stage, search_cluster
 from tests.support.worlds.world import access, condition_in, grant
 
 
@@ -285,3 +286,134 @@ async def test_a_configuration_whose_write_was_not_answered_may_still_arrive(sta
     loads(stage, "pod-a")
     await stage.sleep(40)
     assert stage.role(ORDERS)["indices"]
+
+
+async def has_looser_limits(stage: Stage) -> None:
+    """Have a caller with looser limits than the default, which all pods have loaded, and will not change."""
+    await begin(stage, "pod-a", "pod-b", limits={"requestsPerSecond": 2})
+    stage.apply(limited())
+    await stage.quiet()
+    stage.gateways.follows = False
+    loads(stage, "pod-a", "pod-b")
+
+
+def loses_limits(stage: Stage) -> None:
+    """Take them from its only SearchAccess, so that it has the default."""
+    stage.kubernetes.change(access_key("orders"), lambda raw: raw["spec"].pop("limits"))
+
+
+@pytest.mark.parametrize("stopped", [False, True], ids=["while the operator runs", "while it does not"])
+def test_looser_limits_of_before_a_restart_are_waited_for_until_no_pod_has_them(*, stopped: bool) -> None:
+    @on_stage
+    async def play(stage: Stage) -> None:
+        await has_looser_limits(stage)
+        if not stopped:
+            loses_limits(stage)
+            await stage.quiet()
+            assert not limits(stage)
+        await stage.stop()
+        if stopped:
+            loses_limits(stage)
+        stage.apply(access("late", grant("late-*"), principal=ORDERS))
+        stage.start()
+        await stage.sleep(2 * GRACE)
+        assert not limits(stage)
+        assert indices(stage) == {"orders-*"}, "it keeps what it had"
+        assert stage.ready("late") == ("False", "Pending")
+        assert WAITS in condition_in(stage.get("late"), "Ready")["message"]
+        loads(stage, "pod-a")
+        await stage.sleep(40)
+        assert indices(stage) == {"orders-*"}, "one pod would let it send more"
+        loads(stage, "pod-b")
+        await stage.sleep(40)
+        assert indices(stage) == {"orders-*", "late-*"}
+        assert stage.ready("late") == ("True", "InSync")
+
+    play()
+
+
+@on_stage
+async def test_pods_that_cannot_be_asked_after_a_restart_are_given_their_time(stage: Stage) -> None:
+    await has_looser_limits(stage)
+    stage.gateways.running["gateways", PLACE.name] |= dict.fromkeys(("pod-a", "pod-b"), "!")
+    await stage.stop()
+    loses_limits(stage)
+    stage.apply(access("late", grant("late-*"), principal=ORDERS))
+    stage.start()
+    await stage.sleep(GRACE / 2)
+    assert indices(stage) == {"orders-*"}
+    await stage.sleep(GRACE)
+    assert indices(stage) == {"orders-*", "late-*"}
+
+
+@on_stage
+async def test_a_restart_where_all_pods_have_the_configuration_delays_nobody(stage: Stage) -> None:
+    await has_looser_limits(stage)
+    stage.apply(*(access(f"app-{number}", grant(f"app-{number}-*")) for number in range(20)))
+    await stage.quiet()
+    await stage.stop()
+    calls, writes = len(stage.faults.calls), len(stage.faults.writes)
+    stage.apply(access("late", grant("late-*")))
+    stage.start()
+    await stage.quiet()
+    assert stage.ready("late") == ("True", "InSync")
+    made = Counter(call.method for call in stage.faults.calls[calls:] if call.side == "gateway")
+    assert made["pods"] == 1
+    assert made["version_of"] == 2
+    assert made["read"] == 3, "the ConfigMap once more, whatever the number of callers"
+    touched = {name for call in stage.faults.writes[writes:] for name in call.names if "app-" in name}
+    assert {call.method for call in stage.faults.writes[writes:] if touched & set(call.names)} <= {"put_user"}
+
+
+@on_stage
+async def test_a_first_gateway_has_nothing_to_wait_for(stage: Stage) -> None:
+    stage.runs_gateways = True
+    await stage.restart()
+    stage.gateways.follows = False
+    stage.gateways.run(PLACE, "pod-a")
+    stage.apply(search_cluster(identity={"gateway": gateway()}), access("bills", grant("bills-*")))
+    await stage.sleep(10)
+    assert stage.ready("bills") == ("True", "InSync")
+    stage.gateways.running["gateways", PLACE.name]["pod-a"] = "of somebody's"
+    await stage.sleep(60)
+    stage.apply(access("late", grant("late-*")))
+    await stage.sleep(10)
+    assert stage.ready("late") == ("False", "Pending"), "nobody knows which limits these are"
+
+
+@pytest.mark.parametrize("mute", [False, True])
+def test_a_pod_that_is_being_deleted_is_waited_for_while_it_may_serve(*, mute: bool) -> None:
+    @on_stage
+    async def play(stage: Stage) -> None:
+        await begin(stage, "pod-a", "pod-b", replicas=1)
+        stage.gateways.ending["pod-b"], marked = at(stage, 60), stage.gateways.marks["pod-b"]
+        if mute:
+            stage.gateways.running["gateways", PLACE.name]["pod-b"] = "!"
+        stage.apply(limited(), access("bills", grant("bills-*")))
+        await stage.sleep(50)
+        assert condition(stage, "GatewayInSync") == ("True", "GatewayInSync"), "all that stay have the limits"
+        assert stage.role(ORDERS) == {}
+        assert stage.ready("bills") == ("True", "InSync")
+        if not mute:
+            await stage.sleep(100)
+            assert stage.role(ORDERS) == {}, "it still answers"
+            del stage.gateways.running["gateways", PLACE.name]["pod-b"]
+        await stage.sleep(40)
+        assert stage.role(ORDERS)["indices"]
+        assert stage.gateways.marks["pod-b"] == marked, "its kubelet writes nothing into it any more"
+
+    play()
+
+
+@on_stage
+async def test_a_rollout_of_pods_that_have_the_limits_delays_nobody(stage: Stage) -> None:
+    await begin(stage, "pod-a", "pod-b", replicas=1)
+    stage.apply(limited(suspend=True))
+    await stage.quiet()
+    stage.gateways.ending["pod-b"] = at(stage, 60)
+    await stage.sleep(40)
+    stage.gateways.running["gateways", PLACE.name]["pod-b"] = "!"
+    await stage.sleep(7)
+    stage.amend("orders", suspend=False)
+    await stage.sleep(10)
+    assert stage.role(ORDERS)["indices"], "it does not answer any more, and has loaded nothing else"

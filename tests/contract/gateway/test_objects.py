@@ -5,6 +5,7 @@ import json
 import secrets
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, Final
 
 import pytest
@@ -190,22 +191,26 @@ async def test_a_login_reads_back_and_a_changed_one_is_seen(side: Side) -> None:
     assert user_in(found_again) == ""
 
 
+def create_pod(installed: KubernetesServers, namespace: str, name: str, **status: Any) -> None:
+    """Create a pod of the gateway, as a kubelet would report it."""
+    accounts = json.dumps(
+        {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "envoy", "namespace": namespace}}
+    )
+    installed.run_kubectl("apply", "-f", "-", input=accounts)
+    containers = [{"name": "envoy", "image": "envoy"}]
+    spec = {"containers": containers, "serviceAccountName": "envoy", "automountServiceAccountToken": False}
+    meta = {"name": name, "namespace": namespace, "labels": {LABEL_GATEWAY: NAME}}
+    body = {"apiVersion": "v1", "kind": "Pod", "metadata": meta, "spec": spec}
+    installed.run_kubectl("create", "-f", "-", input=json.dumps(body))
+    patch = json.dumps({"status": status})
+    installed.run_kubectl("patch", "pod", name, "-n", namespace, "--subresource=status", "--type=merge", "-p", patch)
+
+
 async def test_pods_are_listed_with_the_reason_for_which_they_do_not_run(installed: KubernetesServers) -> None:
     side, client = await for_real(installed)
     namespace = side.place.namespace
 
-    def pod(name: str, **status: Any) -> None:
-        containers = [{"name": "envoy", "image": "envoy"}]
-        spec = {"containers": containers, "serviceAccountName": "envoy", "automountServiceAccountToken": False}
-        meta = {"name": name, "namespace": namespace, "labels": {LABEL_GATEWAY: NAME}}
-        body = {"apiVersion": "v1", "kind": "Pod", "metadata": meta, "spec": spec}
-        installed.run_kubectl("create", "-f", "-", input=json.dumps(body))
-        patch = json.dumps({"status": status})
-        installed.run_kubectl(
-            "patch", "pod", name, "-n", namespace, "--subresource=status", "--type=merge", "-p", patch
-        )
-
-    installed.run_kubectl("create", "serviceaccount", "envoy", "-n", namespace)
+    pod = partial(create_pod, installed, namespace)
     pod("pod-a", phase="Running", podIP="10.1.1.1")
     running = {"name": "envoy", "image": "envoy", "imageID": "x", "ready": False, "restartCount": 1}
     again = running | {"state": {"running": {"startedAt": "2026-01-01T11:00:00Z"}}}
@@ -247,6 +252,30 @@ async def test_pods_are_listed_with_the_reason_for_which_they_do_not_run(install
     now = raw()
     assert now["metadata"]["labels"] == {LABEL_GATEWAY: NAME, "team": "other"}
     assert now["spec"] == before["spec"]
+    await client.close()
+
+
+async def test_a_pod_that_is_being_deleted_is_listed_as_long_as_it_runs(installed: KubernetesServers) -> None:
+    side, client = await for_real(installed)
+    namespace = side.place.namespace
+
+    async def listed() -> list[Pod]:
+        return [one for one in await side.objects.pods(namespace, NAME) if one.name == "pod-z"]
+
+    states = {"running": {"startedAt": "2026-01-01T11:00:00Z"}}, {"terminated": {"exitCode": 0}}
+    has = {"name": "envoy", "image": "envoy", "imageID": "x", "ready": False, "restartCount": 0}
+    runs, ended = ({"containerStatuses": [has | {"state": state}]} for state in states)
+    create_pod(installed, namespace, "pod-z", phase="Running", podIP="10.1.1.9", **runs)
+    patch = ("patch", "pod", "pod-z", "-n", namespace, "--type=merge")
+    installed.run_kubectl(*patch, "-p", json.dumps({"metadata": {"finalizers": ["example.com/stays"]}}))
+    assert await listed() == [Pod("pod-z", "10.1.1.9", "2026-01-01T11:00:00Z")]
+    installed.run_kubectl("delete", "pod", "pod-z", "-n", namespace, "--wait=false")
+    read = installed.run_kubectl("get", "pod", "pod-z", "-n", namespace, "-o", "json").stdout
+    ends = json.loads(read)["metadata"]["deletionTimestamp"]
+    assert await listed() == [Pod("pod-z", "10.1.1.9", "2026-01-01T11:00:00Z", ends=ends)]
+    installed.run_kubectl(*patch, "--subresource=status", "-p", json.dumps({"status": ended}))
+    assert await listed() == []
+    installed.run_kubectl(*patch, "-p", json.dumps({"metadata": {"finalizers": None}}))
     await client.close()
 
 

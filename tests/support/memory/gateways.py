@@ -48,6 +48,8 @@ class MemoryGateways:
         """By pod, when it started; RFC 3339."""
         self.waiting: dict[str, str] = {}
         """By pod, why it does not run."""
+        self.ending: dict[str, str] = {}
+        """By pod that is being deleted, by when it is to have ended; RFC 3339. It loads nothing new."""
         self.marks: dict[str, str] = {}
         """By pod, the annotation that has its kubelet look for changed files."""
         self.hears = False
@@ -80,7 +82,7 @@ class MemoryGateways:
         for (namespace, name), pods in self.running.items():
             stored = self.objects.get(Place(namespace, name).config)
             for pod in pods if stored and self.follows else ():
-                if pods[pod] != "!":
+                if pods[pod] != "!" and pod not in self.ending:
                     pods[pod] = stored.observed.annotations.get(VERSION, "") if stored else ""
 
     def store(self, target: Target, data: dict[str, str], **changes: Mapping[str, str]) -> None:
@@ -142,7 +144,13 @@ class MemoryGateways:
             lambda: [
                 Pod(name, "", waits=self.waiting[name])
                 if name in self.waiting
-                else Pod(name, f"10.0.0.{number}", self.started.get(name, ""), mark=self.marks.get(name, ""))
+                else Pod(
+                    name,
+                    f"10.0.0.{number}",
+                    self.started.get(name, ""),
+                    ends=self.ending.get(name, ""),
+                    mark=self.marks.get(name, ""),
+                )
                 for number, name in enumerate(pods, 1)
             ],
         )

@@ -163,6 +163,52 @@ def test_other_pods_have_nothing_yet() -> None:
     assert found.waiting(pods("v2"), 10 * GRACE) == {"a"}
 
 
+def test_a_pod_that_is_being_deleted_counts_with_what_it_has_and_gets_nothing_with_time() -> None:
+    found = loading({}, {"a": STRICT})
+    for version in ("v1", "", "other"):
+        ending = replace(pods("v2"), ending=pods(version).answers)
+        assert found.waiting(ending, 10 * GRACE) == {"a"}
+        assert found.waiting(replace(ending, answers=()), 10 * GRACE) == {"a"}
+    mute = (replace(pods("!").answers[0], version="v2"),)
+    assert found.waiting(replace(pods("v2"), ending=mute), 1) == frozenset(), "as it last said"
+    assert found.everyone_waits(replace(pods("v2"), ending=pods("other").answers), 1)
+
+
+def test_everyone_waits_while_a_pod_may_have_what_was_written_before_this_process() -> None:
+    found = loading({})
+    for unknown in (None, pods("v1", "other"), pods("v1", ""), pods("!"), Pods(), replace(pods("v1"), former=True)):
+        assert found.everyone_waits(unknown, 1)
+    assert not found.everyone_waits(pods("v1"), 1)
+    for known in (None, pods("v1", ""), pods("!"), replace(pods("v1"), former=True)):
+        assert not found.everyone_waits(known, 1), "all had it once"
+    assert found.everyone_waits(pods("v1", "other"), 1)
+
+
+def test_pods_that_cannot_be_asked_have_nothing_of_before_this_process_after_their_time() -> None:
+    found = loading({}, at=100)
+    assert found.everyone_waits(pods("!"), 100 + GRACE - 1)
+    assert not found.everyone_waits(pods("!"), 100 + GRACE)
+
+
+def test_where_nothing_was_written_before_nobody_waits_unless_a_pod_says_otherwise() -> None:
+    assert not Loading().everyone_waits(None, 1), "there is no gateway"
+    found = loading({})
+    found.look_back(found=False, first=True)
+    assert not found.everyone_waits(None, 1)
+    assert not found.everyone_waits(pods(""), 1)
+    assert found.everyone_waits(pods("", "other"), 1)
+
+
+def test_another_place_that_was_empty_says_nothing_about_the_former_one() -> None:
+    found = loading({})
+    found.look_back(found=False, first=False)
+    assert found.everyone_waits(None, 1)
+    found.everyone_waits(pods("v1"), 1)
+    found.forget_written()
+    found.look_back(found=True, first=False)
+    assert found.everyone_waits(None, 1), "it was used before"
+
+
 def test_old_versions_and_callers_are_forgotten() -> None:
     found = loading(
         {"gone": LOOSE}, {"a": STRICT}, *({"b": CallerLimits(number)} for number in range(3_000, 1_999, -1))

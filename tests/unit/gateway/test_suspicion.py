@@ -3,7 +3,7 @@
 from typing import Any
 
 from searchaccess.api.constants import MANAGED_BY
-from searchaccess.core.gateway.suspicion import Suspicion, key_events, key_states
+from searchaccess.core.gateway.suspicion import DOUBT, Suspicion, key_events, key_states
 
 
 def key(name: str, creation: int, invalidation: int | None = None, **metadata: Any) -> dict[str, Any]:
@@ -32,11 +32,11 @@ def test_an_event_explains_one_write_once() -> None:
     assert found.unexplained == 1
     found.explain(frozenset({"creation of a", "creation of b"}))
     assert found.unexplained == 0
-    found.conclude()
+    found.conclude(0)
     assert not found.pending
     found.account(1, {}, ())
     found.explain(frozenset({"creation of b"}))
-    found.conclude()
+    found.conclude(0)
     assert found.pending
 
 
@@ -115,3 +115,50 @@ def test_keys_that_are_not_read_completely_explain_nothing_later() -> None:
     found.account(1, {}, ())
     found.see_all_keys(key_states([key("a", 1000, team="x")]), 50)
     assert found.unexplained == 1
+
+
+def test_what_a_write_in_doubt_may_explain_resets_passwords_and_accuses_nobody() -> None:
+    found = watching()
+    found.doubt(["user/a", "user/b"], 100)
+    found.account(1, {}, ())
+    found.conclude(101)
+    assert (found.pending, found.is_loud) == (True, False)
+    found.account(2, {}, ())
+    found.conclude(102)
+    assert found.is_loud, "one doubt is left"
+
+
+def test_a_write_in_doubt_that_shows_explains_itself_alone() -> None:
+    found = watching()
+    found.doubt(["user/a"], 100)
+    found.account(1, {"user/a": 1}, ())
+    found.conclude(101)
+    assert not found.pending
+    found.account(1, {"user/a": 1}, ())
+    found.conclude(102)
+    assert (found.pending, found.is_loud) == (True, True)
+
+
+def test_a_write_is_in_doubt_until_it_cannot_be_late_any_more() -> None:
+    for later, loud in ((DOUBT - 1, False), (DOUBT, True)):
+        found = watching()
+        found.doubt(["user/a"], 100)
+        found.conclude(100)
+        found.account(1, {}, ())
+        found.conclude(100 + later)
+        assert (found.pending, found.is_loud) == (True, loud)
+
+
+def test_what_comes_up_during_a_reset_is_said_after_the_next_one() -> None:
+    found = watching()
+    found.doubt(["user/a"], 0)
+    found.account(1, {}, ())
+    found.conclude(1)
+    assert found.begin()
+    found.account(1, {}, ())
+    found.conclude(2)
+    assert not found.is_loud, "this reset is not about that"
+    found.was_reset(3)
+    assert (found.pending, found.is_loud) == (True, True)
+    found.was_reset(1000)
+    assert (found.pending, found.is_loud) == (False, False)

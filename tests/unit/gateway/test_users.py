@@ -110,7 +110,7 @@ def concluded(suspicion: Suspicion, writes: int, now: Mapping[str, int], own: Co
     """Account for a read that was certain, where there are no API keys."""
     suspicion.account(writes, now, own)
     suspicion.explain(frozenset())
-    suspicion.conclude()
+    suspicion.conclude(0)
 
 
 def watched(suspicion: Suspicion | None = None) -> Suspicion:

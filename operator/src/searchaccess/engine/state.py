@@ -3,8 +3,9 @@
 It belongs to one SearchCluster object, by uid: a recreated one starts with nothing.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Final, TypeAlias
 
@@ -41,6 +42,7 @@ from searchaccess.engine.replicas.ownership import Ownership
 from searchaccess.engine.unseen import Unseen
 from searchaccess.ports.clock import Clock
 from searchaccess.ports.elasticsearch import ClusterFingerprint, ElasticsearchPort
+from searchaccess.ports.errors import NotHolder, TransientError
 from searchaccess.ports.gateway import Gateways
 from searchaccess.ports.google import GooglePort
 from searchaccess.ports.kubernetes import KubernetesPort
@@ -205,6 +207,8 @@ class ClusterState:
     """What is known about queries."""
     operations: int = 0
     """Our writes to the security index since the last probe."""
+    in_doubt: set[str] = field(default_factory=set)
+    """Writes of ours that were not answered, by their objects: they may have been applied, and are not counted."""
     foreign_writes: int = 0
     """Writes of others to it that probes found, since they were last accounted for."""
     reads_are_settled: bool = False
@@ -229,10 +233,28 @@ class ClusterState:
     """Which role mappings of a realm its callers keep beside the gateway, and until when; empty: none."""
     unlimited: frozenset[str] = frozenset()
     """Principals whose limits have not reached all pods of the gateway yet: they get no new rights."""
+    nobody_limited: bool = False
+    """Whether pods of the gateway may have limits that this process does not know: no principal gets new rights."""
     limits_differ: Callable[[str], bool] = field(default=lambda _principal: False)
     """Whether a principal's limits were changed since that was found out, so that it gets no new rights either."""
     awaits_limits: set[str] = field(default_factory=set)
     """Those of them that would have got some."""
+
+    @contextmanager
+    def writing(self, kind: str, names: Iterable[str]) -> Iterator[None]:
+        """Note what may have been written if the writes in this context are not answered.
+
+        Args:
+            kind: ``role``, ``role_mapping`` or ``user``.
+            names: of the objects.
+        """
+        try:
+            yield
+        except NotHolder:
+            raise
+        except TransientError:
+            self.in_doubt |= {f"{kind}/{name}" for name in names}
+            raise
 
     @property
     def closed(self) -> Failure | None:

@@ -42,7 +42,7 @@ class GatewayObjects(Protocol):
         """
 
     async def pods(self, namespace: str, gateway: str) -> Sequence[Pod]:
-        """Return the pods of a gateway that run, or are to run; at most 200."""
+        """Return the pods of a gateway that run, or are to run, also while they are being deleted; at most 200."""
 
     async def mark_pod(self, namespace: str, pod: str, mark: str) -> None:
         """Change an annotation of a pod, so that its kubelet looks for changed files now; a missing one is fine."""

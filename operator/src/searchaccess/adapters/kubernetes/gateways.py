@@ -91,17 +91,20 @@ class KubernetesGateways:
 
 
 def _pod(raw: Mapping[str, Any]) -> Pod | None:
-    """Read a pod; None: it has ended, or is being deleted."""
+    """Read a pod; None: it has ended, or is being deleted and does not run any more."""
     metadata, status = mapping(raw.get("metadata")), mapping(raw.get("status"))
     name, address, phase = metadata.get("name"), text(status.get("podIP")), status.get("phase")
-    if metadata.get("deletionTimestamp") or phase in _ENDED or not is_name(name):
+    ends = text(metadata.get("deletionTimestamp")) or ""
+    if phase in _ENDED or not is_name(name):
         return None
     if phase != "Running" or not address:
-        return Pod(str(name), "", waits=_why(status))
+        return None if ends else Pod(str(name), "", waits=_why(status))
     states = (mapping(mapping(one.get("state")).get("running")) for one in objects(status.get("containerStatuses")))
     started = [moment for state in states if (moment := text(state.get("startedAt")))]
+    if ends and not started and status.get("containerStatuses"):
+        return None
     mark = text(mapping(metadata.get("annotations")).get(REFRESH)) or ""
-    return Pod(str(name), address, max(started, default=text(status.get("startTime")) or ""), mark=mark)
+    return Pod(str(name), address, max(started, default=text(status.get("startTime")) or ""), ends=ends, mark=mark)
 
 
 def _why(status: Mapping[str, Any]) -> str:

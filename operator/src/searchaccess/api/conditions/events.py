@@ -191,7 +191,8 @@ EVENT_DOCS: dict[EventReason, EventDoc] = {
         warning=True,
         when="Somebody else wrote security objects in Elasticsearch, and no change of a role, role mapping or user "
         "explains it. It may have been the password of a user that callers behind the gateway run as, so the operator "
-        "gave all of them new random password hashes. At most every ten minutes.",
+        "gave all of them new random password hashes. At most every ten minutes. If writes of the operator "
+        "that were not answered may explain it, passwords are reset without this event.",
     ),
 }
 STALLED_EVENT = EventDoc(

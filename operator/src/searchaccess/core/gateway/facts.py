@@ -27,6 +27,8 @@ class Pod:
     """When the newest of its containers started; RFC 3339. Empty: not known."""
     waits: str = ""
     """Why it does not run, in one word of Kubernetes, such as ``ImagePullBackOff``; empty: it runs."""
+    ends: str = ""
+    """By when it is to have ended, with its grace period; RFC 3339. Empty: it is not being deleted."""
     mark: str = ""
     """The annotation with which its kubelet was last made to look for changed files; empty: it never was."""
 
@@ -53,6 +55,8 @@ class Pods:
     """Why the pods could not be listed."""
     waiting: tuple[str, ...] = ()
     """Those that do not run, each with the reason."""
+    ending: tuple[PodAnswer, ...] = ()
+    """Those that are being deleted and may still serve callers: nothing new is loaded by them."""
     former: bool = False
     """Pods of a former gateway run as well, with the limits of the time when it moved."""
 

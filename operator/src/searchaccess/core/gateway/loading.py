@@ -53,6 +53,8 @@ class Loading:
     """By caller, the number since which its limits were never looser than now; it is missing if they never were."""
     _written: dict[str, _Written] = field(default_factory=dict)
     """By version, oldest first."""
+    _past: bool = True
+    """Whether pods may have limits of before this process, of any caller."""
 
     def declare(self, limits: Mapping[str, CallerLimits], default: CallerLimits) -> int:
         """Note the limits of all callers that differ from the default; return their number.
@@ -134,6 +136,33 @@ class Loading:
         """Forget all versions: the gateway has other pods now."""
         self._written.clear()
 
+    def look_back(self, *, found: bool, first: bool) -> None:
+        """Note whether there was a configuration before this process wrote one.
+
+        Args:
+            found: whether there was: pods may have it, or an earlier one.
+            first: whether the gateway has had no other place in this process. Otherwise the pods there still matter.
+        """
+        if found or first:
+            self._past = found
+
+    def everyone_waits(self, pods: Pods | None, now: float) -> bool:
+        """Return whether some pod may have limits of before this process, which may be looser than any caller's now.
+
+        A caller without limits of its own may have had looser ones, and nothing says which callers had any. A pod that
+        has a version of this process, or the one that was found in place unchanged, has nothing older.
+
+        Args:
+            pods: what they say; None: they were not asked yet.
+            now: seconds since the epoch.
+        """
+        if not self._number:
+            return False
+        if self._lowest(pods, now) > _NONE:
+            self._past = False
+        others = (one.version for one in (*pods.answers, *pods.ending)) if pods else ()
+        return self._past or any(version and version not in self._written for version in others)
+
     def waiting(self, pods: Pods | None, now: float) -> frozenset[str]:
         """Return the callers for whom some pod may have looser limits than they declare now.
 
@@ -143,14 +172,19 @@ class Loading:
         """
         if not self._since:
             return frozenset()
+        lowest = self._lowest(pods, now)
+        return frozenset(email for email, number in self._since.items() if number > lowest)
+
+    def _lowest(self, pods: Pods | None, now: float) -> int:
+        """Return the number of the oldest limits that a pod may have."""
         arrived = max((one.number for one in self._written.values() if now - one.at >= GRACE), default=_NONE)
         if pods is None or pods.former:
-            lowest = _NONE
-        elif pods.trouble or not pods.answers:
-            lowest = arrived
-        else:
-            lowest = min(arrived if one.trouble else self._number_in(one.version) for one in pods.answers)
-        return frozenset(email for email, number in self._since.items() if number > lowest)
+            return _NONE
+        running = arrived
+        if pods.answers and not pods.trouble:
+            running = min(arrived if one.trouble else self._number_in(one.version) for one in pods.answers)
+        # Nothing certainly arrives in those that end: a kubelet writes no files into them.
+        return min([running, *(self._number_in(one.version) for one in pods.ending)])
 
     def _number_in(self, version: str) -> int:
         """Return the number of the limits in a version; one that is not known was written before this process began."""

@@ -12,6 +12,8 @@ from searchaccess.api.constants import MANAGED_BY
 from searchaccess.core.model.canonical import stable_json
 from searchaccess.core.model.intake.reading import LATEST, mapping, text, whole_number
 
+DOUBT: Final = 60.0
+"""Seconds for which a write of ours that was not answered may still be applied, or be counted."""
 RESET_EVERY: Final = 600.0
 """Seconds between two resets of all passwords: others may write security objects all the time."""
 _ID_LIMIT: Final = 200
@@ -75,6 +77,12 @@ class Suspicion:
     """Writes of others that nothing explained yet."""
     pending: bool = True
     """Whether passwords are to be reset. Nobody watched before the first read."""
+    is_loud: bool = False
+    """Whether that is certainly because of others: writes of ours that were not answered do not explain it."""
+    _again_loud: bool = False
+    """The same of another suspicion meanwhile."""
+    _doubts: dict[str, float] = field(default_factory=dict)
+    """By object, a write of ours that was not answered, and may be one that is not explained; until when it counts."""
     _known: dict[str, int] | None = None
     """By object, a hash of its content."""
     _events: frozenset[str] | None = None
@@ -92,6 +100,18 @@ class Suspicion:
         """Whether API keys are to be read before this concludes: they may explain something, or were never read."""
         return bool(self.unexplained) or self._events is None
 
+    def doubt(self, objects: Iterable[str], now: float) -> None:
+        """Note writes of ours that were not answered. They may have been applied, and were not counted as ours.
+
+        One that shows in its object explains itself, as those of others do. As long as others may explain what is left
+        over, passwords are reset all the same, but nobody is said to have set one.
+
+        Args:
+            objects: one for each write, as ``account`` names them, or any other name.
+            now: seconds of a monotonic clock.
+        """
+        self._doubts |= dict.fromkeys(objects, now + DOUBT)
+
     def account(self, writes: int, now: Mapping[str, int], own: Collection[str]) -> None:
         """Compare a full read with the last one.
 
@@ -101,13 +121,15 @@ class Suspicion:
         Args:
             writes: of others, since the last call.
             now: by object that was read, a hash of its content.
-            own: objects that this operator wrote since the last call.
+            own: objects that this operator certainly changed since the last call.
         """
         self.unexplained += writes
         if self._known is not None:
             before = self._known
             changed = {name for name in {*before, *now} if before.get(name) != now.get(name)}
-            self.unexplained = max(0, self.unexplained - len(changed.difference(own)))
+            shown = changed.difference(own)
+            self.unexplained = max(0, self.unexplained - len(shown))
+            self._doubts = {name: until for name, until in self._doubts.items() if name not in shown}
         self._known = dict(now)
 
     def explain(self, events: frozenset[str] | None) -> None:
@@ -157,10 +179,22 @@ class Suspicion:
         self.unexplained = max(0, self.unexplained - len(removed))
         self._keys = dict(keys)
 
-    def conclude(self) -> None:
-        """Suspect that a password was set, if anything is not explained. All reads must have been certain."""
-        if self.unexplained:
-            self.pending, self.unexplained, self._again = True, 0, self._underway
+    def conclude(self, now: float) -> None:
+        """Suspect that a password was set, if anything is not explained. All reads must have been certain.
+
+        Args:
+            now: seconds of a monotonic clock.
+        """
+        doubts = {name: until for name, until in self._doubts.items() if now < until}
+        left = self.unexplained
+        self._doubts = dict(list(doubts.items())[left:])
+        if not left:
+            return
+        self.pending, self.unexplained, self._again = True, 0, self._underway
+        if self._underway:
+            self._again_loud = self._again_loud or left > len(doubts)
+        else:
+            self.is_loud = self.is_loud or left > len(doubts)
 
     def is_due(self, now: float) -> bool:
         """Return whether passwords are to be reset now, in seconds of a monotonic clock."""
@@ -181,3 +215,4 @@ class Suspicion:
     def was_reset(self, now: float) -> None:
         """Record that all passwords were reset."""
         self.pending, self._again, self._underway, self._reset_at = self._again, False, False, now
+        self.is_loud, self._again_loud = self._again_loud, False

@@ -33,7 +33,15 @@ from searchaccess.engine.pacing.agenda import Agenda
 from searchaccess.engine.pacing.sharedclock import SharedClock
 from searchaccess.engine.state import ClusterState, Context, Scope, Session
 from searchaccess.engine.status.finalizers import ensure_finalizers
-from searchaccess.ports.errors import ExternalError, NamespaceEnds, PermissionDenied, Rejected, StoreNotFound
+from searchaccess.ports.errors import (
+    ExternalError,
+    NamespaceEnds,
+    NotHolder,
+    PermissionDenied,
+    Rejected,
+    StoreNotFound,
+    TransientError,
+)
 
 TOGETHER: Final = 8
 """Credentials that are reconciled at the same time."""
@@ -333,6 +341,10 @@ class CredentialReconciler:
         if isinstance(error, Rejected) and not error.at_store:
             run.rejected[access.uid] = (attempt_of(access), error.message)
             facts = replace(facts, decision=decide(access, self._state.verdict, error.message))
+        if isinstance(error, TransientError) and not isinstance(error, NotHolder):
+            # A step makes one, or writes all that there are; the steps before it were answered.
+            most = max(1, len(run.keys(access.uid)))
+            self._state.in_doubt |= {f"credential/{access.uid}/{number}" for number in range(most)}
         # It is retried with back-off, whatever else happens on the cluster.
         self._agenda.fail(access.uid)
         self._settled[access.uid] = _Settled(version, None)

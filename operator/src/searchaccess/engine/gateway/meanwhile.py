@@ -53,5 +53,9 @@ async def reconcile_meanwhile(
             if not done.is_set():
                 await gateway.reconcile(session, Scope())
 
-    result, _ = await both(do(), keep())
+    try:
+        result, _ = await both(do(), keep())
+    finally:
+        # A shutdown may come before it began.
+        work.close()
     return result

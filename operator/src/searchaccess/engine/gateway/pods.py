@@ -12,6 +12,7 @@ from typing import Final
 import structlog
 
 from searchaccess.api.clusters.gateway import Gateway
+from searchaccess.api.times.moments import moment
 from searchaccess.core.gateway.facts import Pod, PodAnswer, Pods, judge_pods
 from searchaccess.core.gateway.refreshing import Current, refresh_mark
 from searchaccess.core.status.credential import epoch
@@ -122,12 +123,15 @@ class PodsWatcher:
     async def _ask(self, gateways: Gateways, gateway: Gateway, applied: Applied) -> None:
         listed: Sequence[Pod] = ()
         try:
-            listed = await gateways.objects.pods(applied.place.namespace, applied.place.name)
+            found = await gateways.objects.pods(applied.place.namespace, applied.place.name)
         except ExternalError as error:
             pods = Pods(trouble=error.message)
         else:
+            listed = [pod for pod in found if not pod.ends]
+            answers = await self._answers(gateways, found)
             pods = Pods(
-                await self._answers(gateways, listed),
+                tuple(answers[pod.name] for pod in listed if not pod.waits),
+                ending=self._ending([(pod, answers[pod.name]) for pod in found if pod.ends]),
                 waiting=tuple(f"{pod.name} ({pod.waits})" for pod in listed if pod.waits),
                 former=await self._former_runs(gateways),
             )
@@ -139,7 +143,8 @@ class PodsWatcher:
         replicas, short = gateway.replicas, self._short_for(pods, gateway.replicas)
         judgement = judge_pods(pods, applied.version, since, str(applied.place), replicas=replicas, short=short)
         all_loaded = pods.have_all(applied.version)
-        after = ASK_EVERY if all_loaded else ASK_SOON if since < SOON else ASK_AGAIN
+        settled = all_loaded and not pods.ending
+        after = ASK_EVERY if settled else ASK_SOON if since < SOON else ASK_AGAIN
         self._next = self._context.clock.monotonic() + after
         before = self._state.gateway
         if before is not None:
@@ -153,7 +158,7 @@ class PodsWatcher:
             self._context.inventory.marks.dirty(self._beside.name).event.set()
         await self._mark(gateways, listed, pods, applied)
 
-    async def _answers(self, gateways: Gateways, listed: Sequence[Pod]) -> tuple[PodAnswer, ...]:
+    async def _answers(self, gateways: Gateways, listed: Sequence[Pod]) -> dict[str, PodAnswer]:
         slots, now = asyncio.Semaphore(AT_ONCE), epoch(self._context.clock.now())
 
         async def ask(pod: Pod) -> PodAnswer:
@@ -164,14 +169,33 @@ class PodsWatcher:
                     return PodAnswer(pod.name, trouble=error.message)
             return PodAnswer(pod.name, version, seconds=_age(pod, now))
 
-        return tuple(await all_of([ask(pod) for pod in listed if not pod.waits]))
+        answers = await all_of([ask(pod) for pod in listed if not pod.waits])
+        return {answer.pod: answer for answer in answers}
+
+    def _ending(self, asked: Sequence[tuple[Pod, PodAnswer]]) -> tuple[PodAnswer, ...]:
+        """Return those of the pods that are being deleted that may still serve: until their grace period is over.
+
+        What one last said counts if it does not answer any more: it loads nothing new.
+        """
+        before = self._state.gateway.pods if self._state.gateway else None
+        known = {one.pod: one for one in (*before.answers, *before.ending)} if before else {}
+        now = epoch(self._context.clock.now())
+        found = []
+        for pod, answer in asked:
+            if not answer.trouble:
+                found.append(answer)
+            elif _may_run(pod, now):
+                last = known.get(pod.name)
+                found.append(replace(answer, version=last.version if last else ""))
+        return tuple(found)
 
     async def _former_runs(self, gateways: Gateways) -> bool:
         """Return whether pods of a former gateway run, as far as they can be listed."""
         known = self._state.gateway
         for place in places_of(known.places[1:]) if known else ():
             try:
-                if any(not pod.waits for pod in await gateways.objects.pods(place.namespace, place.name)):
+                found = await gateways.objects.pods(place.namespace, place.name)
+                if any(not pod.waits and _may_run(pod, epoch(self._context.clock.now())) for pod in found):
                     return True
             except TransientError:
                 return True
@@ -211,6 +235,14 @@ class PodsWatcher:
                 return
             except ExternalError as error:
                 log.info("a pod of the gateway cannot be marked", pod=pod.name, error=error.message)
+
+
+def _may_run(pod: Pod, now: float) -> bool:
+    """Return whether a pod is not being deleted, or its grace period is not over."""
+    if not pod.ends:
+        return True
+    ends = moment(pod.ends)
+    return ends is not None and now < ends
 
 
 def _age(pod: Pod, now: float) -> float:

@@ -5,6 +5,7 @@ Requests while nothing changes, in a minute: one for the ConfigMap, one for the 
 
 from asyncio import CancelledError
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import replace
 from typing import Final
 
@@ -32,7 +33,7 @@ from searchaccess.engine.gateway.login import LoginKeeper
 from searchaccess.engine.gateway.removal import places_of, remove_gateway
 from searchaccess.engine.pacing.agenda import NEVER, Agenda
 from searchaccess.engine.state import ClusterState, Context, Scope, Session
-from searchaccess.ports.errors import ExternalError, NotHolder
+from searchaccess.ports.errors import ExternalError, NotHolder, TransientError
 from searchaccess.ports.gateway import Gateways
 
 READ_EVERY: Final = 60.0
@@ -50,6 +51,8 @@ FIRST: Final = 1.0
 CAP: Final = 60.0
 """Seconds of the first and of the longest back-off."""
 _OBJECTS: Final = "objects"
+_ONE_STEP: Final = 3
+"""Writes of a gateway's login in one step, at most in most cases."""
 
 log = structlog.get_logger(__name__)
 
@@ -72,6 +75,8 @@ class GatewayReconciler:
         self._callers = Callers(context.inventory, name)
         state.limits_differ = self._limits_differ
         self._loading = Loading()
+        self._looked: Place | None = None
+        """Where it was looked for a configuration of before this process."""
         self._of: object = None
         """What the last reconcile was about."""
         self.suspects = False
@@ -102,31 +107,52 @@ class GatewayReconciler:
             return True
         return await self._callers.are_known(session.state.uuid, self._context.operator)
 
-    def begin(self, session: Session) -> None:
-        """Note the limits of callers before rights are planned: new rights wait for them."""
-        self._now(session.cluster.gateway)
+    async def begin(self, session: Session) -> None:
+        """Note the limits of callers before rights are planned: new rights wait for them.
+
+        It takes a request once, for each place of a gateway.
+        """
+        gateway = session.cluster.gateway
+        self._now(gateway)
+        if gateway is not None and self._runs:
+            await self._look_back(Place(gateway.namespace, gateway.name))
         self.note_loaded()
+
+    async def _look_back(self, place: Place) -> None:
+        """Look whether there was a configuration before this process: pods may have limits that it does not know."""
+        gateways = self._context.gateways
+        if gateways is None or self._looked == place:
+            return
+        before, self._looked = self._looked, place
+        with suppress(ExternalError):
+            found = await gateways.objects.read(place.config) is not None
+            self._loading.look_back(found=found, first=before is None)
+
+    @property
+    def _runs(self) -> bool:
+        """Whether gateways are written by this process, so that limits arrive in their pods."""
+        return self._context.gateways is not None and self._context.dry_run is None
 
     def _now(self, gateway: Gateway | None) -> tuple[Mapping[str, CallerLimits], int]:
         """Return the limits of callers, and their number."""
         callers = self._callers.now(gateway)
-        runs = gateway is not None and self._context.gateways is not None and self._context.dry_run is None
-        if gateway is None or not runs:
+        if gateway is None or not self._runs:
             # Nobody would write them, or say that they have arrived.
-            self._loading = Loading()
+            self._loading, self._looked = Loading(), None
             return callers, 0
         return callers, self._loading.declare(callers, default_limits(gateway.limits))
 
     def _limits_differ(self, principal: str) -> bool:
         """Return whether a caller's limits were changed since ``begin``, so that no pod can have them."""
-        runs = self._context.gateways is not None and self._context.dry_run is None
-        return runs and self._callers.differ(principal)
+        return self._runs and self._callers.differ(principal)
 
     def note_loaded(self) -> None:
         """Find out whose limits have reached all pods: rights that waited for that are reconciled now."""
         known, state = self._state.gateway, self._state
-        state.unlimited = self._loading.waiting(known.pods if known else None, epoch(self._context.clock.now()))
-        released = state.awaits_limits - state.unlimited
+        pods, now = known.pods if known else None, epoch(self._context.clock.now())
+        state.unlimited = self._loading.waiting(pods, now)
+        state.nobody_limited = self._loading.everyone_waits(pods, now)
+        released = set[str]() if state.nobody_limited else state.awaits_limits - state.unlimited
         state.awaits_limits -= released
         for principal in sorted(released):
             self._context.inventory.marks.mark(self._name, principal)
@@ -168,6 +194,9 @@ class GatewayReconciler:
             raise
         except ExternalError as error:
             problem = Problem(error.reason, f"gateway: {error.message}")
+            if isinstance(error, TransientError):
+                # One step writes its role, or a few users.
+                self._state.in_doubt |= {f"gateway/{number}" for number in range(_ONE_STEP)}
         except Exception as error:  # noqa: BLE001 - the barrier between the gateway and everything else
             failure = caught(self._context.meter, self._name, "gateway", error)
             problem = Problem(failure.reason, failure.message)

@@ -219,7 +219,7 @@ class Reconciler:
 
     async def _reconcile_wings(self, session: Session, scope: Scope) -> None:
         """Reconcile roles and the gateway, then credentials: a failure in one wing does not block the others."""
-        self._gateway.begin(session)
+        await self._gateway.begin(session)
         beside, known = session.cluster.gateway is not None, await self._gateway.knows_callers(session)
         rights = self._try_rights(session, scope)
         if beside and known:

@@ -63,7 +63,7 @@ class Applier:
     deleted: set[str] = field(default_factory=set)
     """Names of roles that were deleted."""
     touched: set[str] = field(default_factory=set)
-    """Names of all roles that were written or deleted, or may have been."""
+    """Names of all roles that were certainly changed."""
     _attempts: int = ATTEMPTS
 
     async def apply(self, works: Sequence[Work]) -> None:
@@ -145,8 +145,10 @@ class Applier:
             roles = [plan.write for plan in plans if plan.write is not None and plan.whole is whole]
             if not roles:
                 continue
-            self.touched |= {role.name for role in roles}
-            answer = await self._perform(put, roles, [role.name for role in roles])
+            names = [role.name for role in roles]
+            with self.planner.members.state.writing("role", names):
+                answer = await self._perform(put, roles, names)
+            self.touched |= answer.changed
             self._count(answer)
             ours = {role.name for role in roles if self.context.operator.owns(role.metadata)} - set(answer.refused)
             self.written |= ours
@@ -184,8 +186,9 @@ class Applier:
             return
         by_name = {work.plan.name: work for work in works}
         names = list(by_name)
-        self.touched |= by_name.keys()
-        deleted = await self._perform(self.port.delete_roles, names, names)
+        with self.planner.members.state.writing("role", names):
+            deleted = await self._perform(self.port.delete_roles, names, names)
+        self.touched |= deleted.changed
         self._count(deleted)
         self.removed |= deleted.changed | deleted.unchanged
         self.deleted |= deleted.changed | deleted.unchanged

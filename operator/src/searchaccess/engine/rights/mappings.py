@@ -336,11 +336,13 @@ class Mappings:
             await self._delete(plan.name)
 
     async def _put(self, mapping: RoleMapping) -> None:
-        await self._session.port.put_mapping(mapping)
+        with self._session.state.writing("role_mapping", [mapping.name]):
+            await self._session.port.put_mapping(mapping)
         self.operations += 1
         self.rewritten.add(mapping.name)
 
     async def _delete(self, name: str) -> None:
-        await self._session.port.delete_mapping(name)
+        with self._session.state.writing("role_mapping", [name]):
+            await self._session.port.delete_mapping(name)
         self.operations += 1
         self.rewritten.add(name)

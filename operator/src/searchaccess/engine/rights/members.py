@@ -20,7 +20,7 @@ from searchaccess.core.status.placed import place_of
 from searchaccess.engine.concurrency.chunks import Pace
 from searchaccess.engine.inventory.records import AccessRecord
 from searchaccess.engine.rights.rejections import Rejections
-from searchaccess.engine.rights.work import Work, finding_of, keeps_rights_anywhere, names_only, owners_of
+from searchaccess.engine.rights.work import Work, finding_of, keeps_rights_anywhere, names_all, names_only, owners_of
 from searchaccess.engine.state import ClusterState, Context
 
 HELD: Final = AccessDecision(Do.HOLD)
@@ -116,9 +116,11 @@ class Members:
     def of(self, principal: str, observed: Role | None) -> list[Member]:
         """Return the SearchAccesses of a principal, and others that have rights in its role."""
         records = self.records(principal)
-        waits = principal in self.state.unlimited or self.state.limits_differ(principal)
         owners = set[str]()
         declared = {record.declared.uid for record in records}
+        waits = self.state.nobody_limited or principal in self.state.unlimited or self.state.limits_differ(principal)
+        # After a restart, all wait until pods were asked, and most have their rights.
+        waits = waits and not names_all(self.context.operator, observed, declared)
         if self.context.inventory.subjects or waits or not names_only(observed, declared):
             owners = owners_of(self.context.operator, observed)
         members = []

@@ -100,6 +100,13 @@ class RightsReconciler:
         await self._released.refresh(session)
         run = self._begin(session, scope)
         try:
+            return await self._reconcile(session, run)
+        except BaseException:  # raised again: what was answered is ours, whatever failed after it
+            session.state.operations += run.operations
+            raise
+
+    async def _reconcile(self, session: Session, run: Run) -> RightsResult:
+        try:
             observed, users = await self._observe(session, run)
             mappings = await self._settle_mapping(session, observed, run)
             planner = Planner(
@@ -115,6 +122,7 @@ class RightsReconciler:
             login = session.state.login
             delegated = login is not None and bool(login.delegated)
             applier = Applier(self._context, self._name, session.port, planner, mappings, delegated=delegated)
+            run.counting += [applier, *([users] if users else ())]
             try:
                 await self._serve(run, planner, applier, users)
                 await self._settle_users(session, run, users, applier)
@@ -142,12 +150,13 @@ class RightsReconciler:
             self._progress.agenda.plan("", AGAIN)
         if self._users.postponed is not None:
             self._progress.agenda.plan("", self._users.postponed)
-        others = mappings.operations + self._other_controllers.operations
-        return self._result(applier.operations + (users.operations if users else 0), others)
+        changed = applier.operations + (users.operations if users else 0) > 0
+        return self._result(run.operations, changed=changed)
 
     async def _finish_takeover(self, session: Session, run: Run, mappings: Mappings) -> None:
         """Remove what abandoned instances left."""
         self._other_controllers.changed((), (), mappings.rewritten)
+        run.counting.append(self._other_controllers)
         trouble = await self._other_controllers.remove(session, mappings, in_place(run.done, self._progress.settled))
         if trouble is not None:
             self._progress.failures[""] = trouble
@@ -181,14 +190,8 @@ class RightsReconciler:
         known = self._released.begin(session)
         changed = scope.principals | due | self._released.pending_revocation
         self._progress.begin(changed)
-        members = Members(
-            self._context,
-            self._name,
-            self._gate(session),
-            self._progress.rejections,
-            self._uuid,
-            state=session.state,
-        )
+        gate, rejections = self._gate(session), self._progress.rejections
+        members = Members(self._context, self._name, gate, rejections, self._uuid, state=session.state)
         principals = members.with_shared_accesses(changed)
         if len(changed) <= TOGETHER:
             ask_early(session.state, members, changed)
@@ -226,13 +229,7 @@ class RightsReconciler:
             await self._ensure_finalizers(missing, run)
             missing = []
         names = sorted(self._context.operator.role_name(principal) for principal in run.principals if principal)
-        reading = observe(
-            self._context,
-            session,
-            names,
-            full=run.full,
-            mapping_settled=self._mapping.settled,
-        )
+        reading = observe(self._context, session, names, full=run.full, mapping_settled=self._mapping.settled)
         observed, _ = await both(reading, self._ensure_finalizers(missing, run))
         self._adoptions.settle(self._context.operator, observed)
         users = await self._users.observe(session, self._context.operator, observed, run.principals, full=run.full)
@@ -282,8 +279,12 @@ class RightsReconciler:
     async def _settle_mapping(self, session: Session, observed: Observed, run: Run) -> Mappings:
         mappings = Mappings(self._context, session, observed, self._mapping, run.agreed)
         mappings.keep(self._context.operator.role_name(principal) for principal in run.principals)
-        async with self._context.steps:
-            await mappings.settle()
+        run.counting.append(mappings)
+        try:
+            async with self._context.steps:
+                await mappings.settle()
+        finally:
+            self._users.wrote((), mappings.rewritten)
         self._mapping = mappings.state
         self._adoptions.note(mappings.state.foreign, replaced=not mappings.state.conflict)
         run.members.gate = self._gate(session)
@@ -382,11 +383,11 @@ class RightsReconciler:
             only_waiting=True,
         )
 
-    def _result(self, role_operations: int, mapping_operations: int) -> RightsResult:
+    def _result(self, operations: int, *, changed: bool) -> RightsResult:
         mapping, self._mapping = self._mapping, replace(self._mapping, adopted="", foreign=None)
         return RightsResult(
-            changed=role_operations > 0,
-            operations=role_operations + mapping_operations,
+            changed=changed,
+            operations=operations,
             unfinished=self._progress.unfinished,
             trouble=self._progress.failure,
             roles=frozenset(self._roles),

@@ -1,6 +1,7 @@
 """A running reconcile of roles, role mappings and users, and its result."""
 
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from searchaccess.api.clusters.status import AdoptedStatus, OtherStatus
 from searchaccess.core.ownership.adoption import Agreed
@@ -38,6 +39,13 @@ class RightsResult:
     """What cannot be seen of others; None: nothing was read yet."""
 
 
+class Counting(Protocol):
+    """Counts writes."""
+
+    operations: int
+    """To the security index, as far as they were answered."""
+
+
 @dataclass(slots=True)
 class Run:
     """A running reconcile."""
@@ -53,8 +61,15 @@ class Run:
     """Which foreign objects may be adopted."""
     done: list[Work] = field(default_factory=list)
     """Those that completed."""
+    counting: list["Counting"] = field(default_factory=list)
+    """What counts its writes."""
     isolating: list[Work] = field(default_factory=list)
     """Those in which Elasticsearch refuses something that is not isolated yet."""
+
+    @property
+    def operations(self) -> int:
+        """Its writes to the security index that were answered."""
+        return sum(each.operations for each in self.counting)
 
     @property
     def todo(self) -> set[str]:

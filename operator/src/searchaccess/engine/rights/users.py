@@ -22,7 +22,7 @@ from searchaccess.engine.concurrency.chunks import in_chunks
 from searchaccess.engine.rights.apply import Applier
 from searchaccess.engine.rights.observe import Observed
 from searchaccess.engine.rights.work import Work
-from searchaccess.engine.state import Context, Session
+from searchaccess.engine.state import ClusterState, Context, Session
 from searchaccess.ports.elasticsearch import ElasticsearchPort
 from searchaccess.ports.errors import ExternalError
 from searchaccess.ports.tasks import first_error_alone
@@ -90,7 +90,9 @@ class PrincipalUsers:
         self._keys_read_at: float | None = None
         """When API keys were last read, in seconds since the epoch; None: never."""
         self._own: set[str] = set()
-        """Objects that were written since the last full read."""
+        """Objects that were certainly changed since the last full read."""
+        self._unanswered: set[str] = set()
+        """Names of users whose write was not answered: the next reconcile reads them by their names."""
         self._suspicion = Suspicion()
         self._is_first = True
         """Whether passwords were never reset yet: nobody watched before."""
@@ -123,6 +125,9 @@ class PrincipalUsers:
             ExternalError: the cluster could not be read.
         """
         run = UsersRun(operator, full, session.cluster.gateway is not None)
+        if not run.needed:
+            # Nobody asks whether somebody set a password.
+            session.state.in_doubt.clear()
         if not run.needed and not (full and session.state.users):
             return None
         async for name, raw in in_chunks(observed.roles.items()):
@@ -137,6 +142,9 @@ class PrincipalUsers:
             run.missed = await self._read_all(session, operator)
         elif new:
             await self._read_each(session, sorted(new))
+        if unanswered := self._unanswered:
+            await self._read_each(session, sorted(unanswered)[:FEW])
+            self._unanswered = self._unanswered - unanswered
         if full and run.needed:
             await self._account(session, observed)
             run.resets = self._is_first or self.is_due
@@ -187,8 +195,10 @@ class PrincipalUsers:
             seen[f"role_mapping/{mapping.name}"] = hash(stable_json(mapping.to_json()))
         async for name, user in in_chunks(list(self._known.items())):
             seen[f"user/{name}"] = hash(stable_json(user.to_json()))
-        state = session.state
+        state, monotonic = session.state, self._context.clock.monotonic()
         writes, state.foreign_writes = state.foreign_writes, 0
+        self._suspicion.doubt(state.in_doubt, monotonic)
+        state.in_doubt = set()
         self._suspicion.account(writes, seen, self._own)
         self._own = set()
         if not state.reads_are_settled:
@@ -206,7 +216,7 @@ class PrincipalUsers:
                 async for raw in in_chunks(everything or ()):
                     states |= key_states([raw])
                 self._suspicion.see_all_keys(None if everything is None else states, now)
-        self._suspicion.conclude()
+        self._suspicion.conclude(monotonic)
 
     async def changed(self, run: UsersRun) -> set[str]:
         """Return the principals whose users are not as they should be, although their roles may be."""
@@ -233,7 +243,8 @@ class PrincipalUsers:
         lacking = (work.plan.name for work in works if work.failure is None and self.lack(run, applier, work))
         new = [name for name in lacking if name not in run.missed]
         plans = await self._plans(run, new, set(new), frozenset())
-        await self._apply(applier.port, run, [plan.write for plan in plans.values() if plan.write is not None], ())
+        writes = [plan.write for plan in plans.values() if plan.write is not None]
+        await self._apply(applier.port, applier.planner.members.state, run, writes, ())
         run.early |= plans
 
     async def settle(
@@ -263,7 +274,8 @@ class PrincipalUsers:
             names = {*self._known, *after} if run.full else run.requested
             plans = await self._plans(run, sorted(names - run.early.keys()), after, held)
         writes = [plan.write for plan in plans.values() if plan.write is not None]
-        await self._apply(session.port, run, writes, [name for name, plan in plans.items() if plan.delete])
+        deletes = [name for name, plan in plans.items() if plan.delete]
+        await self._apply(session.port, session.state, run, writes, deletes)
         for name, plan in (run.early | plans).items():
             if name in by_name and by_name[name].failure is None:
                 by_name[name].user, by_name[name].failure = plan, run.failed.get(principal_of(run.operator, name))
@@ -306,25 +318,39 @@ class PrincipalUsers:
         return Circumstances(needed=needed, seen=name in run.missed, restamp=not stamped, reset=reset)
 
     async def _apply(
-        self, port: ElasticsearchPort, run: UsersRun, writes: Sequence[NativeUser], deletes: Sequence[str]
+        self,
+        port: ElasticsearchPort,
+        state: ClusterState,
+        run: UsersRun,
+        writes: Sequence[NativeUser],
+        deletes: Sequence[str],
     ) -> None:
         now, refused = self._context.clock.monotonic(), dict[str, ExternalError]()
-        self._own |= {f"user/{name}" for name in (*deletes, *(user.name for user in writes))}
         for start in range(0, len(writes), TOGETHER):
             some = writes[start : start + TOGETHER]
+            names = {user.name for user in some}
+            self._unanswered |= names
+            # Whoever set a password meanwhile would hide behind a write that did not arrive.
+            self._refused |= names
             async with self._context.steps:
-                written = await port.put_users(some)
+                with state.writing("user", names):
+                    written = await port.put_users(some)
+            self._unanswered -= names
+            self._own |= {f"user/{name}" for name in written.changed}
             done = {user.name: user for user in some if user.name not in written.refused}
             self._known |= done
             self._written |= dict.fromkeys(done, now)
             self._stamped |= done.keys()
             self._rehashed |= done.keys()
-            self._refused = (self._refused | written.refused.keys()) - done.keys()
+            self._refused -= done.keys()
             refused |= written.refused
             run.operations += len(written.changed)
         for start in range(0, len(deletes), TOGETHER):
+            gone = deletes[start : start + TOGETHER]
             async with self._context.steps:
-                deleted = await port.remove_users(deletes[start : start + TOGETHER])
+                with state.writing("user", gone):
+                    deleted = await port.remove_users(gone)
+            self._own |= {f"user/{name}" for name in deleted.changed}
             for name in deleted.changed | deleted.unchanged:
                 self._known.pop(name, None)
                 self._refused.discard(name)
@@ -340,13 +366,17 @@ class PrincipalUsers:
 
     def _was_reset(self, session: Session, count: int) -> None:
         suspected, self._is_first = not self._is_first, False
+        is_loud = self._suspicion.is_loud
         self._suspicion.was_reset(self._context.clock.monotonic() if suspected else float("-inf"))
         if suspected and not self._context.dry_run:
-            session.state.notes.append(passwords_reset(count))
-            log.warning("passwords reset", users=count)
+            if is_loud:
+                session.state.notes.append(passwords_reset(count))
+                log.warning("passwords reset", users=count)
+            else:
+                log.info("passwords reset, because writes of the operator were not answered", users=count)
 
     def wrote(self, roles: Iterable[str], mappings: Iterable[str]) -> None:
-        """Record names of roles and role mappings that were written or deleted, or may have been."""
+        """Record names of roles and role mappings that were certainly changed."""
         self._own |= {f"role/{name}" for name in roles} | {f"role_mapping/{name}" for name in mappings}
 
     async def remove_all(self, session: Session, operator: Operator) -> None:

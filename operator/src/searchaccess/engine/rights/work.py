@@ -31,11 +31,24 @@ def owners_of(operator: Operator, observed: Role | None) -> set[str]:
 
 def names_only(observed: Role | None, uids: set[str]) -> bool:
     """Return whether a role certainly has no other owners than these; cheaper than reading them."""
+    found = _named(observed)
+    return found is not None and all(isinstance(uid, str) and uid in uids for uid in found)
+
+
+def names_all(operator: Operator, observed: Role | None, uids: set[str]) -> bool:
+    """Return whether a role of ours names all of these as its owners; cheaper than reading them."""
+    if observed is None or not operator.owns(observed.metadata):
+        return not uids
+    found = _named(observed)
+    return found is not None and all(uid in found for uid in uids)
+
+
+def _named(observed: Role | None) -> list[Any] | None:
+    """Return the uids that a role names; None: it names none as it should."""
     owners = observed.metadata.get("owners") if observed else []
     if not isinstance(owners, list):
-        return False
-    found = (owner.get("uid") if isinstance(owner, Mapping) else None for owner in owners)
-    return all(isinstance(uid, str) and uid in uids for uid in found)
+        return None
+    return [owner.get("uid") if isinstance(owner, Mapping) else None for owner in owners]
 
 
 def keeps_rights_anywhere(access: Access, cluster: str) -> bool:

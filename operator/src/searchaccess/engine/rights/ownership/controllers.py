@@ -136,8 +136,10 @@ class OtherControllers:
         roles = removable(installation, free, declared=declared, placed=placed, all_known=self._all_known())
         refused: ExternalError | None = None
         for start in range(0, len(roles), CHUNK):
-            self.removed.update(roles[start : start + CHUNK])
-            written = await session.port.delete_roles(roles[start : start + CHUNK])
+            some_roles = roles[start : start + CHUNK]
+            with session.state.writing("role", some_roles):
+                written = await session.port.delete_roles(some_roles)
+            self.removed |= written.changed
             self.operations += len(written.changed)
             some.without(written.changed | written.unchanged, ())
             refused = next(iter(written.refused.values()), refused)
@@ -163,7 +165,8 @@ class OtherControllers:
         ]
         if not names:
             return
-        removed = await session.port.remove_users(sorted(names))
+        with session.state.writing("user", names):
+            removed = await session.port.remove_users(sorted(names))
         self.operations += len(removed.changed | removed.unchanged)
         for error in removed.refused.values():
             raise error
