@@ -6,6 +6,7 @@ SearchAccesses, and all of them differ: the patterns that the policies allow and
 """
 
 import asyncio
+import gc
 import time
 from collections.abc import Callable
 from typing import Any, Final
@@ -13,6 +14,7 @@ from typing import Any, Final
 from rich.console import Console
 
 from searchaccess.engine.inventory.inventory import Inventory
+from searchaccess.operator.garbage import freeze_live_objects
 from tests.bench.report import Report
 from tests.support.worlds.world import access, grant
 
@@ -154,6 +156,9 @@ async def _world(
     for each in range(POLICIES):
         inventory.policies.see(policies(each, 1))
     inventory.policies.keep({f"policy-{each}" for each in range(POLICIES)}, frozenset())
+    # As the operator does once all are listed: Python would traverse all of them in between.
+    thresholds = gc.get_threshold()
+    freeze_live_objects()
     took = await _judging(inventory)
     found = [record.access.verdict for record in inventory.accesses.values()]
     assert all(verdict.refused is refused for verdict in found) or refused is None, title
@@ -176,6 +181,8 @@ async def _world(
         raw["metadata"] |= {"generation": 2, "resourceVersion": "2"}
         raw["spec"]["grants"][0]["indices"][0] += "b-*"
         inventory.see_access(raw)
+    gc.unfreeze()
+    gc.set_threshold(*thresholds)
     report.add("… one changed access", (time.process_time() - began) * 10, "ms", None, "read, judged and indexed")
 
 

@@ -127,8 +127,10 @@ class PolicyVerdict:
     @property
     def revokes(self) -> bool:
         """Whether rights that it has are revoked: if it is refused, unless all that refuse it let them stay."""
-        denied = (each for each in self.outcomes if each.outcome is Outcome.DENIED)
-        return self.revoked or self.unmatched or not all(each.keeps for each in denied)
+        denied = Outcome.DENIED
+        # Asked of each verdict, which may have hundreds of outcomes: a list takes less than a generator.
+        keeping = [each.keeps for each in self.outcomes if each.outcome is denied]
+        return self.revoked or self.unmatched or not all(keeping)
 
 
 ACCEPTED = PolicyVerdict()

@@ -42,6 +42,8 @@ STEPS: Final = 6_000
 """Of one search, each of them a microsecond or two."""
 COVERS_IN_A_STEP: Final = 3
 """Other patterns of which the texts are looked at in the time of a step."""
+LOOKED_AT_IN_A_STEP: Final = 5
+"""The same, for what may be compared in all: most texts show at once that they say nothing."""
 _ANSWERS_KEPT: Final = 1 << 14
 _LISTS_KEPT: Final = 1 << 8
 _COMMON: Final = "abcdefghijklmnopqrstuvwxyz0123456789-._"
@@ -85,6 +87,11 @@ def measuring(pattern: str, others: tuple[str, ...]) -> Work[tuple[Verdict, int]
     return found
 
 
+def steps_of_looking(pattern: str, others: tuple[str, ...]) -> int:
+    """Return how many steps it takes beside those of ``measured`` to look at the texts of all others."""
+    return 0 if pattern in others else len(others) // LOOKED_AT_IN_A_STEP
+
+
 @lru_cache(_ANSWERS_KEPT)
 def measured(pattern: str, others: tuple[str, ...]) -> tuple[Verdict, int]:
     """Return what ``contained`` does, and in how many steps: as many whenever it is asked, whatever is remembered."""
@@ -114,8 +121,14 @@ def _compared(pattern: str, expression: Expression, others: tuple[str, ...]) -> 
     return _search(_RegularExpression(expression), targets, "")
 
 
-def _begins_as_allowed(begin: str, others: Iterable[str]) -> bool:
-    return any(is_prefix(other) and begin.startswith(other[:-1]) for other in others)
+def _begins_as_allowed(begin: str, others: tuple[str, ...]) -> bool:
+    return begin.startswith(_beginnings(others))
+
+
+@lru_cache(_LISTS_KEPT)
+def _beginnings(others: tuple[str, ...]) -> tuple[str, ...]:
+    """Return what those begin with that match whatever begins so."""
+    return tuple(other[:-1] for other in others if is_prefix(other))
 
 
 def covers(wide: str, pattern: str) -> bool:

@@ -27,7 +27,7 @@ from searchaccess.core.patterns.expressions import (
 from searchaccess.core.patterns.lucene import PatternError
 from searchaccess.core.patterns.marks import is_mark
 from searchaccess.core.patterns.parsed import MAX_LENGTH, TooComplicatedError, find_name, parse_index_pattern
-from searchaccess.core.patterns.wildcards import is_name
+from searchaccess.core.patterns.wildcards import is_name, is_starred
 from searchaccess.core.work import Work, completed
 
 PAIRS_KEPT: Final = 1 << 15
@@ -160,6 +160,8 @@ def prefix_of(pattern: str) -> str:
     plain = plain_prefix_of(pattern)
     if plain is not None:
         return plain
+    if 0 < len(pattern) <= MAX_LENGTH and is_starred(pattern):
+        return pattern.partition("*")[0]
     expression = expression_of(pattern)
     return "" if expression is None else _prefix(expression)
 

@@ -9,6 +9,9 @@ ALL_STEPS: Final = 100_000
 JOINT_STEPS: Final = 20_000
 """Of comparisons that find out at once what many policies say. Who needs more has them asked one after the other."""
 
+JOINT_TEXTS: Final = 500_000
+"""Of wildcards, compared at once with the patterns of one SearchAccess: two tenths of a second. The same holds."""
+
 
 class OutOfStepsError(Exception):
     """The comparisons took too long."""

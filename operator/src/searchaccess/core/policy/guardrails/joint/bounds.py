@@ -11,7 +11,7 @@ from searchaccess.core.patterns.marks import is_mark
 from searchaccess.core.patterns.meeting import STEPS_OF_A_PATTERN, plain_prefix_of
 from searchaccess.core.policy.guardrails.aliases import Aliases
 from searchaccess.core.policy.guardrails.asked import WHOLE_NAME, literal_prefix
-from searchaccess.core.policy.guardrails.budget import JOINT_STEPS
+from searchaccess.core.policy.guardrails.budget import JOINT_STEPS, JOINT_TEXTS
 from searchaccess.core.policy.guardrails.joint.indices import Actions, Asking, Indices, Pattern
 from searchaccess.core.policy.guardrails.joint.remembered import Remembered, RememberedWork
 from searchaccess.core.policy.guardrails.rules.grants import Bounds
@@ -42,11 +42,13 @@ class _Answer(NamedTuple):
     Args:
         policies: those that accept it by its name.
         steps: for the comparison with what is denied.
+        texts: of wildcards, that it was compared with.
         prefix: characters before its first wildcard.
     """
 
     policies: int
     steps: int
+    texts: int
     prefix: int
 
 
@@ -118,16 +120,17 @@ class JointBounds:
             claims: what each grant asks for.
             aliases: where the aliases of the cluster lead; None: not known, names alone are compared.
         """
-        found, spent, shortest = self._all, 0, WHOLE_NAME
+        found, spent, looked, shortest = self._all, 0, 0, WHOLE_NAME
         answers, keys = self._answers, self._asking
         for claim in claims:
             asking = keys[claim.actions, claim.privileges]
             for pattern in claim.indices:
                 key = namespace, pattern, asking
-                policies, steps, prefix = answers.get(key) or (yield from answers.find(key))
+                policies, steps, texts, prefix = answers.get(key) or (yield from answers.find(key))
                 found &= policies
                 spent += steps
-                if not found or spent > JOINT_STEPS:
+                looked += texts
+                if not found or spent > JOINT_STEPS or looked > JOINT_TEXTS:
                     return _NOBODY
                 shortest = min(shortest, prefix)
             if not claim.indices:
@@ -160,21 +163,26 @@ class JointBounds:
         namespace, text, asking = key
         prefix = literal_prefix(text)
         if is_mark(text):
-            return _Answer(0, 0, prefix)
+            return _Answer(0, 0, 0, prefix)
         here = yield from self._here.find(namespace)
-        pattern, found, steps = Pattern(text), self._all, 0
-        yield STEPS_OF_A_PATTERN + _STEPS_OF_A_LOOK * len(asking.names)
+        pattern, found, steps, texts = Pattern(text), self._all, 0, 0
+        looking = STEPS_OF_A_PATTERN + _STEPS_OF_A_LOOK * len(asking.names)
         for name in asking.names:
-            allowing = self._unbounded | (yield from here.allowing(name, pattern, found & ~self._unbounded))
-            allowing |= yield from self._everywhere.allowing(name, pattern, found & ~allowing)
+            allowing = self._unbounded
+            for indices in (here, self._everywhere):
+                allowed, compared = yield from indices.allowing(name, pattern, found & ~allowing)
+                allowing, texts = allowing | allowed, texts + compared
             found &= allowing
         for indices in (self._everywhere, here):
             if not found or not indices.denied.number:
                 continue
             met, taken = indices.denied.met(text, asking, found)
-            yield taken
-            found, steps = found & ~met, steps + taken
-        return _Answer(found, steps, prefix)
+            # Looking alone is too little for a part of its own.
+            yield looking + taken
+            found, steps, looking = found & ~met, steps + taken, 0
+        if looking:
+            yield looking
+        return _Answer(found, steps, texts, prefix)
 
     def _led_into(
         self, namespace: str, claim: Claim, asking: Asking, aliases: Aliases, policies: int

@@ -10,7 +10,7 @@ from searchaccess.api.times.durations import seconds
 from searchaccess.core.messages import some_of
 from searchaccess.core.model.claims import Claim
 from searchaccess.core.model.restrictions.fields import ALL, with_all_below
-from searchaccess.core.patterns.containment import contained, measuring
+from searchaccess.core.patterns.containment import contained, measuring, steps_of_looking
 from searchaccess.core.patterns.meeting import meeting
 from searchaccess.core.patterns.wildcards import matches
 from searchaccess.core.policy.guardrails.asked import (
@@ -99,6 +99,7 @@ def _hides_some(shown: Shown, budget: Budget) -> Work[bool]:
     if shown.exclude or shown.include == (ALL,):
         return bool(shown.exclude)
     budget.require()
+    budget.spend(steps_of_looking(ALL, shown.include))
     verdict, steps = yield from measuring(ALL, shown.include)
     budget.spend(steps)
     return not (verdict.contained or verdict.undecided)
@@ -121,6 +122,7 @@ def _visible(names: Sequence[FieldName], shown: Shown, budget: Budget) -> Work[l
 def _is_excluded(name: FieldName, shown: Shown, budget: Budget) -> Work[bool]:
     for each in with_all_below([name]):
         budget.require()
+        budget.spend(steps_of_looking(each, shown.exclude))
         verdict, steps = yield from measuring(each, shown.exclude)
         budget.spend(steps)
         if not verdict.contained:

@@ -10,7 +10,7 @@ from searchaccess.api.searchaccesspolicy import SearchAccessPolicySpec
 from searchaccess.api.vocabulary.actions import Action
 from searchaccess.core.messages import some_of
 from searchaccess.core.model.claims import Claim
-from searchaccess.core.patterns.containment import measuring
+from searchaccess.core.patterns.containment import measuring, steps_of_looking
 from searchaccess.core.patterns.meeting import comparing, meeting
 from searchaccess.core.policy.guardrails.aliases import Aliases
 from searchaccess.core.policy.guardrails.budget import Budget, OutOfStepsError
@@ -130,6 +130,7 @@ def _beyond(claim: Claim, place: str, bounds: Bounds, budget: Budget) -> Reasons
             continue
         for pattern in claim.indices:
             budget.require()
+            budget.spend(steps_of_looking(pattern, allowed))
             verdict, steps = yield from measuring(pattern, allowed)
             budget.spend(steps)
             if verdict.undecided:
