@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from searchaccess.core.model import access as model
+from searchaccess.core.model import parsing
 from searchaccess.ports.errors import Unreachable
 from tests.component.common import ORDERS, begin, drift
 from tests.support.failures.faults import Call
@@ -28,7 +28,7 @@ def test_a_role_with_the_literal_names_is_changed_and_is_no_drift(monkeypatch: p
     @on_stage
     async def play(stage: Stage) -> None:
         with monkeypatch.context() as earlier:
-            earlier.setattr(model, "with_all_below", literally)
+            earlier.setattr(parsing, "with_all_below", literally)
             await begin(stage, access("orders", grant("orders-*", **HIDING)), access("billing", grant("billing-*")))
             await stage.stop()
         assert stage.role(ORDERS)["indices"][0]["field_security"]["except"] == ["customer.ssn"]
