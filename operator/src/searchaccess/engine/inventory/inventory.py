@@ -84,8 +84,12 @@ class Inventory(Versioned):
         known = self.accesses.get(meta.uid)
         if not self._has_names(meta, meta.namespace) or meta.uid in self._gone:
             return
+        goes_back = meta.uid in self._anew
         if known and self._is_known(meta, known.declared):
             return
+        if goes_back:
+            # An approval that never counts may be back, too.
+            self.approvals.recall_from(meta.uid, read_status(raw))
         spec = spec_hash(raw)
         same = known is not None and spec is not None and spec == known.spec_hash
         if known and same and not known.declared.fault and is_declared_alike(meta, known.declared):
