@@ -148,6 +148,8 @@ class Inventory(Versioned):
         lost_finalizer = before.has_finalizer and not access.has_finalizer and not access.deleted_at
         changed = reconcile_key(before) != reconcile_key(access) or lost_finalizer or known.status_json != status_json
         known.status_json = status_json
+        # A restored etcd may undo a deletion.
+        known.confirmed = known.confirmed and bool(access.deleted_at)
         self._replace(known, access)
         asked = before.reconcile_requested != access.reconcile_requested
         if asked and self.subjects.ask(access, self.claim(access.cluster)):
