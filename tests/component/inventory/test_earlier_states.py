@@ -8,6 +8,7 @@ from searchaccess.engine.pacing.periods import RESYNC
 from searchaccess.ports.errors import Rejected
 from tests.component.common import begin, granted
 from tests.component.credentials.common import STORES, live, with_key
+from tests.component.policies.test_approvals import PENDING, advance, approval_key, orders, people
 from tests.component.policies.test_policies import ONLY_LOGS, ONLY_ORDERS, policy, policy_key
 from tests.support.loop.stage import CLUSTER_KEY, Stage, on_stage
 from tests.support.worlds.world import access, account, grant
@@ -118,3 +119,17 @@ async def test_what_elasticsearch_refused_says_nothing_of_another_spec_of_the_sa
     await restored(stage, since, then)
     assert indices(stage) == [["invoices-*"]]
     assert stage.ready("orders") == ("True", "InSync")
+
+
+@on_stage
+async def test_an_approval_that_never_counted_is_back_and_does_not_count(stage: Stage) -> None:
+    await begin(stage, people(), orders())
+    stage.apply(advance(stage))
+    await stage.sleep(30)
+    stage.amend("orders", grants=[grant("*")])
+    await stage.quiet()
+    await restored(stage, lambda: stage.kubernetes.delete(approval_key()))
+    assert "put_roles" not in {call.method for call in stage.faults.writes}
+    assert not granted(stage)
+    assert stage.ready("orders") == PENDING
+    assert stage.get("orders")["status"]["prematureApprovals"]

@@ -9,6 +9,7 @@ from tests.component.rights.test_gateway import BILLS, MINE, SIDE, behind, user
 from tests.component.rights.test_gateway_keys import resets
 from tests.support.failures.faults import Call
 from tests.support.loop.stage import OPERATOR, Stage, on_stage
+from tests.support.memory import store as memory_store
 from tests.support.worlds.world import access, account, grant
 
 LONG = 1500.0
@@ -129,3 +130,17 @@ async def test_a_user_whose_write_was_not_answered_gets_another_hash(stage: Stag
     assert stage.elasticsearch.passwords == {}
     again = next(call for call in stage.faults.writes[before:] if call.method == "put_user")
     assert again.names == lost[0].names
+
+
+@on_stage
+async def test_a_store_that_is_away_explains_no_write(stage: Stage) -> None:
+    await behind(stage, MINE, with_key("keyed"), secretStores=STORES)
+    await stage.sleep(30)
+    stage.faults.fail(memory_store.SIDE, Unreachable("away"))
+    stage.amend("keyed", grants=[grant("other-*")])
+    await stage.sleep(1)
+    assert stage.ready("keyed")[1] == "StoreUnavailable"
+    stage.elasticsearch.set_password(ROLE)
+    await stage.sleep(LONG)
+    assert stage.elasticsearch.passwords == {}
+    assert resets(stage) == 1

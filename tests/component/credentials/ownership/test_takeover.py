@@ -8,6 +8,7 @@ import pytest
 from searchaccess.core.credentials.payload import held_key
 from tests.component.common import FORMER, former_installation
 from tests.component.credentials.common import (
+    DAY,
     PLACE,
     STORES,
     begin,
@@ -104,6 +105,19 @@ def test_a_secret_of_a_former_installation_is_taken_over_with_an_overlap(*, decl
         assert PLACE not in store(stage).kept
 
     play()
+
+
+@on_stage
+async def test_a_former_user_that_was_dated_by_another_clock_ends_after_the_overlap(stage: Stage) -> None:
+    await live_before(stage, with_password())
+    old = read(stage)
+    stage.elasticsearch.users_now[old]["metadata"]["created"] += 366 * DAY * 1000
+    await begin(stage, with_password())
+    decide(stage)
+    await stage.quiet()
+    assert works(stage) == {old, read(stage)}
+    await overlap_passes(stage, 2)
+    assert works(stage) == {read(stage)}
 
 
 @pytest.mark.parametrize("fault", Fault)

@@ -488,3 +488,26 @@ def test_what_is_gone_contradicts_a_later_list_that_has_it(inventory: Inventory)
     inventory.begin_anew()
     inventory.see_access(_access(100))
     assert "uid-orders" in inventory.accesses
+
+
+def test_an_approval_that_is_back_does_not_count_before_its_searchaccess_is(inventory: Inventory) -> None:
+    approvals = inventory.approvals
+    inventory.begin_anew()
+    spec = {"name": "orders", "uid": "uid-orders", "generation": 1, "approvedBy": {"username": "bob"}}
+    metadata = {"uid": "uid-yes", "namespace": "shop", "name": "yes", "resourceVersion": "50"}
+    approvals.see({"metadata": metadata, "spec": spec})
+    assert approvals.suspects == {"uid-yes": "uid-orders"}
+    inventory.see_access(_access(50) | {"status": {"prematureApprovals": ["uid-yes"]}})
+    approvals.settle(dict(approvals.suspects), inventory.generation_of)
+    assert not approvals.suspects
+    assert approvals.premature("uid-orders") == ("uid-yes",)
+
+
+def test_what_was_deleted_and_is_back_as_before_may_have_rights(inventory: Inventory) -> None:
+    inventory.see_access(_access(101, deleted_at="2026-01-01T00:00:00Z"))
+    inventory.accesses["uid-orders"].confirmed = True
+    inventory.see_access(_access(102, deleted_at="2026-01-01T00:00:00Z", finalizers=()))
+    assert inventory.accesses["uid-orders"].confirmed
+    inventory.begin_anew()
+    inventory.see_access(_access(100))
+    assert not inventory.accesses["uid-orders"].confirmed

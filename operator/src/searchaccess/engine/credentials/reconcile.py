@@ -203,7 +203,8 @@ class CredentialReconciler:
         observed.keys = with_inherited(observed, records.values(), ending, self._context.inventory.accesses)
         keys = [key for some in observed.keys.values() for key in some]
         self._clock.keep(keys)
-        ours = [key for key in keys if key.owner in records]
+        # Those of a predecessor too: what they say of their age may be by another clock.
+        ours = [key for uid, some in observed.keys.items() if uid in records for key in some]
         await self._clock.observe(session.port, ours, dates=Auth.PASSWORD in declared)
         removed, left = self._context.inventory.contested.requeue, partial(self._reporter.left_behind, session.cluster)
         jobs = Jobs(self._context.stores, session, removed, left)
@@ -341,7 +342,7 @@ class CredentialReconciler:
         if isinstance(error, Rejected) and not error.at_store:
             run.rejected[access.uid] = (attempt_of(access), error.message)
             facts = replace(facts, decision=decide(access, self._state.verdict, error.message))
-        if isinstance(error, TransientError) and not isinstance(error, NotHolder):
+        if isinstance(error, TransientError) and not isinstance(error, NotHolder) and not error.at_store:
             # A step makes one, or writes all that there are; the steps before it were answered.
             most = max(1, len(run.keys(access.uid)))
             self._state.in_doubt |= {f"credential/{access.uid}/{number}" for number in range(most)}

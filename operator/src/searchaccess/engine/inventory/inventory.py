@@ -84,8 +84,12 @@ class Inventory(Versioned):
         known = self.accesses.get(meta.uid)
         if not self._has_names(meta, meta.namespace) or meta.uid in self._gone:
             return
+        goes_back = meta.uid in self._anew
         if known and self._is_known(meta, known.declared):
             return
+        if goes_back:
+            # An approval that never counts may be back, too.
+            self.approvals.recall_from(meta.uid, read_status(raw))
         spec = spec_hash(raw)
         same = known is not None and spec is not None and spec == known.spec_hash
         if known and same and not known.declared.fault and is_declared_alike(meta, known.declared):
@@ -144,6 +148,8 @@ class Inventory(Versioned):
         lost_finalizer = before.has_finalizer and not access.has_finalizer and not access.deleted_at
         changed = reconcile_key(before) != reconcile_key(access) or lost_finalizer or known.status_json != status_json
         known.status_json = status_json
+        # A restored etcd may undo a deletion.
+        known.confirmed = known.confirmed and bool(access.deleted_at)
         self._replace(known, access)
         asked = before.reconcile_requested != access.reconcile_requested
         if asked and self.subjects.ask(access, self.claim(access.cluster)):

@@ -38,6 +38,8 @@ class Approvals:
         """By the uid of a SearchAccess: uids of its approvals that were given in advance."""
         self.suspects: dict[str, str] = {}
         """Uids of approvals that may have been given in advance, each with that of its SearchAccess."""
+        self._went_back = False
+        """Whether the API server's history went back, and SearchAccesses were not listed since."""
         self.vouching: Vouching = NOT_READ
         """Whether the API server checks who approves, as last read."""
 
@@ -50,8 +52,12 @@ class Approvals:
         return self._newest.latest()
 
     def begin_anew(self) -> None:
-        """Take the next version of each, whichever it is: the API server's history went back."""
+        """Take the next version of each, whichever it is: the API server's history went back.
+
+        Those that come back do not count before their SearchAccess did: its status says which of them never do.
+        """
         self._newest.begin_anew()
+        self._went_back = True
 
     def of(self, access: str) -> tuple[Approval, ...]:
         """Return the approvals that name the uid of a SearchAccess."""
@@ -78,6 +84,7 @@ class Approvals:
             suspects: those that were noted before the list began.
             generations: returns the generation of a SearchAccess; None: it is gone.
         """
+        self._went_back = False
         for uid, access_uid in suspects.items():
             self.suspects.pop(uid, None)
             approval, generation = self._newest.get(uid), generations(access_uid)
@@ -123,6 +130,8 @@ class Approvals:
         self._newest.put(meta.uid, approval)
         if premature:
             self._recall(approval.access_uid, [meta.uid])
+        if known is None and self._went_back:
+            self.suspects[meta.uid] = approval.access_uid
         self._of.setdefault(approval.access_uid, {})[meta.uid] = approval
         self._changed(approval.access_uid)
 
