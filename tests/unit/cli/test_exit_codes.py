@@ -9,6 +9,7 @@ import pytest
 from searchaccess.cli.helptexts import ANSWERS, EXITS
 from searchaccess.core.answers.summary import Exit
 from tests.support.operatorprocess import ROOT
+from tests.unit.answers.audit.lines import line
 from tests.unit.cli.options.test_connecting import answers
 from tests.unit.cli.program import api_server, refused, searchaccess, warm, write_kubeconfig
 
@@ -81,6 +82,25 @@ def test_halves_of_characters_in_a_log_are_printed_in_each_format(tmp_path: Path
     text = refused("audit", "-o", output, "-f", str(manifest), str(log), code=0)
     assert "nexplained" in text
     assert text.isprintable() or "\ud800" not in text
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (("audit",), "in the files to explain a request; check -f"),
+        (
+            ("audit", "--cluster", "prod"),
+            "of SearchCluster prod in the files to explain a request; check -f and --cluster",
+        ),
+        (("recommend",), "in the files to explain a request; check -f"),
+        (("findings", "--fail-on", "never", "--events"), "in the files to explain a request; check -f"),
+    ],
+)
+def test_a_log_without_any_declaration_is_said(tmp_path: Path, arguments: tuple[str, ...], says: str) -> None:
+    log = tmp_path / "audit.json"
+    log.write_text(json.dumps(line()))
+    text = refused(*arguments, str(log), "-f", "-", code=0)
+    assert f"searchaccess: there is no SearchAccess {says}\n" in text
 
 
 def test_all_are_documented() -> None:

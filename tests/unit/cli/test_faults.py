@@ -1,5 +1,6 @@
 """What a command says when it ends by an error that nobody expected: one line, and no traceback."""
 
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -8,6 +9,7 @@ from typing import NoReturn
 import pytest
 
 from searchaccess.cli import main as program
+from tests.unit.builders import a_search_access
 from tests.unit.cli.program import environment
 
 SECRET = "the-password"
@@ -39,3 +41,14 @@ def test_a_full_disk_is_said(tmp_path: Path, arguments: tuple[str, ...]) -> None
         )  # fmt: skip
     assert done.returncode == 1
     assert done.stderr == "searchaccess: the answer cannot be written: No space left on device\n"
+
+
+def test_names_of_other_languages_are_printed_in_each_locale(tmp_path: Path) -> None:
+    manifest = tmp_path / "access.yaml"
+    manifest.write_text(json.dumps(a_search_access(grants=[{"indices": ["\u6771*"], "can": ["read"]}])))
+    done = subprocess.run(
+        [sys.executable, "-m", "searchaccess.cli.main", "lint", "-o", "yaml", "-f", str(manifest)],
+        env=environment(tmp_path, PYTHONIOENCODING="latin-1"), capture_output=True, check=False, timeout=120,
+    )  # fmt: skip
+    assert done.stderr == b""
+    assert "\u6771* begins with" in done.stdout.decode()

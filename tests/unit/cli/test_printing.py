@@ -92,3 +92,9 @@ def test_names_stay_whole_on_a_terminal(words: list[str], indent: int) -> None:
         assert cell_len(line) + 1 + cell_len(following.lstrip(" ").partition(" ")[0]) > 30, "a word more had room"
     assert list(fitting("", 30)) == [""]
     assert list(fitting("a\n\nb", 30)) == ["a", "", "b"]
+
+
+@pytest.mark.timeout(60)
+def test_spaces_at_the_end_take_no_time() -> None:
+    """A message is somebody else's: as many as this would take ten minutes if each were looked at from each."""
+    assert list(fitting("a name" + " " * 400_000, 30)) == ["a name"]

@@ -241,6 +241,7 @@ def test_versions(tmp_path: Path) -> None:
     code, text, said = run(tmp_path, given, "version", "-o", "json")
     assert (code, json.loads(text)["operators"]) == (0, None)
     assert said.startswith("searchaccess: not read: ")
+    assert said.count("an administrator grants it") == 1
 
 
 def test_the_client_alone_needs_no_server() -> None:

@@ -253,6 +253,25 @@ def test_no_message_shows_a_password_a_header_or_a_query(side: Side, kind: type[
     assert "token=" not in ours.message
 
 
+@pytest.mark.parametrize(
+    ("cause", "said"),
+    [
+        (aiohttp.ClientConnectorDNSError(_key(), OSError(-2, SECRET)), "the name host cannot be resolved"),
+        (aiohttp.ClientConnectorError(_key(), OSError(113, SECRET)), "no connection to host:9200: no route to host"),
+        (aiohttp.ClientConnectorError(_key(), OSError(SECRET)), "no connection to host:9200: it failed"),
+        (aiohttp.ClientConnectorSSLError(_key(), ssl.SSLError(1, SECRET)), "no TLS connection to host:9200: it failed"),
+        (
+            aiohttp.ClientConnectorCertificateError(_key(), ssl.SSLCertVerificationError(1, SECRET)),
+            "the certificate of host:9200 cannot be verified",
+        ),
+    ],
+)
+def test_an_elasticsearch_without_a_connection_is_said_in_our_words(cause: Exception, said: str) -> None:
+    error = elastic_transport.ConnectionError(str(cause))
+    error.__cause__ = cause
+    assert SEARCH.map_error(error).message == f"Elasticsearch: {said}"
+
+
 def test_the_table_names_nothing_that_is_gone() -> None:
     for side in (SEARCH, OBJECTS, VAULT):
         assert {kind.__name__.removeprefix("_") for kind in _errors_in(*side.modules)} - set(NEVER_RAISED) == set(

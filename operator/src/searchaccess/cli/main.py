@@ -1,5 +1,7 @@
 """The command ``searchaccess``, also as ``kubectl searchaccess``."""
 
+import codecs
+import io
 import os
 import sys
 from pathlib import Path
@@ -65,6 +67,7 @@ def main() -> None:
     if _COMPLETE in os.environ:
         # typer would import all of rich only to remove its markup, and no text has any.
         cast("dict[str, Any]", sys.modules)["rich"] = None
+    _print_utf8()
     try:
         if Path(sys.argv[0]).stem == PLUGIN:
             program(completes=False)(prog_name="kubectl searchaccess", complete_var=_COMPLETE)
@@ -74,6 +77,13 @@ def main() -> None:
         from searchaccess.cli.faults import end_by
 
         sys.exit(end_by(error))
+
+
+def _print_utf8() -> None:
+    """Print UTF-8 whatever the locale is, as kubectl does: names of any language may be in an answer."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper) and codecs.lookup(stream.encoding).name != "utf-8":
+            stream.reconfigure(encoding="utf-8", errors=stream.errors)
 
 
 def complete_plugin() -> None:

@@ -173,7 +173,8 @@ def whole_words(text: str, columns: int, indent: str) -> list[str]:
     from rich.cells import cell_len
 
     lines, line = list[str](), ""
-    for part in _WORD.findall(text.expandtabs()):
+    # Spaces at the end belong to no word: it would be looked for from each of them.
+    for part in _WORD.findall(text.expandtabs().rstrip(" ")):
         if line.strip(" ") and cell_len(line) + cell_len(part) > columns:
             lines.append(line)
             # A line never begins with the spaces at which it breaks.

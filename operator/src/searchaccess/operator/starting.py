@@ -35,7 +35,7 @@ log = structlog.get_logger(__name__)
 
 
 def in_full(error: ExternalError) -> str:
-    """Return an error of the API server, or of the connection to it, and the next step, in one line."""
+    """Return an error of the API server, or of the connection to it, and the next step, in one line and once."""
     if isinstance(error, PermissionDenied):
         commands = grant_commands(error.message)
         step = f"an administrator grants it: {commands}" if commands else ""
@@ -43,7 +43,7 @@ def in_full(error: ExternalError) -> str:
         step = "create the namespace, or name another one"
     else:
         step = next((text for kind, text in _NEXT_STEPS.items() if isinstance(error, kind)), "")
-    return f"{error.message}; {step}" if step else error.message
+    return error.message if error.message.endswith(step) else f"{error.message}; {step}"
 
 
 class Start:

@@ -288,6 +288,19 @@ class TestReading:
         read_audit([file], tally, lambda _done, _total: None)
         assert (tally.events, tally.unread) == (2 * many + 1, 2)
 
+    @pytest.mark.parametrize("at_once", [1, 7, 531, 532])
+    def test_which_lines_are_too_long_does_not_depend_on_reads(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, at_once: int
+    ) -> None:
+        one = json.dumps(line())
+        monkeypatch.setattr("searchaccess.adapters.auditlogs.files._LONGEST", len(one))
+        monkeypatch.setattr("searchaccess.adapters.auditlogs.files._AT_ONCE", at_once)
+        file = tmp_path / "audit.json"
+        file.write_text("\n".join([one, f"{one} ", f"{one} ", one, f"{one} ", one]))
+        tally = Tally(ALWAYS)
+        read_audit([file], tally, lambda _done, _total: None)
+        assert (tally.events, tally.unread) == (3, 3)
+
     def test_a_pipe_is_read_like_a_file(self, tmp_path: Path) -> None:
         """As ``<(kubectl logs …)`` of a shell; it has no position and no size."""
         pipe = tmp_path / "pipe"

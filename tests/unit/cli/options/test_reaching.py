@@ -15,7 +15,7 @@ from searchaccess.operator.observer_login import read_logins
 from searchaccess.ports.errors import PermissionDenied
 from tests.unit.builders import a_search_access, a_search_cluster
 from tests.unit.cli.options.test_connecting import answers, forbidden
-from tests.unit.cli.program import Answers, api_server, write_kubeconfig
+from tests.unit.cli.program import Answers, api_server, refused, write_kubeconfig
 
 LOGIN = {"OBSERVER_USERNAME": "ada", "OBSERVER_PASSWORD": "not-to-be-shown"}
 
@@ -75,6 +75,30 @@ def test_what_takes_long_to_judge_is_judged_to_its_end(tmp_path: Path) -> None:
         "one": ("", 20),
         "two": ("", 20),
     }
+
+
+def test_an_elasticsearch_that_cannot_be_reached_is_said_with_the_next_step(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in LOGIN.items():
+        monkeypatch.setenv(name, value)
+    address, login = "http://127.0.0.1:1", "env:OBSERVER"
+    text = refused("who-can", "read", "orders", "--elasticsearch", address, "--elasticsearch-login", login, code=1)
+    assert text == (
+        "searchaccess: Elasticsearch: no connection to 127.0.0.1:1: connection refused; check that this machine can "
+        "reach it: the address is that of the SearchCluster, or of --elasticsearch"
+    )
+
+
+def test_a_server_that_speaks_no_tls_is_said_with_the_next_step(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in LOGIN.items():
+        monkeypatch.setenv(name, value)
+    with api_server({}, []) as url:
+        address = url.replace("http:", "https:")
+        login = "env:OBSERVER"
+        text = refused("who-can", "read", "orders", "--elasticsearch", address, "--elasticsearch-login", login, code=1)
+    assert text == (
+        f"searchaccess: Elasticsearch: no TLS connection to {address.removeprefix('https://')}: wrong version number; "
+        "check the address, and the certificate authorities: spec.ca of the SearchCluster, or --ca-file"
+    )
 
 
 def test_a_namespace_needs_no_right_on_others(tmp_path: Path) -> None:

@@ -190,11 +190,12 @@ def _split(content: IO[bytes], tally: Tally) -> Iterator[list[bytes]]:
     rest, is_too_long = b"", False
     while part := content.read(_AT_ONCE):
         *lines, rest = (rest + part).split(b"\n")
-        if is_too_long and lines:
-            # The end of a line whose beginning was left out.
+        # Only the first began earlier; its beginning may have been left out already.
+        if lines and (is_too_long or len(lines[0]) > _LONGEST):
+            tally.unread += not is_too_long
             del lines[0]
             is_too_long = False
-        if is_too_long or len(rest) >= _LONGEST:
+        if is_too_long or len(rest) > _LONGEST:
             tally.unread += not is_too_long
             rest, is_too_long = b"", True
         yield lines

@@ -1,10 +1,12 @@
 """Maps errors of the Elasticsearch client to ours. A test proves that none is missing."""
 
+import os
 import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, Final
 
+import aiohttp
 import elastic_transport
 import elasticsearch
 from elasticsearch import helpers
@@ -104,8 +106,25 @@ def _describe(error: BaseException) -> str:
     if isinstance(error, elastic_transport.SerializationError):
         # Its message has the whole response.
         return "Elasticsearch: its response cannot be read"
+    if isinstance(error.__cause__, aiohttp.ClientConnectorError):
+        return f"Elasticsearch: {_not_connected(error.__cause__)}"
     message = str(getattr(error, "message", "") or type(error).__name__)
     return f"Elasticsearch: {message}"
+
+
+def _not_connected(error: aiohttp.ClientConnectorError) -> str:
+    """Return why there is no connection, without aiohttp's own words for its settings."""
+    where = f"{error.host}:{error.port}"
+    if isinstance(error, aiohttp.ClientConnectorDNSError):
+        return f"the name {error.host} cannot be resolved"
+    if isinstance(error, aiohttp.ClientConnectorCertificateError):
+        why = getattr(error.certificate_error, "verify_message", "")
+        return f"the certificate of {where} cannot be verified" + (f": {why}" if why else "")
+    if isinstance(error, aiohttp.ClientSSLError):
+        why = (getattr(error.os_error, "reason", "") or "it failed").replace("_", " ").lower()
+        return f"no TLS connection to {where}: {why}"
+    code = error.os_error.errno
+    return f"no connection to {where}: {os.strerror(code).lower() if code else 'it failed'}"
 
 
 def map_item(details: Mapping[str, Any]) -> ExternalError:

@@ -157,6 +157,7 @@ def node_class(guard: Callable[[], None] | None, *, public: bool) -> type[Aiohtt
                 ours = next((cause for cause in error.errors if isinstance(cause, ExternalError)), None)
                 if ours is not None:
                     raise ours from None
-                raise
+                # The transport replaces ``errors`` by those of earlier attempts.
+                raise error from next(iter(error.errors), None)
 
     return GuardedNode

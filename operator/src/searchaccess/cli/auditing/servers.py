@@ -35,6 +35,7 @@ def count_all(
     Raises:
         typer.Exit: something cannot be read; the error was printed.
     """
+    from searchaccess.cli.printing import warn
     from searchaccess.core.model.intake.metadata import part
 
     async def work() -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
@@ -55,8 +56,23 @@ def count_all(
             return accesses, clusters
 
     found = answer(work)
+    if not found[0]:
+        warn(nothing_declared(reaching.cluster, in_files=bool(files)))
     logs.count(tally)
     return found
+
+
+def nothing_declared(cluster: str, *, in_files: bool) -> str:
+    """Return what to say if no request can be explained, with the next step.
+
+    Args:
+        cluster: the SearchCluster that was chosen; empty: none.
+        in_files: whether files were read, such as standard input without content, in place of the API server.
+    """
+    of_cluster = f" of SearchCluster {cluster}" if cluster else ""
+    checks = [name for name, given in (("-f", in_files), ("--cluster", cluster)) if given]
+    step = f"; check {' and '.join(checks)}" if checks else ""
+    return f"there is no SearchAccess{of_cluster}{' in the files' if in_files else ''} to explain a request{step}"
 
 
 def _wanted(logs: LogOptions, tally: "Tally", accesses: list[dict[str, Any]], rows: "Wanted | None") -> "EventsWanted":

@@ -111,6 +111,7 @@ def command(
     each run. It is open, suppressed until a time, or fixed. With -f, objects of the files are read, as kubectl get -o
     yaml prints them; add -A or -n if they are all that there are.
     """
+    from searchaccess.cli.auditing.servers import nothing_declared
     from searchaccess.cli.findings.reading import followed, objects_of
     from searchaccess.cli.printing import warn
     from searchaccess.core.answers.findings.kinds import Severity
@@ -128,6 +129,8 @@ def command(
         warn(f"not read: {gap}")
     if objects.namespace and not objects.accesses and not filename:
         warn(nothing_in(objects.namespace))
+    elif logs and not objects.accesses:
+        warn(nothing_declared("", in_files=bool(filename)))
     result = followed(objects, logs, baseline, suppressions)
     code = result.code(None if fail_on is FailOn.NEVER else Severity(fail_on.value))
     _show(result, output, code)

@@ -14,7 +14,7 @@ from searchaccess.adapters.googlecloud.endpoint import GkeEndpoint
 from searchaccess.cli.options.merging import taking
 from searchaccess.core.model.intake.reading import is_label
 from searchaccess.operator.connections.defaults import SERVICE_ACCOUNT_TOKEN
-from searchaccess.ports.errors import ExternalError
+from searchaccess.ports.errors import ExternalError, TlsNotVerified, Unreachable
 
 if TYPE_CHECKING:
     import asyncio
@@ -28,6 +28,14 @@ T = TypeVar("T")
 _INSTANCE: Final = re.compile(r"[a-z0-9-]*[a-z0-9][a-z0-9-]*")
 # https://cloud.google.com/kubernetes-engine/docs/reference/rest/v1/projects.locations.clusters/get
 _GKE_NAME: Final = re.compile(r"projects/[^/]+/(locations|zones)/[^/]+/clusters/[^/]+")
+
+_ELASTICSEARCH: Final = "Elasticsearch: "
+"""How messages begin of an Elasticsearch that did not answer; those of other servers have their next step."""
+_NEXT_STEPS: Final[dict[type[ExternalError], str]] = {
+    Unreachable: "check that this machine can reach it: the address is that of the SearchCluster, or of"
+    " --elasticsearch",
+    TlsNotVerified: "check the address, and the certificate authorities: spec.ca of the SearchCluster, or --ca-file",
+}
 
 Instance = Annotated[
     str,
@@ -316,5 +324,6 @@ def answer(work: Callable[[], Coroutine[Any, Any, T]]) -> T:
     try:
         return asyncio.run(work())
     except ExternalError as error:
-        warn(error.message)
+        step = _NEXT_STEPS.get(type(error), "") if error.message.startswith(_ELASTICSEARCH) else ""
+        warn(f"{error.message}; {step}" if step else error.message)
         raise typer.Exit(1) from None
