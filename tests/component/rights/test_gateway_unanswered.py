@@ -5,10 +5,11 @@ import pytest
 from searchaccess.ports.errors import Unreachable
 from tests.component.common import ROLE
 from tests.component.credentials.common import STORES, with_key
+from tests.component.gateway.common import begin, declare, users
 from tests.component.rights.test_gateway import BILLS, MINE, SIDE, behind, user
 from tests.component.rights.test_gateway_keys import resets
 from tests.support.failures.faults import Call
-from tests.support.loop.stage import OPERATOR, Stage, on_stage
+from tests.support.loop.stage import CLUSTER_KEY, OPERATOR, Stage, on_stage
 from tests.support.worlds.world import access, account, grant
 
 LONG = 1500.0
@@ -129,3 +130,23 @@ async def test_a_user_whose_write_was_not_answered_gets_another_hash(stage: Stag
     assert stage.elasticsearch.passwords == {}
     again = next(call for call in stage.faults.writes[before:] if call.method == "put_user")
     assert again.names == lost[0].names
+
+
+@pytest.mark.parametrize(("side", "method"), [("gateway", "write"), ("store", "find")])
+def test_what_fails_elsewhere_explains_no_password_that_somebody_set(side: str, method: str) -> None:
+    @on_stage
+    async def play(stage: Stage) -> None:
+        await begin(stage, "pod-a")
+        stage.kubernetes.change(CLUSTER_KEY, lambda raw: raw["spec"].update(secretStores=STORES))
+        stage.apply(MINE, with_key("keyed"))
+        await stage.sleep(30)
+        stage.faults.fail(side, Unreachable("no answer"), method)
+        declare(stage, limits={"requestsPerSecond": 7})
+        stage.amend("keyed", grants=[grant("other-*")])
+        await stage.sleep(LONG)
+        stage.elasticsearch.set_password(ROLE)
+        await stage.sleep(LONG)
+        assert stage.elasticsearch.passwords.keys() == users(stage)
+        assert resets(stage) == 1
+
+    play()

@@ -33,7 +33,7 @@ from searchaccess.engine.gateway.login import LoginKeeper
 from searchaccess.engine.gateway.removal import places_of, remove_gateway
 from searchaccess.engine.pacing.agenda import NEVER, Agenda
 from searchaccess.engine.state import ClusterState, Context, Scope, Session
-from searchaccess.ports.errors import ExternalError, NotHolder, TransientError
+from searchaccess.ports.errors import ExternalError, NotHolder
 from searchaccess.ports.gateway import Gateways
 
 READ_EVERY: Final = 60.0
@@ -51,8 +51,6 @@ FIRST: Final = 1.0
 CAP: Final = 60.0
 """Seconds of the first and of the longest back-off."""
 _OBJECTS: Final = "objects"
-_ONE_STEP: Final = 3
-"""Writes of a gateway's login in one step, at most in most cases."""
 
 log = structlog.get_logger(__name__)
 
@@ -194,9 +192,6 @@ class GatewayReconciler:
             raise
         except ExternalError as error:
             problem = Problem(error.reason, f"gateway: {error.message}")
-            if isinstance(error, TransientError):
-                # One step writes its role, or a few users.
-                self._state.in_doubt |= {f"gateway/{number}" for number in range(_ONE_STEP)}
         except Exception as error:  # noqa: BLE001 - the barrier between the gateway and everything else
             failure = caught(self._context.meter, self._name, "gateway", error)
             problem = Problem(failure.reason, failure.message)
@@ -320,7 +315,7 @@ class GatewayReconciler:
         left = list(former)
         for place in former:
             left.remove(place)
-            self._state.operations += await remove_gateway(self._context, gateways, session, place, [*kept, *left])
+            await remove_gateway(self._context, gateways, session, place, [*kept, *left])
         known = self._state.gateway or GatewayFacts()
         self._state.gateway = replace(known, places=tuple(map(str, kept)))
 
@@ -340,7 +335,7 @@ class GatewayReconciler:
         if gateways is None or place is None or place not in places or self._context.dry_run is not None:
             await self.remove(session)
             return
-        self._state.operations += await hand_over_gateway(self._context, gateways, session, place, heir.name)
+        await hand_over_gateway(self._context, gateways, session, place, heir.name)
         await self._remove(gateways, session, [one for one in places if one != place], [place])
 
     def _places(self) -> list[Place]:
