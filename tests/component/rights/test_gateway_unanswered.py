@@ -5,7 +5,7 @@ import pytest
 from searchaccess.ports.errors import Unreachable
 from tests.component.common import ROLE
 from tests.component.credentials.common import STORES, with_key
-from tests.component.gateway.common import begin, declare, users
+from tests.component.gateway.common import PLACE, begin, declare, users
 from tests.component.rights.test_gateway import BILLS, MINE, SIDE, behind, user
 from tests.component.rights.test_gateway_keys import resets
 from tests.support.failures.faults import Call
@@ -148,5 +148,24 @@ def test_what_fails_elsewhere_explains_no_password_that_somebody_set(side: str, 
         await stage.sleep(LONG)
         assert stage.elasticsearch.passwords.keys() == users(stage)
         assert resets(stage) == 1
+
+    play()
+
+
+@pytest.mark.parametrize("method", ["put_gateway_user", "replace_roles", "delete_user"])
+def test_a_write_of_a_gateways_login_that_was_not_answered_is_nobody_elses(method: str) -> None:
+    @on_stage
+    async def play(stage: Stage) -> None:
+        await begin(stage, "pod-a")
+        stage.apply(MINE)
+        await stage.sleep(30)
+        lost = loses(stage, method)
+        if method == "replace_roles":
+            declare(stage, iap={"audience": "/projects/1/global/backendServices/2", "allowPeople": ["a@example.com"]})
+        else:
+            del stage.gateways.objects[PLACE.login]
+        await stage.sleep(LONG)
+        assert lost
+        assert resets(stage) == 0
 
     play()
