@@ -3,7 +3,7 @@
 Requests while nothing changes, in a minute: one for the ConfigMap, one for the Secret, two to Elasticsearch.
 """
 
-from asyncio import CancelledError
+import asyncio
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import replace
@@ -47,6 +47,8 @@ MOST_UNRECORDED: Final = 30
 _NOT_RECORDED: Final = (
     "the status does not list the gateway's place, so nothing is written: the CRD is older than the operator; apply it"
 )
+LOOK_BACK: Final = 5.0
+"""Seconds for the answer to whether there was a configuration before this process."""
 FIRST: Final = 1.0
 CAP: Final = 60.0
 """Seconds of the first and of the longest back-off."""
@@ -122,8 +124,10 @@ class GatewayReconciler:
         if gateways is None or self._looked == place:
             return
         before, self._looked = self._looked, place
-        with suppress(ExternalError):
-            found = await gateways.objects.read(place.config) is not None
+        # Revocations wait for this. What is not found out may be there.
+        with suppress(ExternalError, TimeoutError):
+            async with asyncio.timeout(LOOK_BACK):
+                found = await gateways.objects.read(place.config) is not None
             self._loading.look_back(found=found, first=before is None)
 
     @property
@@ -147,7 +151,9 @@ class GatewayReconciler:
     def note_loaded(self) -> None:
         """Find out whose limits have reached all pods: rights that waited for that are reconciled now."""
         known, state = self._state.gateway, self._state
-        pods, now = known.pods if known else None, epoch(self._context.clock.now())
+        # Those of a former place say nothing about the one that is declared now.
+        moved = known is not None and self._looked is not None and known.places[:1] != (str(self._looked),)
+        pods, now = known.pods if known and not moved else None, epoch(self._context.clock.now())
         state.unlimited = self._loading.waiting(pods, now)
         state.nobody_limited = self._loading.everyone_waits(pods, now)
         released = set[str]() if state.nobody_limited else state.awaits_limits - state.unlimited
@@ -186,7 +192,7 @@ class GatewayReconciler:
         facts = self._state.gateway or GatewayFacts(tuple(recorded))
         try:
             problem = await self._try(gateways, session, gateway, (callers, number), recorded, facts)
-        except (NotHolder, CancelledError):
+        except (NotHolder, asyncio.CancelledError):
             # What is due was not done.
             self._of = None
             raise
