@@ -110,7 +110,7 @@ class GatewayReconciler:
     async def begin(self, session: Session) -> None:
         """Note the limits of callers before rights are planned: new rights wait for them.
 
-        It takes a request once, for each place of a gateway.
+        It takes a request once, for each place of a gateway that the status does not list.
         """
         gateway = session.cluster.gateway
         self._now(gateway)
@@ -124,6 +124,10 @@ class GatewayReconciler:
         if gateways is None or self._looked == place:
             return
         before, self._looked = self._looked, place
+        if str(place) in self._read_recorded():
+            # It was written, or was about to be. Whoever deleted it since took nothing from pods that run.
+            self._loading.look_back(found=True, first=before is None)
+            return
         # Revocations wait for this. What is not found out may be there.
         with suppress(ExternalError, TimeoutError):
             async with asyncio.timeout(LOOK_BACK):
