@@ -7,11 +7,11 @@ import pytest
 
 from searchaccess.core.gateway.facts import GRACE
 from searchaccess.core.gateway.loading import WAITS
-from searchaccess.core.gateway.objects import LISTENERS, VERSION, Observed, Wanted
+from searchaccess.core.gateway.objects import LISTENERS, VERSION, Observed, Target, Wanted
 from searchaccess.core.model.timeboxes.timebox import LEAD
 from searchaccess.ports.errors import PermissionDenied, Unreachable
 from tests.component.common import ORDERS
-from tests.component.gateway.common import PLACE, begin, condition, drifted, gateway
+from tests.component.gateway.common import PLACE, answers_slowly, begin, condition, declare, drifted, gateway
 from tests.component.timeboxes.common import at
 from tests.support.loop.stage import Stage, access_key, on_stage, search_cluster
 from tests.support.worlds.world import access, condition_in, grant
@@ -360,7 +360,7 @@ async def test_a_restart_where_all_pods_have_the_configuration_delays_nobody(sta
     made = Counter(call.method for call in stage.faults.calls[calls:] if call.side == "gateway")
     assert made["pods"] == 1
     assert made["version_of"] == 2
-    assert made["read"] == 3, "the ConfigMap once more, whatever the number of callers"
+    assert made["read"] == 2, "the ConfigMap and the login, whatever the number of callers"
     touched = {name for call in stage.faults.writes[writes:] for name in call.names if "app-" in name}
     assert {call.method for call in stage.faults.writes[writes:] if touched & set(call.names)} <= {"put_user"}
 
@@ -417,3 +417,57 @@ async def test_a_rollout_of_pods_that_have_the_limits_delays_nobody(stage: Stage
     stage.amend("orders", suspend=False)
     await stage.sleep(10)
     assert stage.role(ORDERS)["indices"], "it does not answer any more, and has loaded nothing else"
+
+
+@on_stage
+async def test_pods_of_the_former_place_say_nothing_about_the_limits_at_another_one(stage: Stage) -> None:
+    await has_looser_limits(stage)
+    stage.gateways.follows = True
+    stage.gateways.running["edge", PLACE.name] = {"pod-c": ""}
+    declare(stage, namespace="edge", limits={"requestsPerSecond": 2})
+    await stage.sleep(300)
+    assert PLACE.config not in stage.gateways.objects
+    loses_limits(stage)
+    await stage.sleep(60)
+    stage.gateways.follows = False
+    declare(stage, limits={"requestsPerSecond": 2}, replicas=2)
+    stage.apply(access("late", grant("late-*"), principal=ORDERS))
+    await stage.sleep(100)
+    assert indices(stage) == {"orders-*"}, "the pods have what they had"
+    loads(stage, "pod-a", "pod-b")
+    await stage.sleep(300)
+    assert indices(stage) == {"orders-*", "late-*"}
+
+
+@on_stage
+async def test_a_question_about_what_was_before_that_is_not_answered_delays_no_revocation(stage: Stage) -> None:
+    await begin(stage, "pod-a")
+    stage.apply(limited())
+    await stage.quiet()
+    read = stage.gateways.read
+
+    async def hangs(target: Target) -> Observed | None:
+        await stage.sleep(30)
+        return await read(target)
+
+    stage.gateways.read = hangs  # type: ignore[method-assign]
+    declare(stage, namespace="edge")
+    stage.delete("orders")
+    await stage.sleep(15)
+    assert not stage.role(ORDERS)
+
+
+@on_stage
+async def test_a_configuration_that_somebody_deleted_before_a_restart_may_still_be_in_pods(stage: Stage) -> None:
+    await has_looser_limits(stage)
+    await stage.stop()
+    del stage.gateways.objects[PLACE.config]
+    answers_slowly(stage)
+    loses_limits(stage)
+    stage.apply(access("late", grant("late-*"), principal=ORDERS))
+    stage.start()
+    await stage.sleep(GRACE)
+    assert indices(stage) == {"orders-*"}
+    loads(stage, "pod-a", "pod-b")
+    await stage.sleep(40)
+    assert indices(stage) == {"orders-*", "late-*"}

@@ -19,7 +19,7 @@ from tests.component.gateway.common import (
 from tests.support.loop.stage import CLUSTER_KEY, Stage, on_stage, search_cluster
 from tests.support.memory.elasticsearch import REALM
 from tests.support.memory.gateways import AUDIENCE, SIDE
-from tests.support.worlds.world import condition_in
+from tests.support.worlds.world import access, condition_in, grant
 
 HOUR = 3600.0
 
@@ -200,6 +200,20 @@ async def test_a_renamed_gateway_replaces_the_former_one_when_it_works(stage: St
     assert set(stage.gateways.objects) == {new.config, new.login}
     assert users(stage) == set()
     assert stage.cluster()["status"]["gateway"]["places"] == [str(new)]
+
+
+@on_stage
+async def test_what_is_left_of_a_former_gateway_resets_no_password(stage: Stage) -> None:
+    await begin(stage, "pod-a")
+    stage.apply(access("orders", grant("orders-*")))
+    declare(stage, name="edge")
+    await stage.sleep(60)
+    stage.faults.fail(SIDE, PermissionDenied("configmaps is forbidden"), "delete")
+    stage.gateways.run(Place("gateways", "edge"), "pod-b")
+    await stage.sleep(HOUR)
+    assert users(stage) == set(), "that was deleted, and what follows was not"
+    assert PLACE.config in stage.gateways.objects
+    assert stage.notes("prod").count("PasswordsReset") == 0
 
 
 @on_stage

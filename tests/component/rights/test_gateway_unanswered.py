@@ -5,11 +5,11 @@ import pytest
 from searchaccess.ports.errors import Unreachable
 from tests.component.common import ROLE
 from tests.component.credentials.common import STORES, with_key
+from tests.component.gateway.common import PLACE, begin, declare, users
 from tests.component.rights.test_gateway import BILLS, MINE, SIDE, behind, user
 from tests.component.rights.test_gateway_keys import resets
 from tests.support.failures.faults import Call
-from tests.support.loop.stage import OPERATOR, Stage, on_stage
-from tests.support.memory import store as memory_store
+from tests.support.loop.stage import CLUSTER_KEY, OPERATOR, Stage, on_stage
 from tests.support.worlds.world import access, account, grant
 
 LONG = 1500.0
@@ -132,15 +132,40 @@ async def test_a_user_whose_write_was_not_answered_gets_another_hash(stage: Stag
     assert again.names == lost[0].names
 
 
-@on_stage
-async def test_a_store_that_is_away_explains_no_write(stage: Stage) -> None:
-    await behind(stage, MINE, with_key("keyed"), secretStores=STORES)
-    await stage.sleep(30)
-    stage.faults.fail(memory_store.SIDE, Unreachable("away"))
-    stage.amend("keyed", grants=[grant("other-*")])
-    await stage.sleep(1)
-    assert stage.ready("keyed")[1] == "StoreUnavailable"
-    stage.elasticsearch.set_password(ROLE)
-    await stage.sleep(LONG)
-    assert stage.elasticsearch.passwords == {}
-    assert resets(stage) == 1
+@pytest.mark.parametrize(("side", "method"), [("gateway", "write"), ("store", "find")])
+def test_what_fails_elsewhere_explains_no_password_that_somebody_set(side: str, method: str) -> None:
+    @on_stage
+    async def play(stage: Stage) -> None:
+        await begin(stage, "pod-a")
+        stage.kubernetes.change(CLUSTER_KEY, lambda raw: raw["spec"].update(secretStores=STORES))
+        stage.apply(MINE, with_key("keyed"))
+        await stage.sleep(30)
+        stage.faults.fail(side, Unreachable("no answer"), method)
+        declare(stage, limits={"requestsPerSecond": 7})
+        stage.amend("keyed", grants=[grant("other-*")])
+        await stage.sleep(LONG)
+        stage.elasticsearch.set_password(ROLE)
+        await stage.sleep(LONG)
+        assert stage.elasticsearch.passwords.keys() == users(stage)
+        assert resets(stage) == 1
+
+    play()
+
+
+@pytest.mark.parametrize("method", ["put_gateway_user", "replace_roles", "delete_user"])
+def test_a_write_of_a_gateways_login_that_was_not_answered_is_nobody_elses(method: str) -> None:
+    @on_stage
+    async def play(stage: Stage) -> None:
+        await begin(stage, "pod-a")
+        stage.apply(MINE)
+        await stage.sleep(30)
+        lost = loses(stage, method)
+        if method == "replace_roles":
+            declare(stage, iap={"audience": "/projects/1/global/backendServices/2", "allowPeople": ["a@example.com"]})
+        else:
+            del stage.gateways.objects[PLACE.login]
+        await stage.sleep(LONG)
+        assert lost
+        assert resets(stage) == 0
+
+    play()

@@ -9,7 +9,9 @@ from typing import Any
 import pytest
 
 from searchaccess.api.conditions.reasons import Reason
+from searchaccess.core.model.canonical import RoleBody
 from searchaccess.core.policy.decision import OPEN, Do, decide
+from searchaccess.core.rights.ownership import Role
 from searchaccess.engine.concurrency.chunks import CHUNK, Pace
 from searchaccess.engine.host import Host
 from searchaccess.engine.inventory import records
@@ -20,10 +22,11 @@ from searchaccess.engine.rights.observe import Observed
 from searchaccess.engine.rights.ownership.released import ReleasedLedger
 from searchaccess.engine.rights.plan import Planner
 from searchaccess.engine.rights.rejections import Rejections
+from searchaccess.engine.rights.work import names_all
 from searchaccess.operator.telemetry import metrics as metrics_module
 from searchaccess.operator.telemetry.metrics import Declared, Metrics
 from tests.support.worlds.world import access, account, grant
-from tests.unit.builders import a_search_cluster
+from tests.unit.builders import OPERATOR, a_search_cluster
 from tests.unit.engine.test_publish import MANY, Field, most_at_once
 
 BY_LABEL: dict[str, Any] = {"selector": {"matchLabels": {"team": "shop"}}}
@@ -263,3 +266,22 @@ def test_a_pace_lets_others_run_after_so_much_work(sizes: list[int], turns: int)
         return taken
 
     assert asyncio.run(work()) == turns
+
+
+def test_who_has_rights_in_a_role_is_found_without_comparing_each_with_each() -> None:
+    compared = Counter[str]()
+
+    class Uid(str):
+        __slots__ = ()
+
+        def __eq__(self, other: object) -> bool:
+            compared["uids"] += 1
+            return str.__eq__(self, other)
+
+        __hash__ = str.__hash__
+
+    owners = [{"uid": f"uid-{number}"} for number in range(300)]
+    role = Role("role", RoleBody(), OPERATOR.stamp() | {"owners": [*owners, {"uid": ["odd"]}, "odd"]})
+    assert names_all(OPERATOR, role, {Uid(owner["uid"]) for owner in owners})
+    assert compared["uids"] <= len(owners)
+    assert not names_all(OPERATOR, role, {"uid-0", "uid-another"})

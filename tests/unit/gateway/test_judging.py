@@ -61,6 +61,13 @@ def test_fewer_pods_than_declared_are_reported_after_a_while(short: float, expec
     assert judge_pods(pods, "1", 0, "gateways/edge", replicas=1)[0] is True
 
 
+def test_pods_that_are_being_deleted_with_a_former_configuration_are_named() -> None:
+    ending = (PodAnswer("b", "0"), PodAnswer("c", "1"), PodAnswer("d", trouble="no route"))
+    truth, reason, message = judge_pods(Pods((PodAnswer("a", "1"),), ending=ending), "1", 0, "gateways/edge")
+    assert (truth, reason) == (True, "GatewayInSync")
+    assert message == "1 of 1 pods have loaded version 1; not so, and still there, although being deleted: b, d"
+
+
 def test_a_gateway_of_which_no_pod_runs_says_why() -> None:
     truth, reason, message = judge_pods(Pods(waiting=("b (Unschedulable)",)), "1", 0, "gateways/edge", replicas=2)
     assert (truth, reason) == (False, "GatewayMissing")

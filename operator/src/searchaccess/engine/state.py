@@ -245,7 +245,7 @@ class ClusterState:
         """Note what may have been written if the writes in this context are not answered.
 
         Args:
-            kind: ``role``, ``role_mapping`` or ``user``.
+            kind: ``role``, ``role_mapping``, ``user``, or ``gateway`` for what a gateway's login has.
             names: of the objects.
         """
         try:

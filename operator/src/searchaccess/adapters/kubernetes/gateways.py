@@ -73,7 +73,10 @@ class KubernetesGateways:
     async def pods(self, namespace: str, gateway: str) -> Sequence[Pod]:
         """Return the pods of a gateway that run, or are to run."""
         label = parameter(f"{LABEL_GATEWAY}={gateway}")
-        path = f"{path_of('/api/v1/namespaces', namespace, 'pods')}?labelSelector={label}&limit={MOST_PODS}"
+        # Kubernetes keeps thousands of pods that have ended, such as evicted ones.
+        runs = parameter(",".join(f"status.phase!={phase}" for phase in sorted(_ENDED)))
+        folder = path_of("/api/v1/namespaces", namespace, "pods")
+        path = f"{folder}?labelSelector={label}&fieldSelector={runs}&limit={MOST_PODS}"
         answer = await self._client.call("GET", path)
         found = (_pod(item) for item in objects(answer.get("items")))
         return sorted((pod for pod in found if pod), key=lambda pod: pod.name)

@@ -168,4 +168,7 @@ def judge_pods(  # noqa: PLR0911 - one for each reason
         why = f": {some_of(pods.waiting)}" if pods.waiting else ""
         text = f"{count} have loaded version {version}, but spec.identity.gateway.replicas is {replicas}{why}"
         return (None, Reason.GATEWAY_UPDATING, text) if short < GRACE else (False, Reason.GATEWAY_INCOMPLETE, text)
-    return True, Reason.GATEWAY_IN_SYNC, f"{count} have loaded version {version}"
+    # They load nothing new, and new rights may wait for them (docs/adr/0090).
+    ending = [answer.pod for answer in pods.ending if answer.version != version]
+    left = f"; not so, and still there, although being deleted: {some_of(ending)}" if ending else ""
+    return True, Reason.GATEWAY_IN_SYNC, f"{count} have loaded version {version}{left}"

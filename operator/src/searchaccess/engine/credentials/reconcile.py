@@ -342,7 +342,7 @@ class CredentialReconciler:
         if isinstance(error, Rejected) and not error.at_store:
             run.rejected[access.uid] = (attempt_of(access), error.message)
             facts = replace(facts, decision=decide(access, self._state.verdict, error.message))
-        if isinstance(error, TransientError) and not isinstance(error, NotHolder) and not error.at_store:
+        if isinstance(error, TransientError) and not (isinstance(error, NotHolder) or error.at_store):
             # A step makes one, or writes all that there are; the steps before it were answered.
             most = max(1, len(run.keys(access.uid)))
             self._state.in_doubt |= {f"credential/{access.uid}/{number}" for number in range(most)}

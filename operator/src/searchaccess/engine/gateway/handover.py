@@ -18,8 +18,8 @@ from searchaccess.ports.errors import NamespaceEnds
 from searchaccess.ports.gateway import Gateways
 
 
-async def hand_over_gateway(context: Context, gateways: Gateways, session: Session, place: Place, heir: str) -> int:
-    """Mark the objects of a gateway for the SearchCluster that takes them over; return the writes to the cluster.
+async def hand_over_gateway(context: Context, gateways: Gateways, session: Session, place: Place, heir: str) -> None:
+    """Mark the objects of a gateway for the SearchCluster that takes them over.
 
     Args:
         context: what all reconcilers share.
@@ -31,7 +31,7 @@ async def hand_over_gateway(context: Context, gateways: Gateways, session: Sessi
     Raises:
         ExternalError: something could not be marked. It is done again as a whole.
     """
-    holder, port, operations = holder_of(context, session), session.port, 0
+    holder, port, state = holder_of(context, session), session.port, session.state
     for target in (place.login, place.config):
         try:
             observed = await gateways.objects.read(target)
@@ -46,20 +46,22 @@ async def hand_over_gateway(context: Context, gateways: Gateways, session: Sessi
             continue
         if raw.get("enabled") is not True:
             # Its password may be known to others. The heir makes another login.
-            await port.delete_users([name])
-            operations += 1
+            with state.writing("gateway", [name]):
+                await port.delete_users([name])
+            state.operations += 1
         elif not is_own(metadata, context.operator, next_holder):
             # Without a password it keeps its own.
-            await port.put_gateway_user(name, names.role, handed_over(metadata, heir), None)
-            operations += 1
+            with state.writing("gateway", [name]):
+                await port.put_gateway_user(name, names.role, handed_over(metadata, heir), None)
+            state.operations += 1
     role = (await port.roles([names.role])).get(names.role)
     metadata = mapping(mapping(role).get("metadata"))
     if role and is_own(metadata, context.operator, holder) and not is_own(metadata, context.operator, next_holder):
-        written = await port.replace_roles([Role(names.role, role_from_json(role), handed_over(metadata, heir))])
+        with state.writing("gateway", [names.role]):
+            written = await port.replace_roles([Role(names.role, role_from_json(role), handed_over(metadata, heir))])
         for error in written.refused.values():
             raise error
-        operations += 1
-    return operations
+        state.operations += 1
 
 
 async def take_over(job: Job, secret: Observed | None, users: Mapping[str, dict[str, Any]]) -> bool:
@@ -82,7 +84,8 @@ async def take_over(job: Job, secret: Observed | None, users: Mapping[str, dict[
         # One that was disabled is replaced: to write it would let it work again.
         if is_inherited(metadata, job.holder) and raw.get("enabled") is True:
             own = owner_metadata(job.context.operator, job.holder, job.gateway.name)
-            await job.session.port.put_gateway_user(name, job.login_names.role, {**metadata, **own}, None)
+            with job.session.state.writing("gateway", [name]):
+                await job.session.port.put_gateway_user(name, job.login_names.role, {**metadata, **own}, None)
             job.operations += 1
             changed = True
     return changed

@@ -122,7 +122,8 @@ class LoginKeeper:
             return
         drift = self._drift_of_role(wanted, have)
         # Whole, as it is the most dangerous right in the system: a merge would keep what somebody added.
-        written = await port.replace_roles([wanted])
+        with job.session.state.writing("gateway", [wanted.name]):
+            written = await port.replace_roles([wanted])
         for error in written.refused.values():
             raise error
         job.operations += len(written.changed)
@@ -193,9 +194,10 @@ class LoginKeeper:
                     for key in keys:
                         await self._put(job, key, names, None)
                 case Revoke(keys=keys):
-                    await job.session.port.delete_users([key.id for key in keys])
-                    job.operations += len(keys)
                     gone = {key.id for key in keys}
+                    with job.session.state.writing("gateway", gone):
+                        await job.session.port.delete_users([key.id for key in keys])
+                    job.operations += len(keys)
                     self.refused = "" if self.refused in gone else self.refused
                     self._stored = "" if self._stored in gone else self._stored
                 case _:
@@ -230,7 +232,8 @@ class LoginKeeper:
 
     async def _put(self, job: Job, key: Key, names: LoginNames, password: Sealed | None) -> None:
         metadata = user_metadata(job.context.operator, job.holder, job.gateway.name, key)
-        await job.session.port.put_gateway_user(key.id, names.role, metadata, password)
+        with job.session.state.writing("gateway", [key.id]):
+            await job.session.port.put_gateway_user(key.id, names.role, metadata, password)
         job.operations += 1
 
     def _record(self, job: Job, seen: _Seen, known: Seen, decision: Decision) -> None:

@@ -3,7 +3,7 @@
 Requests while nothing changes, in a minute: one for the ConfigMap, one for the Secret, two to Elasticsearch.
 """
 
-from asyncio import CancelledError
+import asyncio
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import replace
@@ -33,7 +33,7 @@ from searchaccess.engine.gateway.login import LoginKeeper
 from searchaccess.engine.gateway.removal import places_of, remove_gateway
 from searchaccess.engine.pacing.agenda import NEVER, Agenda
 from searchaccess.engine.state import ClusterState, Context, Scope, Session
-from searchaccess.ports.errors import ExternalError, NotHolder, TransientError
+from searchaccess.ports.errors import ExternalError, NotHolder
 from searchaccess.ports.gateway import Gateways
 
 READ_EVERY: Final = 60.0
@@ -47,12 +47,12 @@ MOST_UNRECORDED: Final = 30
 _NOT_RECORDED: Final = (
     "the status does not list the gateway's place, so nothing is written: the CRD is older than the operator; apply it"
 )
+LOOK_BACK: Final = 5.0
+"""Seconds for the answer to whether there was a configuration before this process."""
 FIRST: Final = 1.0
 CAP: Final = 60.0
 """Seconds of the first and of the longest back-off."""
 _OBJECTS: Final = "objects"
-_ONE_STEP: Final = 3
-"""Writes of a gateway's login in one step, at most in most cases."""
 
 log = structlog.get_logger(__name__)
 
@@ -110,7 +110,7 @@ class GatewayReconciler:
     async def begin(self, session: Session) -> None:
         """Note the limits of callers before rights are planned: new rights wait for them.
 
-        It takes a request once, for each place of a gateway.
+        It takes a request once, for each place of a gateway that the status does not list.
         """
         gateway = session.cluster.gateway
         self._now(gateway)
@@ -124,8 +124,14 @@ class GatewayReconciler:
         if gateways is None or self._looked == place:
             return
         before, self._looked = self._looked, place
-        with suppress(ExternalError):
-            found = await gateways.objects.read(place.config) is not None
+        if str(place) in self._read_recorded():
+            # It was written, or was about to be. Whoever deleted it since took nothing from pods that run.
+            self._loading.look_back(found=True, first=before is None)
+            return
+        # Revocations wait for this. What is not found out may be there.
+        with suppress(ExternalError, TimeoutError):
+            async with asyncio.timeout(LOOK_BACK):
+                found = await gateways.objects.read(place.config) is not None
             self._loading.look_back(found=found, first=before is None)
 
     @property
@@ -149,7 +155,9 @@ class GatewayReconciler:
     def note_loaded(self) -> None:
         """Find out whose limits have reached all pods: rights that waited for that are reconciled now."""
         known, state = self._state.gateway, self._state
-        pods, now = known.pods if known else None, epoch(self._context.clock.now())
+        # Those of a former place say nothing about the one that is declared now.
+        moved = known is not None and self._looked is not None and known.places[:1] != (str(self._looked),)
+        pods, now = known.pods if known and not moved else None, epoch(self._context.clock.now())
         state.unlimited = self._loading.waiting(pods, now)
         state.nobody_limited = self._loading.everyone_waits(pods, now)
         released = set[str]() if state.nobody_limited else state.awaits_limits - state.unlimited
@@ -188,15 +196,12 @@ class GatewayReconciler:
         facts = self._state.gateway or GatewayFacts(tuple(recorded))
         try:
             problem = await self._try(gateways, session, gateway, (callers, number), recorded, facts)
-        except (NotHolder, CancelledError):
+        except (NotHolder, asyncio.CancelledError):
             # What is due was not done.
             self._of = None
             raise
         except ExternalError as error:
             problem = Problem(error.reason, f"gateway: {error.message}")
-            if isinstance(error, TransientError):
-                # One step writes its role, or a few users.
-                self._state.in_doubt |= {f"gateway/{number}" for number in range(_ONE_STEP)}
         except Exception as error:  # noqa: BLE001 - the barrier between the gateway and everything else
             failure = caught(self._context.meter, self._name, "gateway", error)
             problem = Problem(failure.reason, failure.message)
@@ -320,7 +325,7 @@ class GatewayReconciler:
         left = list(former)
         for place in former:
             left.remove(place)
-            self._state.operations += await remove_gateway(self._context, gateways, session, place, [*kept, *left])
+            await remove_gateway(self._context, gateways, session, place, [*kept, *left])
         known = self._state.gateway or GatewayFacts()
         self._state.gateway = replace(known, places=tuple(map(str, kept)))
 
@@ -340,7 +345,7 @@ class GatewayReconciler:
         if gateways is None or place is None or place not in places or self._context.dry_run is not None:
             await self.remove(session)
             return
-        self._state.operations += await hand_over_gateway(self._context, gateways, session, place, heir.name)
+        await hand_over_gateway(self._context, gateways, session, place, heir.name)
         await self._remove(gateways, session, [one for one in places if one != place], [place])
 
     def _places(self) -> list[Place]:

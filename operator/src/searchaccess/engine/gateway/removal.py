@@ -12,8 +12,8 @@ from searchaccess.ports.gateway import Gateways
 
 async def remove_gateway(
     context: Context, gateways: Gateways, session: Session, place: Place, kept: Collection[Place]
-) -> int:
-    """Delete a gateway's users, role, Secret and ConfigMap, as far as they are ours; return the writes to the cluster.
+) -> None:
+    """Delete a gateway's users, role, Secret and ConfigMap, as far as they are ours.
 
     Args:
         context: what all reconcilers share.
@@ -25,20 +25,22 @@ async def remove_gateway(
     Raises:
         ExternalError: something could not be deleted. Nothing else continues.
     """
-    holder, operations = holder_of(context, session), 0
+    holder, state = holder_of(context, session), session.state
     if all(one.name != place.name for one in kept):
         names, port = LoginNames(context.operator.instance, place.name), session.port
         users = await port.users_named(names.users)
         mine = [name for name, raw in users.items() if is_own(raw.get("metadata"), context.operator, holder)]
         if mine:
-            await port.delete_users(mine)
+            with state.writing("gateway", mine):
+                await port.delete_users(mine)
+            state.operations += len(mine)
         role = (await port.roles([names.role])).get(names.role)
         if role is not None and is_own(role.get("metadata"), context.operator, holder):
-            written = await port.delete_roles([names.role])
+            with state.writing("gateway", [names.role]):
+                written = await port.delete_roles([names.role])
             for error in written.refused.values():
                 raise error
-            operations += 1
-        operations += len(mine)
+            state.operations += 1
     for target in (place.login, place.config):
         try:
             observed = await gateways.objects.read(target)
@@ -46,7 +48,6 @@ async def remove_gateway(
                 await gateways.objects.delete(target, observed)
         except NamespaceEnds:
             continue
-    return operations
 
 
 def places_of(recorded: Collection[str]) -> list[Place]:

@@ -40,7 +40,7 @@ def names_all(operator: Operator, observed: Role | None, uids: set[str]) -> bool
     if observed is None or not operator.owns(observed.metadata):
         return not uids
     found = _named(observed)
-    return found is not None and all(uid in found for uid in uids)
+    return found is not None and uids <= {uid for uid in found if isinstance(uid, str)}
 
 
 def _named(observed: Role | None) -> list[Any] | None:
