@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from searchaccess.core.patterns import meeting
 from searchaccess.core.patterns.expressions import Expression, char, chars, concat, intersection, literal, union
-from searchaccess.core.patterns.meeting import Prefixes, can_meet
+from searchaccess.core.patterns.meeting import COST_OF_A_PAIR, Prefixes, can_meet
 from searchaccess.core.patterns.parsed import TooComplicatedError, find_name, matches, parse_index_pattern
 from tests.support.indexpatterns.patterns import ALPHABET, expressions, text_of, wildcards
 
@@ -122,3 +123,23 @@ def test_what_takes_too_long_to_find_out_may_meet(one: str, another: str) -> Non
 @pytest.mark.parametrize("broken", ["", "/[/", "x" * 256, "/(a|)/"])
 def test_what_cannot_be_read_may_meet(broken: str) -> None:
     assert can_meet(broken, "orders").yes
+
+
+NAMES = st.lists(st.sampled_from(["a", "0", "7", "-", ".", "d", ".ds-", "-2024.01.02-000001"]), min_size=1, max_size=5)
+WIDE = st.lists(st.sampled_from(["a", "7", "-", ".ds-", "*", "*", "-000001", "0000", "?"]), min_size=1, max_size=5)
+
+
+@given(NAMES.map("".join), WIDE.map("".join))
+def test_texts_show_nothing_that_a_search_does_not_find(name: str, wide: str) -> None:
+    found = meeting._can_meet.__wrapped__(name, wide)
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(meeting, "_is_beside", lambda *_: False)
+        searched = meeting._can_meet.__wrapped__(name, wide)
+
+    assert found.yes == searched.yes
+
+
+@pytest.mark.parametrize(("name", "wide"), [("orders-eu", "*-pii-*"), ("orders-" + "p" * 240, "*p-pii*")])
+def test_a_name_that_a_wildcard_does_not_match_takes_no_search(name: str, wide: str) -> None:
+    assert can_meet(name, wide) == (False, COST_OF_A_PAIR)
+    assert can_meet(name, "*-0*").yes, "of its backing indices"

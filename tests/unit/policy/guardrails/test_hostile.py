@@ -122,7 +122,7 @@ def test_fields_that_are_excluded_take_no_more_than_their_steps_either(monkeypat
 
 
 def test_patterns_that_are_denied_take_steps_for_each_comparison(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(budget, "STEPS", 200)
+    monkeypatch.setattr(budget, "STEPS", 2_000)
     policy = a_policy(deny=[{"indices": [f"/shop-[a-m]{{{number}}}-bank/" for number in range(1, 11)]}])
 
     few = verdict_of(an_access(grants=[a_grant("/shop-[n-z]{1}-bank/")]), policy)

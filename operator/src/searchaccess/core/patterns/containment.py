@@ -41,9 +41,15 @@ from searchaccess.core.work import Work
 STEPS: Final = 6_000
 """Of one search, each of them a microsecond or two."""
 COVERS_IN_A_STEP: Final = 3
-"""Other patterns of which the texts are looked at in the time of a step."""
-LOOKED_AT_IN_A_STEP: Final = 5
-"""The same, for what may be compared in all: most texts show at once that they say nothing."""
+"""Other patterns whose texts are compared with one in the time of a step."""
+LOOKED_AT_IN_A_STEP: Final = 10
+"""Other patterns whose texts are compared for one step of a budget: most show at once that they do not match."""
+FOUND_AMONG_IN_A_STEP: Final = 200
+"""The same, where the pattern itself is among the others, or begins as one of them does: C code finds that."""
+FEW_TEXTS: Final = 20
+"""Others whose texts are compared without further steps of a budget."""
+_READ_IN_A_STEP: Final = 100
+"""Other patterns among which one is found at once, in the time of a step."""
 _ANSWERS_KEPT: Final = 1 << 14
 _LISTS_KEPT: Final = 1 << 8
 _COMMON: Final = "abcdefghijklmnopqrstuvwxyz0123456789-._"
@@ -83,13 +89,27 @@ def measuring(pattern: str, others: tuple[str, ...]) -> Work[tuple[Verdict, int]
     """
     before = measured.cache_info().misses
     found = measured(pattern, others)
-    yield found[1] + len(others) // COVERS_IN_A_STEP if measured.cache_info().misses > before else 1
+    if measured.cache_info().misses > before:
+        in_a_step = _READ_IN_A_STEP if _is_found_at_once(pattern, others) else COVERS_IN_A_STEP
+        yield found[1] + len(others) // in_a_step
+    else:
+        yield 1
     return found
 
 
 def steps_of_looking(pattern: str, others: tuple[str, ...]) -> int:
-    """Return how many steps it takes beside those of ``measured`` to look at the texts of all others."""
-    return 0 if pattern in others else len(others) // LOOKED_AT_IN_A_STEP
+    """Return how many steps of a budget it takes, beside those of ``measured``, to look at the texts of all others."""
+    if len(others) <= FEW_TEXTS:
+        return 0
+    if _is_found_at_once(pattern, others):
+        return len(others) // FOUND_AMONG_IN_A_STEP
+    return (len(others) - FEW_TEXTS) // LOOKED_AT_IN_A_STEP
+
+
+def _is_found_at_once(pattern: str, others: tuple[str, ...]) -> bool:
+    """Return whether a pattern is among some others, or a name or beginning that begins as one of them does."""
+    begin = plain_prefix_of(pattern)
+    return pattern in others or (begin is not None and _begins_as_allowed(begin, others))
 
 
 @lru_cache(_ANSWERS_KEPT)

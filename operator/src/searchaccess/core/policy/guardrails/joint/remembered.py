@@ -11,6 +11,8 @@ _CHARACTERS: Final = 500
 """That count as one more question: one may name thousands of indices or fields."""
 _BEGUN: Final = 100
 """Answers of each kind that are kept while they are not finished."""
+_STEPS_AT_ONCE: Final = 100
+"""Others need not run in between: to find unfinished work again takes long where the question is."""
 
 
 class Answers(dict[K, V]):
@@ -70,6 +72,8 @@ class RememberedWork(Answers[K, V]):
             work = self._begun.pop(question, None) or self._answer(question)
             try:
                 steps = next(work)
+                while steps < _STEPS_AT_ONCE:
+                    steps += next(work)
             except StopIteration as end:
                 return self._keep(question, end.value)
             if len(self._begun) >= _BEGUN:

@@ -1,6 +1,6 @@
 """Whether grants keep within what a policy allows and denies."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Generator, Iterable, Mapping
 from dataclasses import dataclass
 from itertools import chain
 from typing import Final
@@ -11,7 +11,7 @@ from searchaccess.api.vocabulary.actions import Action
 from searchaccess.core.messages import some_of
 from searchaccess.core.model.claims import Claim
 from searchaccess.core.patterns.containment import measuring, steps_of_looking
-from searchaccess.core.patterns.meeting import comparing, meeting
+from searchaccess.core.patterns.meeting import comparing, meeting_measured
 from searchaccess.core.policy.guardrails.aliases import Aliases
 from searchaccess.core.policy.guardrails.budget import Budget, OutOfStepsError
 from searchaccess.core.policy.guardrails.reasons import Reasons
@@ -23,6 +23,12 @@ INCLUDES: Final[Mapping[Action, frozenset[Action]]] = {
 }
 """What other actions come to by an action."""
 
+STEPS_OF_A_PAIR: Final = 20
+"""Of a comparison with what is denied, which one step of the budget pays for."""
+_READ_IN_A_STEP: Final = 200
+"""Denied patterns that are read to find those that concern a grant."""
+_READ_AT_ONCE: Final = 10
+"""The same in the time of a step."""
 _EXAMPLE_LIMIT: Final = 60
 
 
@@ -88,9 +94,14 @@ def violations(claims: Iterable[Claim], bounds: Bounds, whole: Budget, aliases: 
 
 def _meeting(claim: Claim, place: str, bounds: Bounds, budget: Budget) -> Reasons:
     """Yield which of the indices are denied."""
-    denied = [(other, what) for other, actions in bounds.denied if (what := _denied(claim, actions))]
-    budget.spend(1 + len(denied) * len(claim.indices))
-    if not denied or not (yield from meeting(claim.indices, tuple(dict.fromkeys(other for other, _ in denied)))):
+    denied = yield from _concerned(claim, bounds, budget)
+    pairs = 1 + len(denied) * len(claim.indices)
+    budget.spend(pairs)
+    if not denied:
+        return
+    met, steps = yield from meeting_measured(claim.indices, tuple(dict.fromkeys(other for other, _ in denied)))
+    if not met:
+        budget.spend(max(0, steps // STEPS_OF_A_PAIR - pairs))
         return
     for pattern in claim.indices:
         for other, what in denied:
@@ -106,7 +117,7 @@ def _meeting(claim: Claim, place: str, bounds: Bounds, budget: Budget) -> Reason
 
 def _led_into(claim: Claim, place: str, bounds: Bounds, aliases: Aliases, budget: Budget) -> Reasons:
     """Yield which aliases lead to indices that are denied."""
-    denied = [(other, what) for other, actions in bounds.denied if (what := _denied(claim, actions))]
+    denied = yield from _concerned(claim, bounds, budget)
     for pattern in claim.indices if denied else ():
         cost = len(denied) * aliases.cost(pattern)
         budget.spend(cost)
@@ -146,6 +157,14 @@ _TOO_COMPLICATED: Final = "too complicated to compare with what is allowed: writ
 
 def _is_short(example: str, pattern: str) -> bool:
     return example != pattern and len(example) <= _EXAMPLE_LIMIT and example.isprintable()
+
+
+def _concerned(claim: Claim, bounds: Bounds, budget: Budget) -> Generator[str | int, None, list[tuple[str, str]]]:
+    """Find out which patterns concern what a grant asks for, each with what of it is denied there."""
+    budget.spend(len(bounds.denied) // _READ_IN_A_STEP)
+    yield len(bounds.denied) // _READ_AT_ONCE
+    said = {actions: _denied(claim, actions) for actions in {actions for _, actions in bounds.denied}}
+    return [(other, what) for other, actions in bounds.denied if (what := said[actions])]
 
 
 def _denied(claim: Claim, actions: frozenset[Action] | None) -> str:
