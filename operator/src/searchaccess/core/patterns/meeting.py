@@ -220,8 +220,13 @@ def compatible(one: str, another: str) -> bool:
 def _with_backing(pattern: str, expression: Expression, other: Expression) -> Iterator[tuple[Expression, Expression]]:
     """Yield the backing indices of a pattern's data streams, beside the other pattern, if it may match any."""
     prefix = _prefix(other)
-    if any(compatible(begin + prefix_of(pattern), prefix) for begin in BACKING):
+    begins = [begin for begin in BACKING if compatible(begin + prefix_of(pattern), prefix)]
+    if begins and are_of_wildcard(parts_of(other)):
         yield concat((_BEGIN, expression, _SUFFIX)), other
+        return
+    # A regular expression: without their prefix, a search needs no steps for the name itself.
+    for rest in dict.fromkeys(after(other, begin) for begin in begins):
+        yield concat((expression, _SUFFIX)), rest
 
 
 def _overlap(one: Expression, another: Expression) -> Answer:

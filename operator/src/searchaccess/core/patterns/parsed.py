@@ -18,7 +18,10 @@ from searchaccess.core.patterns.expressions import (
     ANY_CHAR,
     ANY_STRING,
     NOTHING,
+    Chars,
+    Concat,
     Expression,
+    Intersection,
     borders,
     char,
     concat,
@@ -192,6 +195,15 @@ def matches(pattern: Pattern, name: str, steps: int = MAX_STEPS) -> bool:
     return nullable(rest)
 
 
+def _may_begin(expression: Expression, code: int) -> bool:
+    """Return whether names that it matches may begin with a character, by what a sequence begins with."""
+    for part in expression.members if isinstance(expression, Intersection) else (expression,):
+        first = part.parts[0] if isinstance(part, Concat) and part.parts else part
+        if isinstance(first, Chars) and not any(low <= code <= high for low, high in first.ranges):
+            return False
+    return True
+
+
 def find_name(expression: Expression, steps: int = MAX_STEPS) -> str | None:
     """Return one of the shortest names that an expression matches; None: there are none.
 
@@ -213,9 +225,12 @@ def find_name(expression: Expression, steps: int = MAX_STEPS) -> str | None:
         if nullable(rest):
             return name
         for code in codes:
-            steps -= count(rest)
+            is_possible = _may_begin(rest, code)
+            steps -= count(rest) if is_possible else 1
             if steps < 0:
                 raise TooComplicatedError("it is too complicated to say whether it matches anything")
+            if not is_possible:
+                continue
             after = derivative(rest, code)
             if after != NOTHING and after not in seen:
                 seen.add(after)
