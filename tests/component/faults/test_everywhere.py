@@ -193,6 +193,12 @@ def test_a_role_whose_owner_cannot_be_found_out_delays_nobody_else() -> None:
     run_virtually(_with_one_broken(Break(place, KeyError, 0, 5, only=ALONE, beside="apart"), keyed=False))
 
 
+def test_a_status_that_cannot_be_computed_any_more_is_not_in_sync() -> None:
+    """Not even the smallest one: the function reads what the last status says, which is nothing at first."""
+    place = Place("searchaccess.core.status.aspects.exclusive", "_shadows")
+    run_virtually(_with_one_broken(Break(place, KeyError, 0, None, only=ALONE, beside="apart"), keyed=False))
+
+
 async def _with_one_broken(broken: Break, *, keyed: bool) -> None:
     stage = Stage()
     stage.faults.broke = True

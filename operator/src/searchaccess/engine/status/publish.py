@@ -29,6 +29,7 @@ from searchaccess.core.status.access import (
 from searchaccess.core.status.aspects.proofs import recalled_proof
 from searchaccess.core.status.aspects.usage import AuditFacts
 from searchaccess.core.status.cluster import ClusterReport, build_cluster_notes, build_cluster_status
+from searchaccess.core.status.faults import with_fault
 from searchaccess.core.status.placed import place_of, placed_by
 from searchaccess.engine.barrier import caught
 from searchaccess.engine.concurrency.chunks import in_chunks
@@ -95,11 +96,13 @@ class StatusPublisher:
             failure = caught(self._context.meter, facts.access.cluster, "publish", error)
             self._state.ready.discard(facts.access.uid)
             self._state.drifted.discard(facts.access.uid)
-            try:
-                # The error replaces whatever was queued before it.
-                self._write(record, AccessFacts(facts.access, facts.decision, failure=failure))
-            except Exception as another:  # noqa: BLE001 - even the smallest status failed
-                caught(self._context.meter, facts.access.cluster, "publish", another)
+            # The error replaces whatever was queued before it. If the smallest status fails too, the last one is kept.
+            for write in (self._write_failure, self._write_fault):
+                try:
+                    write(record, facts, failure)
+                    break
+                except Exception as another:  # noqa: BLE001 - as above
+                    caught(self._context.meter, facts.access.cluster, "publish", another)
             return False
         return True
 
@@ -168,6 +171,16 @@ class StatusPublisher:
             if place_of(placed_by(status)) != place_of(placed_by(previous)):
                 self._context.inventory.former.requeue(facts.access.uid)
         record.published = (facts, record.status_json) if _is_lasting(facts) else None
+
+    def _write_failure(self, record: AccessRecord, facts: AccessFacts, failure: Failure) -> None:
+        self._write(record, AccessFacts(facts.access, facts.decision, failure=failure))
+
+    def _write_fault(self, record: AccessRecord, facts: AccessFacts, failure: Failure) -> None:
+        previous = record.status
+        status = with_fault(previous, facts.access.generation, failure, self._context.clock.now())
+        if status != previous:
+            queue_status(self._context, record, ref_of(facts.access), stable_json(status.to_json()), [])
+        record.published = None
 
     def release(self, access: Access) -> None:
         """Remove our finalizer: nothing of the deleted SearchAccess is left on its SearchCluster.
