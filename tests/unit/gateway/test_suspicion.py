@@ -11,10 +11,10 @@ def key(name: str, creation: int, invalidation: int | None = None, **metadata: A
     return {"id": name, "creation": creation, "metadata": metadata, **ends}
 
 
-def watching() -> Suspicion:
-    """One to which nothing is suspicious yet."""
+def watching(known: dict[str, int] | None = None) -> Suspicion:
+    """Return one to which nothing is suspicious yet."""
     found = Suspicion(pending=False)
-    found.account(0, {}, ())
+    found.account(0, known or {}, ())
     found.explain(frozenset())
     return found
 
@@ -162,3 +162,19 @@ def test_what_comes_up_during_a_reset_is_said_after_the_next_one() -> None:
     assert (found.pending, found.is_loud) == (True, True)
     found.was_reset(1000)
     assert (found.pending, found.is_loud) == (False, False)
+
+
+def test_what_was_gone_before_it_was_deleted_explains_nothing() -> None:
+    # A search still showed a user that another process had deleted a moment ago.
+    found = watching({"user/a": 1, "user/gone": 2})
+    found.account(1, {"user/a": 1}, (), ["user/gone"])
+    found.conclude(100)
+    assert (found.pending, found.is_loud) == (True, True)
+
+
+def test_what_a_deletion_in_doubt_deleted_explains_it() -> None:
+    found = watching({"user/a": 1, "user/gone": 2})
+    found.doubt(["user/gone"], 100)
+    found.account(1, {"user/a": 1}, (), ["user/gone"])
+    found.conclude(100)
+    assert not found.pending

@@ -112,7 +112,9 @@ class Suspicion:
         """
         self._doubts |= dict.fromkeys(objects, now + DOUBT)
 
-    def account(self, writes: int, now: Mapping[str, int], own: Collection[str]) -> None:
+    def account(
+        self, writes: int, now: Mapping[str, int], own: Collection[str], unchanged: Collection[str] = ()
+    ) -> None:
         """Compare a full read with the last one.
 
         A write changes one object, so others wrote at least as many times as there are changed objects. If they wrote
@@ -122,12 +124,14 @@ class Suspicion:
             writes: of others, since the last call.
             now: by object that was read, a hash of its content.
             own: objects that this operator certainly changed since the last call.
+            unchanged: objects that it wrote, and that were so already. They say nothing about others: a search may
+                have shown one that was deleted before. Only a write in doubt may have been the one that made them so.
         """
         self.unexplained += writes
         if self._known is not None:
             before = self._known
             changed = {name for name in {*before, *now} if before.get(name) != now.get(name)}
-            shown = changed.difference(own)
+            shown = changed.difference(own, [name for name in unchanged if name not in self._doubts])
             self.unexplained = max(0, self.unexplained - len(shown))
             self._doubts = {name: until for name, until in self._doubts.items() if name not in shown}
         self._known = dict(now)

@@ -64,6 +64,8 @@ class Applier:
     """Names of roles that were deleted."""
     touched: set[str] = field(default_factory=set)
     """Names of all roles that were certainly changed."""
+    unchanged: set[str] = field(default_factory=set)
+    """Names of roles that were written and were so already, or deleted and were gone."""
     _attempts: int = ATTEMPTS
 
     async def apply(self, works: Sequence[Work]) -> None:
@@ -149,6 +151,7 @@ class Applier:
             with self.planner.members.state.writing("role", names):
                 answer = await self._perform(put, roles, names)
             self.touched |= answer.changed
+            self.unchanged |= answer.unchanged
             self._count(answer)
             ours = {role.name for role in roles if self.context.operator.owns(role.metadata)} - set(answer.refused)
             self.written |= ours
@@ -189,6 +192,7 @@ class Applier:
         with self.planner.members.state.writing("role", names):
             deleted = await self._perform(self.port.delete_roles, names, names)
         self.touched |= deleted.changed
+        self.unchanged |= deleted.unchanged
         self._count(deleted)
         self.removed |= deleted.changed | deleted.unchanged
         self.deleted |= deleted.changed | deleted.unchanged

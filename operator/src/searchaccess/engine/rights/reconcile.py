@@ -127,7 +127,7 @@ class RightsReconciler:
                 await self._serve(run, planner, applier, users)
                 await self._settle_users(session, run, users, applier)
             finally:
-                self._users.wrote(applier.touched, mappings.rewritten)
+                self._users.wrote(applier.touched, mappings.rewritten, applier.unchanged)
                 self._roles = (self._roles | applier.written) - applier.removed
                 self._other_controllers.changed(applier.written, applier.removed, ())
                 await self._report(session, run)

@@ -23,7 +23,7 @@ from searchaccess.engine.rights.apply import Applier
 from searchaccess.engine.rights.observe import Observed
 from searchaccess.engine.rights.work import Work
 from searchaccess.engine.state import ClusterState, Context, Session
-from searchaccess.ports.elasticsearch import ElasticsearchPort
+from searchaccess.ports.elasticsearch import ElasticsearchPort, Written
 from searchaccess.ports.errors import ExternalError
 from searchaccess.ports.tasks import first_error_alone
 
@@ -91,6 +91,8 @@ class PrincipalUsers:
         """When API keys were last read, in seconds since the epoch; None: never."""
         self._own: set[str] = set()
         """Objects that were certainly changed since the last full read."""
+        self._as_they_were = set[str]()
+        """Objects that were written since then, and were so already, such as a user that was deleted before."""
         self._unanswered: set[str] = set()
         """Names of users whose write was not answered: the next reconcile reads them by their names."""
         self._suspicion = Suspicion()
@@ -199,8 +201,8 @@ class PrincipalUsers:
         writes, state.foreign_writes = state.foreign_writes, 0
         self._suspicion.doubt(state.in_doubt, monotonic)
         state.in_doubt = set()
-        self._suspicion.account(writes, seen, self._own)
-        self._own = set()
+        self._suspicion.account(writes, seen, self._own, self._as_they_were)
+        self._own, self._as_they_were = set(), set()
         if not state.reads_are_settled:
             return
         if self._suspicion.needs_keys:
@@ -336,7 +338,7 @@ class PrincipalUsers:
                 with state.writing("user", names):
                     written = await port.put_users(some)
             self._unanswered -= names
-            self._own |= {f"user/{name}" for name in written.changed}
+            self._note(written)
             done = {user.name: user for user in some if user.name not in written.refused}
             self._known |= done
             self._written |= dict.fromkeys(done, now)
@@ -350,7 +352,7 @@ class PrincipalUsers:
             async with self._context.steps:
                 with state.writing("user", gone):
                     deleted = await port.remove_users(gone)
-            self._own |= {f"user/{name}" for name in deleted.changed}
+            self._note(deleted)
             for name in deleted.changed | deleted.unchanged:
                 self._known.pop(name, None)
                 self._refused.discard(name)
@@ -375,9 +377,14 @@ class PrincipalUsers:
             else:
                 log.info("passwords reset, because writes of the operator were not answered", users=count)
 
-    def wrote(self, roles: Iterable[str], mappings: Iterable[str]) -> None:
-        """Record names of roles and role mappings that were certainly changed."""
+    def wrote(self, roles: Iterable[str], mappings: Iterable[str], unchanged: Iterable[str] = ()) -> None:
+        """Record names of roles and role mappings that were certainly changed, and of roles that were so already."""
         self._own |= {f"role/{name}" for name in roles} | {f"role_mapping/{name}" for name in mappings}
+        self._as_they_were |= {f"role/{name}" for name in unchanged}
+
+    def _note(self, written: Written) -> None:
+        self._own |= {f"user/{name}" for name in written.changed}
+        self._as_they_were |= {f"user/{name}" for name in written.unchanged}
 
     async def remove_all(self, session: Session, operator: Operator) -> None:
         """Delete all our users: the SearchCluster is being deleted.

@@ -139,7 +139,7 @@ class OtherControllers:
             some_roles = roles[start : start + CHUNK]
             with session.state.writing("role", some_roles):
                 written = await session.port.delete_roles(some_roles)
-            self.removed |= written.changed
+            self.removed |= written.changed | written.unchanged
             self.operations += len(written.changed)
             some.without(written.changed | written.unchanged, ())
             refused = next(iter(written.refused.values()), refused)
