@@ -147,10 +147,13 @@ def test_a_token_gets_the_documents_of_its_own_account_until_its_access_is_revok
     assert chain.pod.wanted_version() == before, "who has no limits of its own costs the gateway no new configuration"
 
     with chain.client("orders") as warm:
-        upstream = chain.pod.envoy.statistic("cluster.elasticsearch.upstream_rq_total")
-        assert [warm.get("/orders-*/_search").status_code for _ in range(10)] == [200] * 10
-        after = chain.pod.envoy.statistic("cluster.elasticsearch.upstream_rq_total")
-        assert after - upstream == 10, "a caller's request is one request to Elasticsearch"
+        sent = set[int]()
+        # The operator's own test of the gateway, once in a while, sends requests as well.
+        for _ in range(5):
+            upstream = chain.pod.envoy.statistic("cluster.elasticsearch.upstream_rq_total")
+            assert [warm.get("/orders-*/_search").status_code for _ in range(10)] == [200] * 10
+            sent.add(chain.pod.envoy.statistic("cluster.elasticsearch.upstream_rq_total") - upstream)
+        assert min(sent) == 10, f"a caller's request is one request to Elasticsearch: {sent}"
         chain.world.delete("orders")
         assert warm.get("/orders-*/_search").status_code == 403
     assert chain.user("orders") == {}
