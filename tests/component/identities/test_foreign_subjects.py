@@ -30,7 +30,7 @@ def deploy(stage: Stage) -> str:
 
 
 def told(stage: Stage, name: str = "orders") -> str:
-    """Return all that somebody who reads the namespace is told."""
+    """Return all that somebody who reads the namespace can see."""
     return json.dumps(stage.get(name)["status"]) + "".join(stage.notes(name))
 
 

@@ -115,12 +115,10 @@ def _is_found_at_once(pattern: str, others: tuple[str, ...]) -> bool:
 @lru_cache(_ANSWERS_KEPT)
 def measured(pattern: str, others: tuple[str, ...]) -> tuple[Verdict, int]:
     """Return what ``contained`` does, and in how many steps: as many whenever it is asked, whatever is remembered."""
-    if pattern in others or "*" in others:
-        return _CONTAINED, 1
     # Most are names, or beginnings: they are not parsed.
-    begin = plain_prefix_of(pattern)
-    if begin is not None and _begins_as_allowed(begin, others):
+    if "*" in others or _is_found_at_once(pattern, others):
         return _CONTAINED, 1
+    begin = plain_prefix_of(pattern)
     if begin and not any(compatible(begin, prefix_of(other)) for other in others):
         # As the search would find: the name, or the shortest one, that begins as none of the others does.
         return Verdict(contained=False, example=begin), 1 if is_prefix(pattern) else len(begin)
