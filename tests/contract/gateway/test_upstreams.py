@@ -1,6 +1,8 @@
 """Nodes of Elasticsearch that fail, and what is repeated; each node has to have its own name."""
 
+from collections import Counter
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -101,6 +103,21 @@ def test_a_node_that_ends_fails_no_request_that_reads_and_is_taken_out_until_it_
             seen = len(node.arrived)
             eventually(lambda: len(node.arrived) > seen, within=60)
         assert gateway.statistic("cluster.elasticsearch.upstream_rq_retry_success") > 0
+
+
+def test_no_request_is_sent_twice_to_a_node_that_does_not_answer(
+    settings: GatewaySettings, loopback: ServerCertificate, forger: Forger
+) -> None:
+    """It has the fewest open requests, so it is the first choice again each time."""
+    with _second(settings, loopback) as (gateway, node), gateway.client(forger.mint(CALLER)) as client:
+        node.answers = lambda _: Answer(breaks=True)
+        targets = [f"/orders/_doc/{number}" for number in range(200)]
+        with ThreadPoolExecutor(8) as callers:
+            answers = list(callers.map(lambda target: client.get(target).status_code, targets))
+    assert set(answers) == {200}
+    counts = Counter(one.target for one in node.arrived)
+    assert len(counts) > 20
+    assert set(counts.values()) == {1}
 
 
 def test_writes_reach_the_other_node_if_one_cannot_be_connected_to(

@@ -211,7 +211,9 @@ def _route(limits: Json) -> Json:
                         "extensions.retry.host.previous_hosts.v3.PreviousHostsPredicate",
                     )
                 ],
-                "host_selection_retry_max_attempts": 3,
+                # The load balancer picks at random of two, the one with fewer requests: one that fails has none. Few
+                # picks would end at it again.
+                "host_selection_retry_max_attempts": 256,
             },
         },
     }
