@@ -7,8 +7,16 @@ from typing import TypeVar
 T = TypeVar("T")
 
 
-def eventually(observe: Callable[[], T], *, within: float = 30.0, every: float = 0.05, what: str = "") -> T:
+def eventually(
+    observe: Callable[[], T], *, within: float = 30.0, every: float = 0.05, what: str | Callable[[], object] = ""
+) -> T:
     """Observe again and again until the answer is true; return it.
+
+    Args:
+        observe: returns what is observed.
+        within: seconds for it.
+        every: seconds between two observations.
+        what: is awaited, for the message; or returns it at the end.
 
     Raises:
         AssertionError: it never was; says what was observed last.
@@ -19,5 +27,6 @@ def eventually(observe: Callable[[], T], *, within: float = 30.0, every: float =
         if answer:
             return answer
         if time.monotonic() > end:
-            raise AssertionError(f"not within {within} s: {what or observe!r}; last: {answer!r}")
+            awaited = what() if callable(what) else what
+            raise AssertionError(f"not within {within} s: {awaited or observe!r}; last: {answer!r}")
         time.sleep(every)
