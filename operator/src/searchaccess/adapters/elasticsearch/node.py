@@ -115,6 +115,12 @@ def _may_repeat() -> None:
         raise Unreachable("Elasticsearch: the connection broke before the answer, and the request is not repeated")
 
 
+async def _begin(*_: object) -> None:
+    _may_repeat()
+    if (once := _once.get()) is not None:
+        once.sent = True
+
+
 class _Bounded(aiohttp.ClientResponse):
     async def read(self) -> bytes:
         """Read the whole body, if it is not too long."""
@@ -154,12 +160,6 @@ def node_class(guard: Callable[[], None] | None, *, public: bool) -> type[Aiohtt
     async def check(*_: object) -> None:
         may()
 
-    async def begin(*_: object) -> None:
-        may()
-        _may_repeat()
-        if (once := _once.get()) is not None:
-            once.sent = True
-
     class GuardedNode(AiohttpHttpNode):
         def __init__(self, config: NodeConfig) -> None:
             super().__init__(config)
@@ -170,7 +170,7 @@ def node_class(guard: Callable[[], None] | None, *, public: bool) -> type[Aiohtt
             self._loop = asyncio.get_running_loop()
             tracing = aiohttp.TraceConfig()
             # Both are sent right before the bytes are written, with nothing to wait for in between.
-            tracing.on_request_headers_sent.append(begin)
+            tracing.on_request_headers_sent.extend((check, _begin))
             tracing.on_request_chunk_sent.append(check)
             tracing.on_request_redirect.append(_refuse_redirect)
             self.session = aiohttp.ClientSession(
