@@ -27,7 +27,7 @@ from searchaccess.engine.rights.ownership.released import ReleasedLedger
 from searchaccess.engine.rights.plan import Planner
 from searchaccess.engine.rights.progress import Progress
 from searchaccess.engine.rights.run import RightsResult, Run
-from searchaccess.engine.rights.users import PrincipalUsers, UsersRun
+from searchaccess.engine.rights.users.users import PrincipalUsers, UsersRun
 from searchaccess.engine.rights.work import Work, owners_of
 from searchaccess.engine.state import CHUNK, Context, Scope, Session, gate_of
 from searchaccess.engine.status.finalizers import ensure_finalizers
@@ -127,7 +127,7 @@ class RightsReconciler:
                 await self._serve(run, planner, applier, users)
                 await self._settle_users(session, run, users, applier)
             finally:
-                self._users.wrote(applier.touched, mappings.rewritten, applier.unchanged)
+                self._users.accounting.wrote(applier.touched, mappings.rewritten, applier.unchanged)
                 self._roles = (self._roles | applier.written) - applier.removed
                 self._other_controllers.changed(applier.written, applier.removed, ())
                 await self._report(session, run)
@@ -142,14 +142,14 @@ class RightsReconciler:
                     await mappings.sweep()
                     await self._finish_takeover(session, run, mappings)
                 finally:
-                    self._users.wrote(self._other_controllers.removed, mappings.rewritten)
+                    self._users.accounting.wrote(self._other_controllers.removed, mappings.rewritten)
         if run.full or self._other_controllers.summary is not None:
             # What is declared may have changed.
             self._other_controllers.report()
         if self._adoptions.waits:
             self._progress.agenda.plan("", AGAIN)
-        if self._users.postponed is not None:
-            self._progress.agenda.plan("", self._users.postponed)
+        if self._users.accounting.postponed is not None:
+            self._progress.agenda.plan("", self._users.accounting.postponed)
         changed = applier.operations + (users.operations if users else 0) > 0
         return self._result(run.operations, changed=changed)
 
@@ -201,7 +201,7 @@ class RightsReconciler:
             or not known
             or (bool(self._mapping.late) and self._anybody_leaves(members, principals))
             or (self._adoptions.waits and self._adoptions.is_recorded)
-            or self._users.is_due
+            or self._users.accounting.is_due
             or self._old_way.is_due(session)
         )
         if full:
@@ -284,7 +284,7 @@ class RightsReconciler:
             async with self._context.steps:
                 await mappings.settle()
         finally:
-            self._users.wrote((), mappings.rewritten)
+            self._users.accounting.wrote((), mappings.rewritten)
         self._mapping = mappings.state
         self._adoptions.note(mappings.state.foreign, replaced=not mappings.state.conflict)
         run.members.gate = self._gate(session)
