@@ -17,10 +17,10 @@ from searchaccess.engine.rights.background.copies import CopiesReader
 from searchaccess.engine.rights.background.others import OthersReader
 from searchaccess.engine.rights.background.proofs import ask_early
 from searchaccess.engine.rights.facts import FactsBuilder
+from searchaccess.engine.rights.formermappings import FormerMappings
 from searchaccess.engine.rights.mappings import Mappings, MappingState
 from searchaccess.engine.rights.members import LEAVES, Members, Phase
 from searchaccess.engine.rights.observe import Observed, is_per_principal, observe, roles_by_owner
-from searchaccess.engine.rights.oldway import OldWay
 from searchaccess.engine.rights.ownership.adoptions import AGAIN, Adoptions
 from searchaccess.engine.rights.ownership.controllers import OtherControllers, in_place
 from searchaccess.engine.rights.ownership.released import ReleasedLedger
@@ -63,14 +63,14 @@ class RightsReconciler:
         self._other_controllers = OtherControllers(self._own.operator, self._context.inventory, self._name)
         self._others = OthersReader(self._context)
         self._users = PrincipalUsers(self._context)
-        self._old_way = OldWay(self._context)
+        self._former_mappings = FormerMappings(self._context)
         self._roles: set[str] = set()
         self._user_roles: frozenset[str] = frozenset()
         self._foreign = 0
 
     def delay(self) -> float:
         """Return the seconds until something is due."""
-        return min(self._progress.agenda.delay(), self._old_way.delay())
+        return min(self._progress.agenda.delay(), self._former_mappings.delay())
 
     def has_pending_revocation(self, session: Session) -> bool:
         """Return whether released rights are to be revoked, and none of that is backing off."""
@@ -202,7 +202,7 @@ class RightsReconciler:
             or (bool(self._mapping.late) and self._anybody_leaves(members, principals))
             or (self._adoptions.waits and self._adoptions.is_recorded)
             or self._users.accounting.is_due
-            or self._old_way.is_due(session)
+            or self._former_mappings.is_due(session)
         )
         if full:
             inventory = self._context.inventory
@@ -255,7 +255,7 @@ class RightsReconciler:
 
     async def _settle_users(self, session: Session, run: Run, users: UsersRun | None, applier: Applier) -> None:
         if users is None:
-            self._old_way.settle(session, applier.mappings, (), ())
+            self._former_mappings.settle(session, applier.mappings, (), ())
             return
         mapping = self._mapping
         replaced = mapping.settled and session.verdict.grants and not (mapping.late or mapping.unwritten)
@@ -266,7 +266,7 @@ class RightsReconciler:
             run.done = [work for work in run.done if not self._users.lack(users, applier, work)]
             raise
         done = {work.principal for work in run.done}
-        self._old_way.settle(session, applier.mappings, users.failed, done)
+        self._former_mappings.settle(session, applier.mappings, users.failed, done)
         for principal, failure in users.failed.items():
             self._progress.failures[principal] = failure
             if principal not in done:
