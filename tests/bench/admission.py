@@ -58,7 +58,7 @@ BURST: Final = f"apply, {AT_ONCE} at once, {POLICIES} policies"
 
 
 def policies() -> list[dict[str, Any]]:
-    """Give as many policies that all apply and accept."""
+    """Return as many policies that all apply and accept."""
     allow = [{"indices": [f"/shop-{number}.*/", "*-eu-*", "shop-*"], "can": ["read"]} for number in range(3)]
     spec = POLICY["spec"] | {"allow": allow, "deny": [{"indices": ["secret-*"]}]}
     return [POLICY | {"metadata": {"name": f"limits-{number}"}, "spec": spec} for number in range(POLICIES)]
@@ -207,7 +207,7 @@ def _judging(*, alike: bool) -> float:
 
 
 def _review(number: int, *, alike: bool) -> dict[str, Any]:
-    """Give what the API server sends."""
+    """Return what the API server sends."""
     patterns = ("shop-orders-*", "shop-1") if alike else (f"shop-orders-{number}-*", f"shop-{number}")
     raw = body(f"a-{number}", *patterns, namespace=NAMESPACE)
     spec: dict[str, Any] = {f"f:{name}": {} for name in raw["spec"]}

@@ -60,7 +60,7 @@ except SystemExit as ended:
 
 
 def lines(count: int, start: datetime = datetime(2026, 11, 29, tzinfo=UTC)) -> Iterator[str]:
-    """Give lines of an audit log: the same ones each time.
+    """Yield lines of an audit log: the same ones each time.
 
     Args:
         count: how many; one each 80 ms.
@@ -85,7 +85,7 @@ def lines(count: int, start: datetime = datetime(2026, 11, 29, tzinfo=UTC)) -> I
 
 
 def callers(count: int, *, alike: bool) -> Mapping[str, Any]:
-    """Give a role for each of many callers, as the role API returns them.
+    """Return a role for each of many callers, as the role API returns them.
 
     Args:
         count: how many.

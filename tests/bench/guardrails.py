@@ -27,7 +27,7 @@ LIMITS: Final[dict[str, Any]] = {"privileges": False, "regularExpressions": Fals
 
 
 def policy(number: int, version: int, **spec: Any) -> dict[str, Any]:
-    """Give a version of a policy."""
+    """Return a version of a policy."""
     name = f"policy-{number}"
     return {
         "metadata": {"name": name, "uid": name, "generation": version, "resourceVersion": str(version)},
@@ -36,7 +36,7 @@ def policy(number: int, version: int, **spec: Any) -> dict[str, Any]:
 
 
 def of_team(number: int, version: int = 1) -> dict[str, Any]:
-    """Give a policy that applies to one team."""
+    """Return a policy that applies to one team."""
     return policy(
         number,
         version,
@@ -48,7 +48,7 @@ def of_team(number: int, version: int = 1) -> dict[str, Any]:
 
 
 def of_all(number: int, version: int = 1) -> dict[str, Any]:
-    """Give a policy that applies to all, and differs from others in what it denies and requires."""
+    """Return a policy that applies to all, and differs from others in what it denies and requires."""
     return policy(
         number,
         version,
@@ -61,7 +61,7 @@ def of_all(number: int, version: int = 1) -> dict[str, Any]:
 
 
 def different(number: int, version: int = 1) -> dict[str, Any]:
-    """Give a policy that applies to all, and is like no other in anything that it says."""
+    """Return a policy that applies to all, and is like no other in anything that it says."""
     allowed = [
         "{namespace}-*",
         f"*-logs-{number}-*",
@@ -83,17 +83,17 @@ def different(number: int, version: int = 1) -> dict[str, Any]:
 
 
 def strict(number: int, version: int = 1) -> dict[str, Any]:
-    """Give a policy that applies to all and refuses them."""
+    """Return a policy that applies to all and refuses them."""
     return policy(number, version, allow=[{"indices": [f"orders-{number}-x-*", f"shared-{version}"], "can": ["read"]}])
 
 
 def denying(number: int, version: int = 1) -> dict[str, Any]:
-    """Give a policy that applies to all and refuses them by what it denies: each is asked alone."""
+    """Return a policy that applies to all and refuses them by what it denies: each is asked alone."""
     return policy(number, version, deny=[{"indices": [f"*-{number}x", "orders-*", f"shared-{version}"]}])
 
 
 def some_strict(number: int, version: int = 1) -> dict[str, Any]:
-    """Give a policy that applies to all, one of which refuses some."""
+    """Return a policy that applies to all, one of which refuses some."""
     raw = of_all(number, version)
     if number == 1:
         raw["spec"]["deny"].append({"indices": ["orders-3-*", "team-7-x"]})
@@ -101,7 +101,7 @@ def some_strict(number: int, version: int = 1) -> dict[str, Any]:
 
 
 def declared(number: int, *indices: str, namespace: str = "") -> dict[str, Any]:
-    """Give a SearchAccess with a subject of its own."""
+    """Return a SearchAccess with a subject of its own."""
     team = namespace or f"team-{number % POLICIES}"
     fields = {"exclude": ["*.ssn", "customer.email"]}
     grants = [grant(*indices, fields=fields), grant(f"shared-{number % 7}-*", can=["write"])]
@@ -113,17 +113,17 @@ def declared(number: int, *indices: str, namespace: str = "") -> dict[str, Any]:
 
 
 def owned(number: int) -> dict[str, Any]:
-    """Give a SearchAccess of a team's own indices."""
+    """Return a SearchAccess of a team's own indices."""
     return declared(number, f"team-{number % POLICIES}-orders-{number}")
 
 
 def alike(number: int) -> dict[str, Any]:
-    """Give a SearchAccess that names the same indices as others."""
+    """Return a SearchAccess that names the same indices as others."""
     return declared(number, f"orders-{number % 10}-*", f"team-{number % POLICIES}-x")
 
 
 def unlike(number: int) -> dict[str, Any]:
-    """Give a SearchAccess that names indices that no other one names."""
+    """Return a SearchAccess that names indices that no other one names."""
     return declared(number, f"orders-{number}-*", f"eu-logs-{number}-*")
 
 

@@ -29,12 +29,12 @@ _SECURITY = "/_nodes/stats/http?filter_path=nodes.*.http.routes"
 
 
 def manifests(count: int, prefix: str) -> list[dict[str, Any]]:
-    """Give SearchAccesses with a principal each."""
+    """Return SearchAccesses with a principal each."""
     return [access(f"{prefix}-{i:05d}", grant(f"{prefix}-{i:05d}-*", can=["read", "write"])) for i in range(count)]
 
 
 def timed(work: Callable[[], object]) -> float:
-    """Give the seconds that some work takes."""
+    """Return the seconds that some work takes."""
     start = time.perf_counter()
     work()
     return time.perf_counter() - start
@@ -58,7 +58,7 @@ def security_requests(world: World) -> int:
 
 
 def security_writes(world: World) -> int:
-    """Give the sequence number of the security index: it moves with every write."""
+    """Return the sequence number of the security index: it moves with every write."""
     shards = world.admin.get("/.security/_stats/docs?level=shards").json()["indices"].values()
     copies = [copy for index in shards for shard in index["shards"].values() for copy in shard]
     return max(int(copy["seq_no"]["max_seq_no"]) for copy in copies)
@@ -128,7 +128,7 @@ async def start_with_many(
 async def _start_of_operator(
     world: World, operator: OperatorProcess, count: int, prefix: str
 ) -> tuple[float, float, float]:
-    """Start it; give the seconds until all roles are there, until all statuses are written, and until Python runs."""
+    """Start it; return the seconds until all roles are there, until all statuses are written, and until Python runs."""
     async with bare(world) as client:
         watching = asyncio.Event()
         reported = asyncio.create_task(client.until(prefix, lambda item: "status" in item, watching))
@@ -174,7 +174,7 @@ async def _undo(world: World, prefix: str, *, finalizers: bool) -> None:
 
 
 def _floor(given: dict[str, Any]) -> tuple[float, float]:
-    """Run the floor; give the seconds from its start until all roles are there, and until all statuses are."""
+    """Run the floor; return the seconds from its start until all roles are there, and until all statuses are."""
     start = time.perf_counter()
     command = [sys.executable, "-m", "tests.bench.floor"]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=ROOT) as process:
@@ -187,7 +187,7 @@ def _floor(given: dict[str, Any]) -> tuple[float, float]:
 
 
 def _until_up(operator: OperatorProcess, start: float) -> float:
-    """Wait until the operator logs its first line; give the seconds since a start."""
+    """Wait until the operator logs its first line; return the seconds since a start."""
     seen = operator.output().count('"running"')
     eventually(lambda: operator.output().count('"running"') > seen, within=60, every=0.02)
     return time.perf_counter() - start
@@ -228,7 +228,7 @@ def one_new(world: World, report: Report) -> None:
 
 
 def versions(world: World) -> dict[str, str]:
-    """Give the resource version of every object of ours: any write changes one."""
+    """Return the resource version of every object of ours: any write changes one."""
     found = {}
     for plural in ("searchaccesses", "searchclusters"):
         text = world.kubernetes.run_kubectl("get", "--raw", f"/apis/searchaccess.dev/v1alpha1/{plural}").stdout

@@ -63,7 +63,7 @@ def _cluster(version: int, **spec: Any) -> dict[str, Any]:
 
 
 def _inventory(count: int, each: int = 1, cluster: dict[str, Any] | None = None) -> Inventory:
-    """Give an inventory in which every principal has so many of the SearchAccesses."""
+    """Return an inventory in which every principal has so many of the SearchAccesses."""
     inventory = Inventory()
     inventory.policies.keep(set(), frozenset())
     inventory.see_cluster(cluster or _cluster(1))
@@ -95,7 +95,7 @@ def _held(work: Callable[[], object]) -> float:
 
 
 def _longest_step(work: Callable[[], Coroutine[Any, Any, object]]) -> float:
-    """Give the milliseconds of the longest step of the loop while some work is done."""
+    """Return the milliseconds of the longest step of the loop while some work is done."""
     longest = 0.0
 
     async def watch() -> None:
@@ -248,7 +248,7 @@ def _replicas() -> Held:
 
 
 def measure(count: int = COUNT) -> Iterator[tuple[str, float]]:
-    """Give the milliseconds for which each kind of work holds the loop."""
+    """Yield the milliseconds for which each kind of work holds the loop."""
     yield from _inventories(_inventory(count))
     yield from _publishing(_inventory(count))
     yield from _rights(_inventory(count), "a SearchAccess each")

@@ -64,7 +64,7 @@ def client(gateway: Gateway, on_cloud_run: None) -> Iterator[Elasticsearch]:  # 
 
 @pytest.fixture
 def answered(gateway: Gateway) -> Callable[[str], list[int]]:
-    """Gives the statuses that requests for an index got in this test, as the gateway's log has them."""
+    """Returns the statuses that requests for an index got in this test, as the gateway's log has them."""
     before = len(gateway.requests())
 
     def observe(index: str) -> list[int]:

@@ -30,7 +30,7 @@ class Helm:
         self._folder = folder
 
     def run(self, *arguments: str, values: dict[str, Any] | None = None, check: bool = True) -> str:
-        """Run it; give what it says, and also its errors where it is expected to fail."""
+        """Run it; return what it says, and also its errors where it is expected to fail."""
         file = self._folder / "values.yaml"
         file.write_text(yaml.safe_dump(values or {}))
         environment = {

@@ -77,7 +77,7 @@ async def objects(request: pytest.FixtureRequest) -> AsyncIterator[KubernetesSid
 
 @pytest.fixture
 def unique() -> Callable[[str], str]:
-    """Gives names that no other test uses."""
+    """Returns names that no other test uses."""
     suffix = secrets.token_hex(3)
     return lambda name: f"{name}-{suffix}"
 

@@ -33,11 +33,11 @@ class KubernetesSide(ABC):
 
     @abstractmethod
     def create(self, raw: Mapping[str, Any]) -> dict[str, Any]:
-        """Create an object, as a user; give it as it is then."""
+        """Create an object, as a user; return it as it is then."""
 
     @abstractmethod
     def get(self, raw: Mapping[str, Any]) -> dict[str, Any]:
-        """Give an object; empty when there is none."""
+        """Return an object; empty when there is none."""
 
     @abstractmethod
     def delete(self, raw: Mapping[str, Any]) -> None:
@@ -57,7 +57,7 @@ class KubernetesSide(ABC):
 
     @abstractmethod
     def event_reasons(self, name: str) -> list[str]:
-        """Give the reasons of the events about an object."""
+        """Return the reasons of the events about an object."""
 
     @abstractmethod
     async def close(self) -> None:

@@ -25,7 +25,7 @@ def _text(path: Path) -> str:
 
 @asynccontextmanager
 async def odd_server(folder: Path, reply: bytes, *, tls: bool = True) -> AsyncIterator[tuple[str, str]]:
-    """Serve, over TLS or without it; gives the address and the certificate authority."""
+    """Serve, over TLS or without it; yield the address and the certificate authority."""
     certificate = write_server_certificate(folder)
     authority = _text(certificate.ca_file)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)

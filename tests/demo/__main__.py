@@ -80,7 +80,7 @@ def main() -> int:
 
 
 def show(stage: Stage, *, keep: bool) -> int:
-    """Show all steps; give the exit code. What goes wrong is said in a line."""
+    """Show all steps; return the exit code. What goes wrong is said in a line."""
     try:
         return _show(stage, keep=keep)
     except KeyboardInterrupt:

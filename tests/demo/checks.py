@@ -18,7 +18,7 @@ class Checks:
         return self.held + self.failed
 
     def count(self, *, right: bool) -> Text:
-        """Count one; give its mark."""
+        """Count one; return its mark."""
         if right:
             self.held += 1
             return Text("✓", "bold green")

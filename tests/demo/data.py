@@ -53,7 +53,7 @@ CONTENTS: dict[str, list[dict[str, Any]]] = {**ORDERS, "audit-payments": AUDIT, 
 
 
 def fill(admin: httpx.Client) -> dict[str, int]:
-    """Create the indices with their documents; give how many each has."""
+    """Create the indices with their documents; return how many each has."""
     for index, documents in CONTENTS.items():
         mappings = {"properties": _ORDER_FIELDS} if index in ORDERS else {}
         settings = {"number_of_shards": 1, "number_of_replicas": 0}

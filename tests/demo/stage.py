@@ -86,7 +86,7 @@ class Stage:
             raise DemoError(f"{trouble()}{self._operator_is_gone()}") from None
 
     def until_settled(self, kind: str, name: str, namespace: str = "", *, reason: str = "InSync") -> dict[str, Any]:
-        """Wait until Ready has a reason for the newest generation; give the object."""
+        """Wait until Ready has a reason for the newest generation; return the object."""
         get = self.world.get_cluster if kind == "searchcluster" else lambda name: self.world.get(name, namespace)
 
         def observe() -> dict[str, Any]:

@@ -43,7 +43,7 @@ class TestFoldColumns:
 
 
 def shown(*steps: object, monkeypatch: pytest.MonkeyPatch) -> tuple[int, str]:
-    """Show steps; give the exit code and what was printed."""
+    """Show steps; return the exit code and what was printed."""
     monkeypatch.setattr(demo, "STEPS", steps)
     monkeypatch.setattr(demo, "ensure_kubernetes_binaries", lambda _: Path())
     monkeypatch.setattr(demo, "ensure_elasticsearch_home", lambda **_: Path())

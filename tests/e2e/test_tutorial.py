@@ -59,7 +59,7 @@ def test_each_command_of_the_tutorial_runs_and_prints_what_is_shown(checkout: Pa
 
 
 def run(found: list[Block], folder: Path, environment: dict[str, str]) -> list[str]:
-    """Run the blocks one after the other in one shell; give what each printed."""
+    """Run the blocks one after the other in one shell; return what each printed."""
     # Each command must succeed, also those on the left of a pipe.
     script = "set -eu -o pipefail; trap 'kill $(jobs -p) 2>/dev/null || true' EXIT\n" + "".join(
         f"{block.text}\necho {shlex.quote(MARK.format(number))}\n" for number, block in enumerate(found)

@@ -57,7 +57,7 @@ class Gateway:
         eventually(lambda: len(self.pods()) == 2, within=120, every=0.5, what="two pods of the gateway")
 
     def until(self, kind: str, status: str, reason: str, *, loaded: int = 0) -> dict[str, Any]:
-        """Wait until the SearchCluster has a condition and so many pods the configuration; give its status."""
+        """Wait until the SearchCluster has a condition and so many pods the configuration; return its status."""
         last: dict[str, Any] = {}
 
         def observe() -> bool:
@@ -251,7 +251,7 @@ print(answer.status, answer.read().decode())
 
 
 def call(world: World, pod: str, url: str, token: str) -> tuple[int, str]:
-    """Send one request from a pod; give status and body."""
+    """Send one request from a pod; return status and body."""
     done = world.kubernetes.run_kubectl("exec", pod, "-n", CALLERS, "--", "python3", "-c", CALL, url, token)
     status, _, body = done.stdout.partition(" ")
     return int(status), body

@@ -31,7 +31,7 @@ server.serve_forever()
 
 
 def publish_keys(world: World, namespace: str, folder: Path) -> dict[str, Any]:
-    """Publish the keys of the tests' issuer until the namespace is deleted; give `jwks` of a gateway."""
+    """Publish the keys of the tests' issuer until the namespace is deleted; return `jwks` of a gateway."""
     host = f"{NAME}.{namespace}.svc"
     certificate = write_server_certificate(folder, names=(host,))
     files = {

@@ -86,7 +86,7 @@ def restarts(pod: dict[str, Any]) -> int:
 
 
 def helm(*arguments: str) -> str:
-    """Run Helm on the cluster; give what it says."""
+    """Run Helm on the cluster; return what it says."""
     command = [require_tool("helm", "installs the chart"), *arguments]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
@@ -94,7 +94,7 @@ def helm(*arguments: str) -> str:
 
 
 def new_accesses(world: World, prefix: str) -> list[str]:
-    """Declare as many as a team may at a time; give their names."""
+    """Declare as many as a team may at a time; return their names."""
     names = [f"{prefix}-{number}" for number in range(34)]
     world.apply(*(access(name, grant(f"{name}-*")) for name in names))
     return names

@@ -34,7 +34,7 @@ READS_METRICS = "app.kubernetes.io/name"
 
 @pytest.fixture(scope="module")
 def outsider(world: World) -> Iterator[str]:
-    """A pod that is no part of the release, and answers on a port of its own; give its address."""
+    """A pod that is no part of the release, and answers on a port of its own; yield its address."""
     until_two_run(world)
     kubectl = world.kubernetes.run_kubectl
     kubectl("run", OUTSIDER, "-n", "shop", f"--image={IMAGE}", "--command", "--", "python3", "-c", ANSWER)

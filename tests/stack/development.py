@@ -25,7 +25,7 @@ def kept_issuer() -> TokenIssuer:
 
 @contextmanager
 def environment_file(stack: Stack) -> Iterator[str]:
-    """The file to `source` in another terminal, there while the servers run; gives its lines."""
+    """The file to `source` in another terminal, there while the servers run; yield its lines."""
     lines = "".join(f"export {line}\n" for line in _export_lines(stack))
     _FOLDER.mkdir(exist_ok=True)
     ENVIRONMENT_FILE.touch(mode=0o600)

@@ -170,7 +170,7 @@ class KubernetesServers(KubernetesApi):
         self._people = {name: (secrets.token_urlsafe(24), groups) for name, groups in (people or {}).items()}
 
     def kubeconfig_of(self, name: str) -> Path:
-        """Give the kubeconfig of one of the people."""
+        """Return the kubeconfig of one of the people."""
         return self._write_kubeconfig(name, self._people[name][0])
 
     @property

@@ -13,7 +13,7 @@ LANDED: Final = "0094786189e3d601ba2596a70dc1802d5f81ba4b"
 
 
 def extract_landed(folder: Path, *paths: str) -> Path:
-    """Write the last landed version, or parts of it, into a folder; give the folder.
+    """Write the last landed version, or parts of it, into a folder; return the folder.
 
     Raises:
         AssertionError: this is no repository, or one without its history.

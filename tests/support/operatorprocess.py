@@ -52,7 +52,7 @@ class OperatorProcess:
         self._process = ServerProcess("operator", self._command, self.log, environment)
 
     def stop(self) -> int:
-        """Ask it to stop, as Kubernetes does; give its exit code."""
+        """Ask it to stop, as Kubernetes does; return its exit code."""
         process, self._process = self._process, None
         if process is None:
             return 0

@@ -90,20 +90,20 @@ async def _many(world: World, report: Report, operator: OperatorProcess, pod: Ga
 
 
 def operator_cpu(operator: OperatorProcess) -> float:
-    """Give the seconds of CPU that the operator has used."""
+    """Return the seconds of CPU that the operator has used."""
     times = psutil.Process(operator.pid).cpu_times()
     return float(times.user + times.system)
 
 
 def elasticsearch_cpu(world: World) -> float:
-    """Give the seconds of CPU that Elasticsearch has used."""
+    """Return the seconds of CPU that Elasticsearch has used."""
     answer = world.admin.get("/_nodes/stats/process?filter_path=nodes.*.process.cpu.total_in_millis")
     nodes = answer.raise_for_status().json()["nodes"].values()
     return sum(float(node["process"]["cpu"]["total_in_millis"]) for node in nodes) / 1000
 
 
 def _first(world: World, began: float) -> tuple[float, float]:
-    """Give after how many seconds the first user is written, and the gateway's ConfigMap."""
+    """Return after how many seconds the first user is written, and the gateway's ConfigMap."""
     eventually(lambda: users(world) > 0, within=_PATIENCE, every=0.1)
     user = time.perf_counter() - began
     command = ("get", "configmap", f"{NAME}-config", "-n", GATEWAYS, "--ignore-not-found", "-o", "name")

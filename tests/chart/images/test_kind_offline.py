@@ -124,7 +124,7 @@ class Script:
         return file.read_text().split() if file.exists() else []
 
     def __call__(self) -> tuple[int, list[str]]:
-        """Run it; give its exit code, and what ran."""
+        """Run it; return its exit code, and what ran."""
         done = self.start()
         done.communicate()
         return done.returncode, self.log

@@ -61,7 +61,7 @@ def test_promtool_reads_each_query(promtool: Path, tmp_path: Path) -> None:
 
 
 def overlapping(panels: list[dict[str, Any]]) -> list[tuple[int, int]]:
-    """Give the panels that lie on each other; check that each has an id and a description, and is within the width."""
+    """Return the panels that overlap; check that each has an id and a description, and is within the width."""
     assert len({panel["id"] for panel in panels}) == len(panels)
     cells = {}
     for panel in panels:

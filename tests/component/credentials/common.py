@@ -55,7 +55,7 @@ async def change_is_noticed(stage: Stage) -> None:
 
 
 async def rotate(stage: Stage) -> list[str]:
-    """Request a rotation; give what it asks of Elasticsearch and the store, in order."""
+    """Request a rotation; return what it asks of Elasticsearch and the store, in order."""
     before = len(stage.faults.calls)
     stage.annotate(access_key("orders"), "searchaccess.dev/rotate-requested-at", "now")
     await stage.sleep(1)

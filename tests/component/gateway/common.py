@@ -18,7 +18,7 @@ URL: Final = "https://gateway.example.com"
 
 
 def gateway(**spec: Any) -> dict[str, Any]:
-    """Give what a SearchCluster declares about its gateway."""
+    """Return what a SearchCluster declares about its gateway."""
     return {"audience": AUDIENCE, "url": URL, "namespace": "gateways", **spec}
 
 
@@ -37,13 +37,13 @@ def declare(stage: Stage, **spec: Any) -> None:
 
 
 def condition(stage: Stage, kind: str) -> tuple[str, str]:
-    """Give status and reason of a condition of the SearchCluster."""
+    """Return status and reason of a condition of the SearchCluster."""
     found = condition_in(stage.cluster(), kind)
     return found.get("status", ""), found.get("reason", "")
 
 
 def secret_user(stage: Stage, place: Place = PLACE) -> str:
-    """Give the user whose working password the Secret has; empty: none works."""
+    """Return the user whose working password the Secret has; empty: none works."""
     stored = stage.gateways.objects.get(place.login)
     parts = parts_of(Sealed(stored.data[LOGIN])) if stored else None
     server = stage.elasticsearch
@@ -54,18 +54,18 @@ def secret_user(stage: Stage, place: Place = PLACE) -> str:
 
 
 def users(stage: Stage) -> set[str]:
-    """Give the gateway's users that exist."""
+    """Return the gateway's users that exist."""
     return {name for name in stage.elasticsearch.users_now if name.startswith(f"{NAMES.role}.")}
 
 
 def drifted(stage: Stage) -> list[str]:
-    """Give the objects and paths of the drift that the status lists."""
+    """Return the objects and paths of the drift that the status lists."""
     items = (stage.cluster()["status"].get("drift") or {}).get("items", [])
     return [f"{item['object']} {item['path']}" for item in items]
 
 
 def answers_slowly(stage: Stage) -> asyncio.Event:
-    """Have pods answer after seconds; give what is set when one does."""
+    """Have pods answer after seconds; return what is set when one does."""
     version_of, asked = stage.gateways.version_of, asyncio.Event()
 
     async def slowly(pod: Pod) -> str:

@@ -19,7 +19,7 @@ YOUNGER = "younger"
 
 
 def seen_by_pods(stage: Stage) -> dict[str, Mapping[str, str]]:
-    """Give what pods mount."""
+    """Return what pods mount."""
     return {str(target): dict(stored.data) for target, stored in stage.gateways.objects.items()}
 
 

@@ -121,12 +121,12 @@ async def test_who_moves_away_limits_its_caller_while_its_rights_are_here(stage:
 
 
 def indices(stage: Stage) -> set[str]:
-    """Give what the caller may reach."""
+    """Return what the caller may reach."""
     return {name for entry in stage.role(ORDERS)["indices"] for name in entry["names"]}
 
 
 def limits(stage: Stage) -> bool:
-    """Give whether the gateway's configuration limits the caller."""
+    """Return whether the gateway's configuration limits the caller."""
     return ORDERS in stage.gateways.objects[PLACE.config].data[LISTENERS]
 
 

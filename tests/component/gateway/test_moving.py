@@ -5,7 +5,7 @@ import asyncio
 from searchaccess.core.gateway.objects import LISTENERS, VERSION
 from searchaccess.core.gateway.proof import Answer
 from searchaccess.engine.gateway.proving import PROVE_AGAIN
-from searchaccess.engine.rights.oldway import OLD_WAY
+from searchaccess.engine.rights.formermappings import GRACE_PERIOD
 from searchaccess.ports.errors import PermissionDenied
 from tests.component.common import MAPPING, ORDERS
 from tests.component.gateway.common import PLACE, answers_slowly, busy_until, condition, declare, drifted
@@ -28,7 +28,7 @@ async def _moves(stage: Stage) -> None:
 async def test_the_role_mapping_stays_until_the_pods_serve(stage: Stage) -> None:
     await _moves(stage)
     assert set(stage.elasticsearch.users_now) > {f"{MAPPING}.{ORDERS}"}
-    await stage.sleep(OLD_WAY / 2)
+    await stage.sleep(GRACE_PERIOD / 2)
     assert condition(stage, "GatewayInSync") == ("False", "GatewayMissing")
     assert set(stage.elasticsearch.mappings_now) == {MAPPING}
     stage.gateways.run(PLACE, "pod-a")
@@ -58,7 +58,7 @@ async def test_it_does_not_stay_for_ever_and_the_status_says_how_long(stage: Sta
     await _moves(stage)
     text = f"; callers of the realm keep the role mapping {MAPPING} until all pods of the gateway serve them, at the"
     assert text in _message(stage)
-    await stage.sleep(OLD_WAY - 60)
+    await stage.sleep(GRACE_PERIOD - 60)
     assert set(stage.elasticsearch.mappings_now) == {MAPPING}
     await stage.sleep(80)
     assert stage.elasticsearch.mappings_now == {}
@@ -110,7 +110,7 @@ async def test_pods_with_a_configuration_for_another_audience_do_not_serve_calle
     declare(stage, replicas=1, audience="https://other.example.com")
     await stage.quiet()
     stage.gateways.running["gateways", PLACE.name]["pod-a"] = written
-    await stage.sleep(OLD_WAY / 2)
+    await stage.sleep(GRACE_PERIOD / 2)
     assert set(stage.elasticsearch.mappings_now) == {MAPPING}
 
 
@@ -119,7 +119,7 @@ async def test_it_stays_until_all_users_are_written_and_no_longer(stage: Stage) 
     stage.faults.fail("elasticsearch", PermissionDenied("not this one"), "put_user")
     await _moves(stage)
     stage.gateways.run(PLACE, "pod-a")
-    await stage.sleep(OLD_WAY)
+    await stage.sleep(GRACE_PERIOD)
     assert set(stage.elasticsearch.mappings_now) == {MAPPING}
     assert f"until the users of all callers have been written: that of {ORDERS} is not" in _message(stage)
     stage.faults.heal("elasticsearch")
@@ -144,14 +144,14 @@ async def test_pods_that_end_later_bring_no_role_mapping_back(stage: Stage) -> N
 @on_stage
 async def test_who_goes_back_to_the_realm_and_tries_again_has_as_much_time(stage: Stage) -> None:
     await _moves(stage)
-    await stage.sleep(OLD_WAY + 400)
+    await stage.sleep(GRACE_PERIOD + 400)
     assert stage.elasticsearch.mappings_now == {}
     realm = search_cluster()["spec"]["identity"]
     stage.kubernetes.change(CLUSTER_KEY, lambda raw: raw["spec"].update(identity=realm))
     await stage.quiet()
     assert set(stage.elasticsearch.mappings_now) == {MAPPING}
     declare(stage, replicas=1)
-    await stage.sleep(OLD_WAY / 2)
+    await stage.sleep(GRACE_PERIOD / 2)
     assert set(stage.elasticsearch.mappings_now) == {MAPPING}
 
 
@@ -168,7 +168,7 @@ async def test_pods_that_served_before_the_realm_do_not_serve_with_the_login_tha
     assert set(stage.elasticsearch.mappings_now) == {MAPPING}
     assert not stage.gateways.objects
     declare(stage, replicas=1)
-    await stage.sleep(OLD_WAY / 2)
+    await stage.sleep(GRACE_PERIOD / 2)
     assert set(stage.elasticsearch.mappings_now) == {MAPPING}, "the pod has files of before"
     assert drifted(stage) == [], "nobody deleted what the operator did"
     written = stage.gateways.objects[PLACE.config].observed.annotations[VERSION]

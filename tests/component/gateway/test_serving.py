@@ -29,7 +29,7 @@ def many() -> list[dict[str, object]]:
 
 
 def written(stage: Stage) -> list[Call]:
-    """Give the writes of roles and users of callers, in order."""
+    """Return the writes of roles and users of callers, in order."""
     return [call for call in stage.faults.writes if call.method in {"put_roles", "put_user"} and "@" in call.names[0]]
 
 

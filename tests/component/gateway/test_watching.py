@@ -200,7 +200,7 @@ async def test_a_gateway_that_works_is_verified_with_five_requests(stage: Stage)
 
 
 def _end_of(token: str) -> int:
-    """Give when a genuine token for the gateway ends; 0: it is none."""
+    """Return when a genuine token for the gateway ends; 0: it is none."""
     claims = json.loads(base64.urlsafe_b64decode(token.split(".")[1])) if token.endswith(".signature") else {}
     return int(claims["exp"]) if claims.get("aud") == AUDIENCE else 0
 

@@ -21,7 +21,7 @@ SOON = 10
 
 
 def faulty(stage: Stage, method: str, odd: Callable[[Any], bool], work: Callable[[], Any]) -> Callable[[], None]:
-    """Let a method of Google do something else about some of what it is asked for; give what heals it."""
+    """Let a method of Google do something else about some of what it is asked for; return what heals it."""
     healthy = getattr(stage.google, method)
 
     async def call(first: Any, *rest: Any) -> Any:

@@ -32,7 +32,7 @@ async def restored(stage: Stage, since: Callable[[], None], then: Callable[[], N
 
 
 def indices(stage: Stage) -> list[list[str]]:
-    """Give the indices of each working API key."""
+    """Return the indices of each working API key."""
     rights = [role_from_json(raw["role_descriptors"]["searchaccess"]) for raw in live(stage)]
     return [[name for entry in body.entries for name in entry.names] for body in rights]
 

@@ -42,7 +42,7 @@ def test_no_step_begins_once_it_is_closed_and_those_under_way_are_waited_for() -
 
 
 def slow(stage: Stage, seconds: float) -> asyncio.Event:
-    """Let the store take its time to add a version; give what is set when it begins."""
+    """Let the store take its time to add a version; return what is set when it begins."""
     store, begun = stage.stores.by_name["main"], asyncio.Event()
     add = store.add
 
@@ -56,7 +56,7 @@ def slow(stage: Stage, seconds: float) -> asyncio.Event:
 
 
 async def stop_while_storing(stage: Stage, seconds: float) -> float:
-    """Stop the operator while it stores a new key; give the seconds that it took."""
+    """Stop the operator while it stores a new key; return the seconds that it took."""
     stage.apply(search_cluster(secretStores=STORES))
     await stage.quiet()
     await stage.stores.open(stage.process.inventory.clusters["prod"].cluster.spec.secret_stores[0])  # type: ignore[union-attr]

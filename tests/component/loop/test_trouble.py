@@ -240,7 +240,7 @@ async def test_an_access_that_arrives_while_roles_are_read_is_not_written_before
 
 
 async def miss_a_deletion(stage: Stage) -> Process:
-    """Delete an access for good while nothing tells the operator; give the operator, whose watch is down."""
+    """Delete an access for good while nothing tells the operator; return the operator, whose watch is down."""
     stage.apply(search_cluster(), access("orders", grant("orders-*")))
     await stage.quiet()
     assert stage.process is not None

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from searchaccess.core.model.access import Access
-from searchaccess.core.patterns import containment, meeting
+from searchaccess.core.patterns import containment, meeting, search
 from searchaccess.core.policy.guardrails import verdicts
 from searchaccess.core.webhook.review import Review
 from searchaccess.core.webhook.ruling import Ruling
@@ -25,7 +25,7 @@ from tests.support.loop.clocks import run_virtually
 from tests.support.worlds.world import access, grant
 
 POLICIES = 50
-LARGEST = containment.STEPS + meeting.STEPS
+LARGEST = search.STEPS + meeting.STEPS
 """Steps of the largest comparison, which is made in one go."""
 HIDDEN = {"require": {"hiddenFields": [f"*.f{number}" for number in range(50)]}}
 
@@ -95,7 +95,7 @@ def counted(monkeypatch: pytest.MonkeyPatch) -> Iterator[Turns]:
         turns.note(found.steps)
         return found
 
-    def comparing(*arguments: Any) -> tuple[containment.Verdict, int]:
+    def comparing(*arguments: Any) -> tuple[search.Verdict, int]:
         found = compared(*arguments)
         turns.note(found[1])
         return found

@@ -74,7 +74,7 @@ class Pair:
         await former.quiet()
 
     async def hand_over(self) -> list[Call]:
-        """Let the heir take over; give what it writes."""
+        """Let the heir take over; return what it writes."""
         before = len(self.former.faults.writes)
         self.batons[0].lose(self.former)
         self.batons[1].take(self.heir)

@@ -18,12 +18,12 @@ NEW = [access(f"new-{number}", grant("new-*")) for number in range(4)]
 
 
 def drifts(stage: Stage) -> int:
-    """Give how often drift was reported on anything."""
+    """Return how often drift was reported on anything."""
     return sum(event.startswith("Drift") for name in ("prod", "orders", "bills") for event in stage.notes(name))
 
 
 def loses(stage: Stage, method: str, nth: int = 0) -> list[Call]:
-    """Lose the reply to the n-th write of a kind from now on; give that write when it is done."""
+    """Lose the reply to the n-th write of a kind from now on; return that write when it is done."""
     lost, seen = list[Call](), list[Call]()
 
     def lose(call: Call) -> None:

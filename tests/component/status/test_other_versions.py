@@ -91,7 +91,7 @@ def without_new(status: dict[str, Any], before: dict[str, Any]) -> dict[str, Any
 
 
 def gone_on_with(world: dict[str, Any]) -> tuple[dict[tuple[str, str], dict[str, Any]], set[tuple[str, str]]]:
-    """Let this version go on; give the statuses then, and whose were written."""
+    """Let this version go on; return the statuses then, and whose were written."""
 
     async def play() -> Stage:
         stage = Stage()

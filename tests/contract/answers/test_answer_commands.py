@@ -40,7 +40,7 @@ def admin(elasticsearch_server: ElasticsearchServer) -> Iterator[httpx.Client]:
 
 @pytest.fixture(scope="module")
 def key(elasticsearch_server: ElasticsearchServer, admin: httpx.Client) -> Iterator[str]:
-    """An index with two documents, a role of a SearchAccess, a user, and an API key of it; gives the key's id."""
+    """An index with two documents, a role of a SearchAccess, a user, and an API key of it; yield the key's id."""
     body = {"mappings": {"properties": {"region": {"type": "keyword"}}}, "aliases": {"ans-sales": {}}}
     admin.put("/ans-orders-1", json=body).raise_for_status()
     for name, document in DOCUMENTS.items():
@@ -71,7 +71,7 @@ def key(elasticsearch_server: ElasticsearchServer, admin: httpx.Client) -> Itera
 
 @pytest.fixture
 def call(elasticsearch_server: ElasticsearchServer, key: str, tmp_path: Path) -> Iterator[Call]:
-    """Call a command that reads a SearchAccess from Kubernetes; gives its exit code, and its output."""
+    """Call a command that reads a SearchAccess from Kubernetes; yield its exit code, and its output."""
     assert key
     ca = Path(elasticsearch_server.ca_file).read_text()
     identity = {"jwtRealm": {"name": elasticsearch_server.realm, "audience": elasticsearch_server.audience}}

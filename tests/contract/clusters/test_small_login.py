@@ -70,7 +70,7 @@ class Ground:
         self.admin.put(path, json=body).raise_for_status()
 
     def user(self, name: str, role: dict[str, Any]) -> httpx.Client:
-        """Make a user with a role of its own; give a client for it."""
+        """Make a user with a role of its own; return a client for it."""
         self.write(f"/_security/role/{name}", role)
         self.write(f"/_security/user/{name}", {"password": PASSWORD, "roles": [name]})
         client = self._server.client()

@@ -236,7 +236,7 @@ OURS = Operator(f"keys-{secrets.token_hex(3)}", "kube-system")
 
 
 async def a_key(port: ElasticsearchPort, rights: RoleBody, sequence: int = 1) -> tuple[str, str]:
-    """Make a key; give its id and what a consumer sends."""
+    """Make a key; return its id and what a consumer sends."""
     metadata = key_metadata(OURS, an_access(), sequence, "")
     made = await port.create_key(key_name(OURS, "shop", "orders", sequence), HOUR, rights, metadata)
     return made.id, base64.b64encode(f"{made.id}:{made.secret.reveal()}".encode()).decode()

@@ -90,7 +90,7 @@ class Real:
         await self.keeper.reconcile(self.job, shared=False)
 
     def login(self) -> tuple[str, Sealed]:
-        """Give what the gateway's pods have."""
+        """Return what the gateway's pods have."""
         stored = self.gateways.objects[Place("gateways", self.names.gateway).login]
         parts = parts_of(stored.observed.login)
         assert parts is not None
@@ -162,7 +162,7 @@ async def real(login: ElasticsearchServer) -> AsyncIterator[Real]:
 
 
 def path_of(user: str) -> str:
-    """Give the path of a user."""
+    """Return the path of a user."""
     return f"/_security/user/{user.replace('/', '%2F')}"
 
 

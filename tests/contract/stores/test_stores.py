@@ -48,11 +48,11 @@ class Side(ABC):
 
     @abstractmethod
     def value(self) -> str:
-        """Give what a consumer reads."""
+        """Return what a consumer reads."""
 
     @abstractmethod
     def parts(self) -> dict[str, str]:
-        """Give the parts that a consumer finds beside the value."""
+        """Return the parts that a consumer finds beside the value."""
 
     @abstractmethod
     def declare(self, form: SecretForm) -> None:
@@ -132,7 +132,7 @@ class InKubernetes(Side):
 
 
 def declared(servers: KubernetesServers, name: str, namespace: str) -> str:
-    """Create a SearchAccess; give its uid."""
+    """Create a SearchAccess; return its uid."""
     raw = access(name, {"indices": ["x"], "can": ["read"]}, namespace=namespace)
     made = servers.run_kubectl("create", "-o", "json", "-f", "-", input=json.dumps(raw))
     return str(json.loads(made.stdout)["metadata"]["uid"])

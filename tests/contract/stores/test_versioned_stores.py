@@ -61,7 +61,7 @@ class Side(ABC):
 
     @abstractmethod
     def newest(self) -> str | None:
-        """Give what a consumer reads."""
+        """Return what a consumer reads."""
 
     @abstractmethod
     def forget(self) -> None:
@@ -163,7 +163,7 @@ async def observe(side: Side) -> Found:
 
 
 async def fill(side: Side, versions: int) -> Found:
-    """Add some versions; give the secret as it is then."""
+    """Add some versions; return the secret as it is then."""
     for number in range(1, versions + 1):
         found = await side.store.find(PLACE)
         await side.store.add(PLACE, OWNER, found.secret if found else None, number, payload(f"key-{number}"))

@@ -286,7 +286,7 @@ def test_a_grant_on_a_data_stream_has_its_backing_indices_and_one_on_these_has_n
 
 
 def rolled_over(bench: Bench, mappings: dict[str, Any]) -> tuple[str, str]:
-    """Make a data stream that was rolled over as a policy does it; give its name and its newest index."""
+    """Make a data stream that was rolled over as a policy does it; return its name and its newest index."""
     stream = f"{bench.name}-stream"
     bench.template(data_stream={}, template={"mappings": mappings})
     bench.admin.post(f"/{stream}/_doc?refresh=true", json=DOCUMENT).raise_for_status()

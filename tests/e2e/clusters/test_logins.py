@@ -102,7 +102,7 @@ def api_key(world: World) -> str:
 
 
 def bearer_token(world: World) -> str:
-    """Log in as the operator's user; give the token."""
+    """Log in as the operator's user; return the token."""
     body = {"grant_type": "password", "username": OPERATOR_USER, "password": OPERATOR_PASSWORD}
     return str(world.admin.post("/_security/oauth2/token", json=body).raise_for_status().json()["access_token"])
 

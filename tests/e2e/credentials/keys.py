@@ -58,7 +58,7 @@ def client_with(world: World, encoded: str, scheme: str = "ApiKey") -> httpx.Cli
 
 @contextmanager
 def busy_caller(world: World, read: Callable[[], dict[str, Any]], times: int) -> Iterator[tuple[set[str], list[int]]]:
-    """Call Elasticsearch without a pause or a back-off; give which keys or users it was, and what was refused.
+    """Call Elasticsearch without a pause or a back-off; yield which keys or users it was, and what was refused.
 
     Args:
         world: where.

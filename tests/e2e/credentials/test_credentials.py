@@ -205,7 +205,7 @@ def test_versions_in_secret_manager_follow_the_keys(at_google: World, google: Se
 
 
 def _until_credential_says(world: World, name: str, reason: str) -> str:
-    """Wait for a reason of the condition; give its message."""
+    """Wait for a reason of the condition; return its message."""
 
     def found() -> dict[str, Any]:
         return condition_in(world.get(name), "CredentialReady")

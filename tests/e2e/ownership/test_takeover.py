@@ -42,7 +42,7 @@ def left_by(stamp: dict[str, str], world: World, there: World, names: Sequence[s
 
 @contextmanager
 def asking(callers: Sequence[httpx.Client]) -> Iterator[list[int]]:
-    """Have callers search all the time; give what was not answered with 200."""
+    """Have callers search all the time; yield what was not answered with 200."""
     refused: list[int] = []
     over = threading.Event()
 

@@ -33,7 +33,7 @@ PEOPLE: dict[str, Any] = {
 
 
 def run(world: World, who: str, *arguments: str, body: Any = None, groups: tuple[str, ...] = ()) -> str:
-    """Run kubectl as a user who may do everything; give what it complains about."""
+    """Run kubectl as a user who may do everything; return what it complains about."""
     user = (f"--as={who}", *(f"--as-group={name}" for name in ("system:masters", *groups)))
     text = json_list([body]) if body else None
     return world.kubernetes.run_kubectl(*arguments, *user, input=text, check=False).stderr

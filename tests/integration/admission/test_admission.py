@@ -92,7 +92,7 @@ UNJUDGED: Final[dict[str, dict[str, Any]]] = {
 
 
 def asked_about(setting: Setting, stored: dict[str, Any]) -> dict[str, bool]:
-    """Give the changes of a SearchAccess, and whether the webhook is asked, while it fails; nothing is stored."""
+    """Return the changes of a SearchAccess, and whether the webhook is asked, while it fails; nothing is stored."""
     namespace, name = stored["metadata"]["namespace"], stored["metadata"]["name"]
     path = f"/apis/searchaccess.dev/v1alpha1/namespaces/{namespace}/searchaccesses/{name}?dryRun=All"
     found = {}
@@ -175,7 +175,7 @@ class Applies:
 
 
 def until_another(look: Callable[[], Any], what: str) -> Any:
-    """Wait until something is another than it is now; give it."""
+    """Wait until something is another than it is now; return it."""
     before = look()
     eventually(lambda: look() != before, within=WITHIN, every=0.2, what=what)
     return look()

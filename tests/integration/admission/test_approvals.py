@@ -35,7 +35,7 @@ class Server:
     servers: KubernetesServers
 
     def run(self, who: str, *arguments: str, body: Any = None, groups: tuple[str, ...] = ()) -> str:
-        """Run kubectl as a user who may do everything; give what it complains about."""
+        """Run kubectl as a user who may do everything; return what it complains about."""
         user = (f"--as={who}", *(f"--as-group={name}" for name in ("system:masters", *groups)))
         text = json.dumps(body) if body else None
         return self.servers.run_kubectl(*arguments, *user, input=text, check=False).stderr

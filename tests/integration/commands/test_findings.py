@@ -33,7 +33,7 @@ class Pipeline:
         self.decisions: list[dict[str, Any]] = []
 
     def run(self, *arguments: str) -> tuple[int, dict[str, Any]]:
-        """Run it once; give the exit code and the result."""
+        """Run it once; return the exit code and the result."""
         done = warm(self.folder, "findings", "-A", *self.server, *self.options(), "-o", "json", *arguments)
         assert done.stdout, done.stderr
         self.runs += 1
@@ -52,7 +52,7 @@ class Pipeline:
         return warm(self.folder, *arguments, check=0).stdout
 
     def until(self, kind: str, state: str, what: str = "") -> dict[str, Any]:
-        """Run it until a finding is in a state; give it as that run has it."""
+        """Run it until a finding is in a state; return it as that run has it."""
         seen: list[Any] = []
 
         def observe() -> dict[str, Any]:

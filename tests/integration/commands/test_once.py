@@ -28,7 +28,7 @@ def process(field: Arena, *arguments: str) -> list[str]:
 
 
 def reconcile(field: Arena, *arguments: str) -> tuple[int, dict[str, Any]]:
-    """Run once; give the exit code and what it said."""
+    """Run once; return the exit code and what it said."""
     return finish(field, process(field, "-o", "json", *(arguments or ("--once",))))
 
 

@@ -26,7 +26,7 @@ ONLY_SHOP = {
 
 
 def plan(field: Arena, command: list[str]) -> tuple[int, Any]:
-    """Plan; give the exit code and what it says. Nothing is written anywhere."""
+    """Plan; return the exit code and what it says. Nothing is written anywhere."""
     marks = [(proxy, proxy.mark()) for proxy in (field.api, field.elasticsearch)]
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
     (field.folder / "plan.log").write_text(done.stderr)

@@ -25,7 +25,7 @@ STORES = [{"name": "main", "kubernetes": {}}]
 
 
 def run(world: World, *arguments: str, kubeconfig: Path | None = None, code: int = 0) -> list[dict[str, Any]]:
-    """Run a command as the administrator; give what became of each SearchAccess."""
+    """Run a command as the administrator; return what became of each SearchAccess."""
     given = ("--kubeconfig", str(kubeconfig or world.kubernetes.kubeconfig), "-o", "json")
     done = CliRunner().invoke(app, [*arguments, *given])
     assert done.exit_code == code, done.output

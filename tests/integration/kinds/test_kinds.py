@@ -49,7 +49,7 @@ class Server:
         return done.stdout, done.stderr
 
     def dry_run(self, manifest: dict[str, Any]) -> dict[str, Any]:
-        """Apply without storing; give the object as it would be stored."""
+        """Apply without storing; return the object as it would be stored."""
         out, _ = self.kubectl("apply", "--dry-run=server", "-o", "json", "-f", "-", manifests=[manifest])
         return dict(json.loads(out))
 

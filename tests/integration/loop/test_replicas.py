@@ -163,7 +163,7 @@ def intruders(field: Arena) -> list[str]:
 
 
 def take_over(field: Arena, before: str) -> float:
-    """Wait until another one has the cluster and has put it in order; give the seconds until its first request."""
+    """Wait until another one has the cluster and has put it in order; return the seconds until its first request."""
     began = time.monotonic()
 
     def requests() -> list[Seen]:

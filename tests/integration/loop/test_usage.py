@@ -112,7 +112,7 @@ def events() -> tuple[Event, ...]:
 
 
 def run(folder: Path, *arguments: str, **more: str) -> Any:
-    """Run the program; give what it printed, as data."""
+    """Run the program; return what it printed, as data."""
     (folder / "access.yaml").write_text(yaml.safe_dump(MANIFEST))
     done = subprocess.run(
         [sys.executable, "-m", "searchaccess.cli.main", *arguments, "-f", str(folder / "access.yaml"), "-o", "json"],

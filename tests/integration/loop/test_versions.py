@@ -57,7 +57,7 @@ def operator(field: Arena, name: str, source: Path) -> OperatorProcess:
 
 @contextmanager
 def load(field: Arena) -> Iterator[list[str]]:
-    """Declare and delete all the time, and call as a caller whose rights nobody changes; give what was refused."""
+    """Declare and delete all the time, and call as a caller whose rights nobody changes; yield what was refused."""
     stop, refused = threading.Event(), list[str]()
 
     def declare() -> None:

@@ -167,7 +167,7 @@ class Docker:
             self.run("load", "--quiet", stdin=archive.fileno())
 
     def run(self, *arguments: str, stdin: int | None = None, environment: Mapping[str, str] | None = None) -> str:
-        """Run a command of Docker's client; give its output.
+        """Run a command of Docker's client; return its output.
 
         Raises:
             BuildError: it failed; the message has what it said.

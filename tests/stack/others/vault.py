@@ -60,7 +60,7 @@ class VaultServer(Server):
         return ssl.create_default_context(cafile=str(self.ca_file))
 
     def call(self, method: str, path: str, body: Any = None) -> Any:
-        """Ask as root; give the answer's object, empty if it has none."""
+        """Ask as root; return the answer's object, empty if it has none."""
         answer = self.ask(method, path, body)
         answer.raise_for_status()
         return answer.json() if answer.content else {}

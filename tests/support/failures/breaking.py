@@ -1,4 +1,4 @@
-"""Lets any pure function of the wings raise an unexpected error, as a fault of ours would: once, n times, or forever.
+"""Lets any pure function of the core raise an unexpected error, as a fault of ours would: once, n times, or forever.
 
 A place is a module-level function of ``searchaccess.core``. It is replaced wherever it was imported, whoever calls it.
 """

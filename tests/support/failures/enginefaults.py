@@ -46,7 +46,7 @@ class MethodBreak:
 
 @contextmanager
 def breaking_method(broken: MethodBreak) -> Iterator[MethodBreak]:
-    """Let a method break while the context lasts; give what counts its calls."""
+    """Let a method break while the context lasts; yield what counts its calls."""
     original = vars(broken.owner)[broken.name]
     assert inspect.isfunction(original)
     assert not inspect.isgeneratorfunction(original)

@@ -15,7 +15,7 @@ class StageMachine(RuleBasedStateMachine):
         self.stage = self.runner.run(self._begin())
 
     async def _begin(self) -> Stage:
-        """Give the stage, started."""
+        """Return the stage, started."""
         raise NotImplementedError
 
     def _rest(self, seconds: float) -> None:

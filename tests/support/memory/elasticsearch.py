@@ -46,7 +46,7 @@ def _copy(value: Any) -> Any:
 
 
 def served_role(raw: Mapping[str, Any]) -> dict[str, Any]:
-    """Give a role as a GET returns it after a PUT (measured)."""
+    """Return a role as a GET returns it after a PUT (measured)."""
     body: dict[str, Any] = _copy(raw)
     served: dict[str, Any] = {
         "cluster": [],
@@ -70,7 +70,7 @@ def served_role(raw: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def merged_role(known: Mapping[str, Any] | None, served: dict[str, Any]) -> dict[str, Any]:
-    """Give a role after a bulk write over another: objects are merged key by key, all else is replaced (measured)."""
+    """Return a role after a bulk write over another: objects are merged key by key, all else is replaced (measured)."""
     merged = dict(served)
     for key in ("metadata", "global"):
         if known and key in known:
@@ -85,7 +85,7 @@ def _merged(known: Any, new: Any) -> Any:
 
 
 def served_mapping(raw: Mapping[str, Any]) -> dict[str, Any]:
-    """Give a role mapping as a GET returns it after a PUT (measured)."""
+    """Return a role mapping as a GET returns it after a PUT (measured)."""
     body: dict[str, Any] = _copy(raw)
     body.setdefault("metadata", {})
     for template in body.get("role_templates", []):
@@ -161,7 +161,7 @@ def _mapping_problem(raw: Mapping[str, Any]) -> str:
 
 
 def realm_settings() -> dict[str, Any]:
-    """Give the settings of a realm that is as the SearchCluster says."""
+    """Return the settings of a realm that is as the SearchCluster says."""
     return {
         "order": "1",
         "token_type": "id_token",
@@ -414,6 +414,6 @@ def _merge(known: Any, new: Any) -> Any:
 
 
 def owner_uids(raw: Mapping[str, Any]) -> set[str]:
-    """Give the uids of the SearchAccesses that a role's metadata names as owners."""
+    """Return the uids of the SearchAccesses that a role's metadata names as owners."""
     owners = raw.get("metadata", {}).get("owners", [])
     return {owner["uid"] for owner in owners if isinstance(owner, dict) and re.fullmatch(r"\S+", str(owner.get("uid")))}

@@ -20,7 +20,7 @@ AUDIENCE: Final = "https://es.example.com"
 
 
 def own_token(audience: str, email: str = OWN_EMAIL, **claims: int) -> str:
-    """Give a token like Google's, which nobody signed."""
+    """Return a token like Google's, which nobody signed."""
     parts = ({"alg": "RS256"}, {"aud": audience, "email": email, **claims})
     return ".".join([*(base64.urlsafe_b64encode(json.dumps(part).encode()).decode() for part in parts), "signature"])
 

@@ -40,7 +40,7 @@ class MemoryKeys:
         self.reads_others = True
         """The operator's login may read keys and users of others."""
         self.now: Callable[[], float] = lambda: 0.0
-        """Gives seconds since the epoch."""
+        """Returns seconds since the epoch."""
         self.tells_time = True
         """The operator's login may read the cluster's time."""
         self.on_key: Callable[[str], object] = lambda _id: None
@@ -137,7 +137,7 @@ class MemoryKeys:
         return key_id
 
     def live_keys(self) -> list[dict[str, Any]]:
-        """Give the API keys that work."""
+        """Return the API keys that work."""
         now = self.now()
         return [raw for raw in self.keys_now.values() if not raw["invalidated"] and now < raw["expiration"] / 1000]
 

@@ -45,12 +45,12 @@ _STATUSES: Final[dict[Plural, type[ApiModel]]] = {
 
 
 def key_of(raw: Mapping[str, Any]) -> Key:
-    """Give where an object is kept."""
+    """Return where an object is kept."""
     return _PLURALS[raw["kind"]], raw["metadata"].get("namespace", ""), raw["metadata"]["name"]
 
 
 def ref_to(raw: Mapping[str, Any]) -> ObjectRef:
-    """Give the port's name of an object."""
+    """Return the port's name of an object."""
     return ObjectRef(*key_of(raw), raw["metadata"]["uid"])
 
 
@@ -106,7 +106,7 @@ class MemoryKubernetes:
         return made
 
     def with_uid(self, uid: str) -> dict[str, Any] | None:
-        """Give the object that was created with a uid; None: there is none, or no longer."""
+        """Return the object that was created with a uid; None: there is none, or no longer."""
         found = self.objects.get(self._keys[uid]) if uid in self._keys else None
         return found if found and found["metadata"]["uid"] == uid else None
 
@@ -118,7 +118,7 @@ class MemoryKubernetes:
         self._made += len(objects)
 
     def backup(self) -> tuple[int, dict[Key, dict[str, Any]]]:
-        """Give all objects, and the version up to which they are known."""
+        """Return all objects, and the version up to which they are known."""
         return self._version, {key: copied(raw) for key, raw in self.objects.items()}
 
     def go_back_to(self, backup: tuple[int, dict[Key, dict[str, Any]]]) -> None:

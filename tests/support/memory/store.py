@@ -52,7 +52,7 @@ class MemoryStore:
         self._add(place, kept, (newest.number if newest else 0) + 1, value)
 
     def newest(self, place: Place) -> str | None:
-        """Give what a consumer reads; None: it cannot."""
+        """Return what a consumer reads; None: it cannot."""
         kept = self.kept.get(place)
         version = kept.secret.newest if kept else None
         return kept.values[version.number] if kept and version and version.state is State.ENABLED else None
@@ -110,7 +110,7 @@ class MemoryStore:
         return replace(kept.secret, form_differs=kept.form is not self.form)
 
     def parts(self, place: Place) -> dict[str, str]:
-        """Give the parts that a consumer finds beside the newest value, by their names."""
+        """Return the parts that a consumer finds beside the newest value, by their names."""
         kept, value = self.kept.get(place), self.newest(place)
         if kept is None or value is None or kept.form is SecretForm.JSON:
             return {}
@@ -155,7 +155,7 @@ class MemoryStores:
         self.by_name: dict[str, MemoryStore] = {}
 
     async def open(self, spec: SecretStoreSpec) -> MemoryStore:
-        """Give the store of a name."""
+        """Return the store of a name."""
         if spec.name not in self.by_name:
             self.by_name[spec.name] = MemoryStore(self._faults, versions=False)
         store = self.by_name[spec.name]

@@ -17,7 +17,7 @@ ELASTICSEARCH: Final = "elasticsearch"
 
 
 def _effective(entry: Mapping[str, Any]) -> dict[str, Any]:
-    """Give an entry of a role as Elasticsearch gives it among the privileges of a user."""
+    """Return an entry of a role as Elasticsearch gives it among the privileges of a user."""
     found = copied(dict(entry)) | {"privileges": sorted(name.lower() for name in entry["privileges"])}
     return found | {key: [found[key]] for key in ("query", "field_security") if found.get(key)}
 

@@ -66,12 +66,12 @@ class Setting:
         self.running: dict[str, OperatorProcess] = {}
 
     def kubectl(self, *arguments: str, body: Any = None, check: bool = True) -> tuple[str, str]:
-        """Run kubectl; give what it prints and its warnings and errors."""
+        """Run kubectl; return what it prints and its warnings and errors."""
         done = self.servers.run_kubectl(*arguments, input=json_list([body]) if body else None, check=check)
         return done.stdout, done.stderr
 
     def apply(self, body: dict[str, Any], *, check: bool = True) -> str:
-        """``kubectl apply``; give its warnings and errors."""
+        """``kubectl apply``; return its warnings and errors."""
         return self.kubectl("apply", "-f", "-", body=body, check=check)[1]
 
     def get(self, *arguments: str) -> dict[str, Any]:

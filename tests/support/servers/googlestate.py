@@ -76,7 +76,7 @@ class GoogleState:
         traffic: bool = True,
         uses: tuple[SecretUse, ...] = (),
     ) -> str:
-        """Deploy a template; give the name of the revision that it makes (of a job: nothing)."""
+        """Deploy a template; return the name of the revision that it makes (of a job: nothing)."""
         if account and account not in self.accounts:
             self.add_account(account)
         found = self.workloads.get(workload) or Found(workload, f"uid-{next(self._numbers)}", "")
@@ -116,7 +116,7 @@ class GoogleState:
         del self.workloads[workload]
 
     def execute(self, job: Workload) -> str:
-        """Start an execution of a job; give its name."""
+        """Start an execution of a job; return its name."""
         name = f"{job.name}-{next(self._numbers):05}"
         self.executions.setdefault(job, {})[name] = self.workloads[job].service_account, True
         self.uses[job, name] = self.workloads[job].uses

@@ -230,14 +230,14 @@ class World:
     def until_reason(
         self, name: str, reason: str, *, status: str | None = None, namespace: str = "shop", within: float = 60
     ) -> dict[str, Any]:
-        """Wait until a SearchAccess's Ready has a reason for its newest generation; give the SearchAccess."""
+        """Wait until a SearchAccess's Ready has a reason for its newest generation; return the SearchAccess."""
 
         return until_ready_says(lambda: self.get(name, namespace), name, reason, status, within)
 
     def until_cluster_reason(
         self, name: str, reason: str, *, status: str | None = None, within: float = 60
     ) -> dict[str, Any]:
-        """Wait until a SearchCluster's Ready has a reason for its newest generation; give the SearchCluster."""
+        """Wait until a SearchCluster's Ready has a reason for its newest generation; return the SearchCluster."""
 
         return until_ready_says(lambda: self.get_cluster(name), name, reason, status, within)
 
@@ -254,7 +254,7 @@ class World:
     def until_event(
         self, name: str, reason: str, text: str = "", namespace: str = "shop", within: float = 60
     ) -> dict[str, Any]:
-        """Wait for an event about an object, with a text in its message; give it."""
+        """Wait for an event about an object, with a text in its message; return it."""
 
         def observe() -> dict[str, Any]:
             for item in self.events(name, namespace):
@@ -314,7 +314,7 @@ def condition_in(found: dict[str, Any], kind: str) -> dict[str, Any]:
 def until_ready_says(
     get: Callable[[], dict[str, Any]], name: str, reason: str, status: str | None, within: float
 ) -> dict[str, Any]:
-    """Wait until an object's Ready has a reason for its newest generation; give the object."""
+    """Wait until an object's Ready has a reason for its newest generation; return the object."""
     last: dict[str, Any] = {}
 
     def observe() -> bool:

@@ -17,7 +17,7 @@ ME = {"api_key": {"id": "mine"}}
 
 
 class Client(LoginClient):
-    """Gives these answers; none to a question is that it is refused."""
+    """Returns these answers; none to a question is that it is refused."""
 
     def __init__(self, **answers: Any) -> None:
         async def answer(name: str, **_: Any) -> Any:

@@ -33,7 +33,7 @@ def environment(home: Path, **more: str) -> dict[str, str]:
 def searchaccess(
     home: Path, *arguments: str, stdin: str = "", check: int | None = None
 ) -> "subprocess.CompletedProcess[str]":
-    """Run the program as people do; give how it ended."""
+    """Run the program as people do; return how it ended."""
     done = subprocess.run(
         [sys.executable, "-m", "searchaccess.cli.main", *arguments],
         env=environment(home),
@@ -50,7 +50,7 @@ def searchaccess(
 def warm(
     home: Path, *arguments: str, stdin: str = "", check: int | None = None, spreading: float | None = None
 ) -> "subprocess.CompletedProcess[str]":
-    """Run the program where it is loaded already, which takes a tenth of the time; give how it ended.
+    """Run the program where it is loaded already, which takes a tenth of the time; return how it ended.
 
     Args:
         home: folder of the person.
@@ -81,7 +81,7 @@ Answers = dict[str, Answer]
 
 
 def refused(*arguments: str, code: int = 64) -> str:
-    """Give what is said to a command line that ends before anything begins, in this process: a start takes its time."""
+    """Return the output for a command line that ends before anything begins, in this process: a start takes long."""
     done = CliRunner().invoke(app, arguments, env={"COLUMNS": "120"})
     assert done.exit_code == code, done.output
     return " ".join(done.output.split()) if code else done.output
@@ -104,7 +104,7 @@ def write_kubeconfig(folder: Path, url: str) -> Path:
 
 @contextmanager
 def api_server(answers: Answers, seen: list[str]) -> Iterator[str]:
-    """Serve an answer by the end of the path, as the API server gives it; give the address.
+    """Serve an answer by the end of the path, as the API server gives it; yield the address.
 
     Args:
         answers: what is not there is 404.

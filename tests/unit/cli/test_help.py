@@ -65,7 +65,7 @@ COMPLETIONS = {f"completion of the options of {call}": f"searchaccess {call} --"
 
 @pytest.fixture(scope="module")
 def loaded(tmp_path_factory: pytest.TempPathFactory) -> dict[str, set[str]]:
-    """Run the program in processes of their own, which one process forks; give which modules each of them imported."""
+    """Run the program in processes of their own, which one process forks; return which modules each imported."""
     folder = tmp_path_factory.mktemp("modules")
     wanted: dict[str, tuple[list[str], dict[str, str]]] = {
         **{case: (case.split(), {}) for case in ("--help", "--version", *OF_ONE)},

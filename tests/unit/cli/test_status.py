@@ -30,7 +30,7 @@ from tests.unit.cli.program import Answers, api_server, environment, refused, wr
 
 
 def run(folder: Path, served: Answers, *arguments: str) -> tuple[int, str, str]:
-    """Run a command; give its exit code, its output, and what it says beside that."""
+    """Run a command; return its exit code, its output, and what it says beside that."""
     with api_server(served, []) as url:
         given = ("--kubeconfig", str(write_kubeconfig(folder, url)))
         done = CliRunner().invoke(app, [*arguments, *given], env={"COLUMNS": "80"})

@@ -24,7 +24,7 @@ MANY: dict[str, dict[str, Any]] = {
 
 
 async def most_at_a_time(raw: dict[str, Any]) -> int:
-    """Give how many of a page are read until another task runs."""
+    """Return how many of a page are read until another task runs."""
     turns = Turns()
 
     async def list_page(*_: object) -> Page:

@@ -128,7 +128,7 @@ async def until(post: Post, came: Callable[[], bool]) -> None:
 
 
 async def seconds_to_write(post: Post, *targets: ObjectRef) -> float:
-    """Put a status of each; give the seconds until all are written."""
+    """Put a status of each; return the seconds until all are written."""
     began = asyncio.get_running_loop().time()
     for target in targets:
         put(post, target)

@@ -79,7 +79,7 @@ class Field:
 
 
 async def most_at_once(work: Callable[[], Any], count: Callable[[], int]) -> int:
-    """Do some work; give how much was counted at most while nobody else could run."""
+    """Do some work; return how much was counted at most while nobody else could run."""
     steps: list[int] = []
     loop = asyncio.get_running_loop()
 

@@ -14,7 +14,7 @@ LOOSE = CallerLimits(200)
 
 
 def pods(*versions: str) -> Pods:
-    """Give what pods say; ``!``: nothing."""
+    """Return what pods say; ``!``: nothing."""
     answers = (
         PodAnswer(f"pod-{number}", "" if version == "!" else version, trouble="mute" if version == "!" else "")
         for number, version in enumerate(versions)
@@ -23,7 +23,7 @@ def pods(*versions: str) -> Pods:
 
 
 def loading(*rounds: dict[str, CallerLimits], at: float = 0.0) -> Loading:
-    """Give one for which limits were declared and written, one after the other, as ``v1``, ``v2`` …"""
+    """Return one for which limits were declared and written, one after the other, as ``v1``, ``v2`` …"""
     found = Loading()
     for limits in rounds:
         number = found.declare(limits, DEFAULT)

@@ -34,7 +34,7 @@ AUTHORIZATION: Final = {each["name"]: each["cel"] for each in spec_of("SecurityP
 
 
 def removed(name: str) -> set[str]:
-    """Give what a filter of the recipe for Istio removes."""
+    """Return what a filter of the recipe for Istio removes."""
     mutations = FILTERS[name]["value"]["typed_config"]["mutations"]["request_mutations"]
     assert all(each["remove_on_match"]["key_matcher"]["ignore_case"] for each in mutations)
     return {each["remove_on_match"]["key_matcher"]["prefix"] for each in mutations}

@@ -114,7 +114,7 @@ def concluded(suspicion: Suspicion, writes: int, now: Mapping[str, int], own: Co
 
 
 def watched(suspicion: Suspicion | None = None) -> Suspicion:
-    """Give one that has reset passwords at the start, and knows what there is."""
+    """Return one that has reset passwords at the start, and knows what there is."""
     found = suspicion or Suspicion()
     assert found.is_due(0)
     found.was_reset(float("-inf"))

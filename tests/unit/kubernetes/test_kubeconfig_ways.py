@@ -28,7 +28,7 @@ def kubeconfig(folder: Path, **cluster: str) -> Path:
 
 
 async def asked(path: Path, where: str) -> Any:
-    """Ask an API server as kopf does; give its answer."""
+    """Ask an API server as kopf does; return its answer."""
     import datetime as dt  # noqa: PLC0415 - kopf takes a while
 
     from searchaccess.operator.sources.events import connection_info, session_of, tls_name_of  # noqa: PLC0415 - see above

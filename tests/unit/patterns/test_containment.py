@@ -6,9 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from searchaccess.core.patterns.containment import Verdict, contained
+from searchaccess.core.patterns.containment import contained
 from searchaccess.core.patterns.expressions import ANY_CHAR, complement, intersection, repeat
 from searchaccess.core.patterns.parsed import PatternError, find_name, matches, parse_index_pattern
+from searchaccess.core.patterns.search import Verdict
 
 CONTAINED = Verdict(contained=True)
 UNDECIDED = Verdict(contained=False, undecided=True)

@@ -258,7 +258,7 @@ def test_what_is_written_is_read_back_the_same(expression: Expression) -> None:
 
 
 def language(expression: Expression, several: frozenset[str]) -> frozenset[str]:
-    """Give the names of a set, which has each part of each of its names, that an expression means by its definition."""
+    """Return the names of a set, which has all parts of its names, that an expression means by its definition."""
     match expression:
         case Chars(ranges):
             return frozenset(one for one in several if len(one) == 1 and any(x <= ord(one) <= y for x, y in ranges))

@@ -38,9 +38,9 @@ def broken_contracts(folder: Path) -> list[str]:
     return broken
 
 
-CORE = "Wings of core import the model and what is below them"
-ENGINE = "Wings of the engine import what is below them"
-WINGS = "Wings of the engine do not know each other"
+CORE = "Subpackages of core import the model and what is below them"
+ENGINE = "Subpackages of the engine import what is below them"
+NEIGHBORS = "Independent subpackages of the engine do not import each other"
 CLIENTS = "The engine and the decorators know no client"
 KINDS = "Parts of kinds are below the kinds"
 MODEL = "A SearchAccess is made of grants, restrictions and identities"
@@ -54,22 +54,26 @@ WRONG: dict[str, tuple[str, str, list[str]]] = {
         "searchaccess.core.policy.guardrails.verdicts",
         [RULES],
     ),
-    "the model imports a wing": ("core/model/grants/actions.py", "searchaccess.core.policy.decision", [CORE, MODEL]),
-    "a wing of core imports its neighbor": ("core/clusters/realm.py", "searchaccess.core.rights.diff", [CORE]),
-    "a wing of the engine imports another": (
+    "the model imports a subpackage": (
+        "core/model/grants/actions.py",
+        "searchaccess.core.policy.decision",
+        [CORE, MODEL],
+    ),
+    "a subpackage of core imports its neighbor": ("core/clusters/realm.py", "searchaccess.core.rights.diff", [CORE]),
+    "a subpackage of the engine imports another": (
         "engine/rights/facts.py",
         "searchaccess.engine.identities.lookup",
-        [ENGINE, WINGS],
+        [ENGINE, NEIGHBORS],
     ),
-    "a wing of the engine imports the loop": (
+    "a subpackage of the engine imports the loop": (
         "engine/credentials/steps.py",
         "searchaccess.engine.loop.check",
         [ENGINE],
     ),
-    "the inventory imports a wing, and so do all who import it": (
+    "the inventory imports rights, and so do all who import it": (
         "engine/inventory/records.py",
         "searchaccess.engine.rights.facts",
-        [ENGINE, WINGS, INVENTORY],
+        [ENGINE, NEIGHBORS, INVENTORY],
     ),
     "an adapter imports another": (
         "adapters/vault/secrets.py",
@@ -110,11 +114,11 @@ def test_a_wrong_import_fails(copied: Path, module: str, imported: str, broken: 
         file.write_text(right)
 
 
-def test_a_wing_that_no_contract_names_fails(copied: Path) -> None:
-    wing = copied / "searchaccess/core/extra"
-    wing.mkdir()
+def test_a_subpackage_that_no_contract_names_fails(copied: Path) -> None:
+    subpackage = copied / "searchaccess/core/extra"
+    subpackage.mkdir()
     try:
-        (wing / "__init__.py").touch()
+        (subpackage / "__init__.py").touch()
         assert broken_contracts(copied) == [CORE]
     finally:
-        shutil.rmtree(wing)
+        shutil.rmtree(subpackage)

@@ -24,7 +24,7 @@ def a_policy(name: str = "limits", version: int = 1, **spec: Any) -> dict[str, A
 def knowing(
     *policies: dict[str, Any], cluster: Mapping[str, Any] | None = None, clock: Clock | None = None
 ) -> Inventory:
-    """Give an inventory that has listed a SearchCluster and policies."""
+    """Return an inventory that has listed a SearchCluster and policies."""
     made = Inventory(clock=clock)
     raw = a_search_cluster(**(cluster or {}))
     raw["metadata"] |= {"resourceVersion": "1", "uid": "uid-prod"}
@@ -36,7 +36,7 @@ def knowing(
 
 
 def reads(*indices: str, **more: Any) -> dict[str, Any]:
-    """Give a SearchAccess that reads indices."""
+    """Return a SearchAccess that reads indices."""
     labels = more.pop("labels", None)
     raw = a_search_access(grants=[a_grant(*indices)], **more)
     if labels:
@@ -49,6 +49,6 @@ def ruled(inventory: Inventory, new: dict[str, Any], old: dict[str, Any] | None 
 
 
 def a_review(new: Any, old: Any = None, **more: Any) -> dict[str, Any]:
-    """Give an AdmissionReview as the API server sends it."""
+    """Return an AdmissionReview as the API server sends it."""
     request = {"uid": "5b1e", "operation": "UPDATE" if old else "CREATE", "object": new, "oldObject": old, **more}
     return {"apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview", "request": request}

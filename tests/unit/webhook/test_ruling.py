@@ -359,7 +359,7 @@ def test_what_is_remembered_of_places_that_anybody_may_name_is_limited(monkeypat
         ]
         assert len(remembered) == 13
         assert all(len(each) <= 5 for each in remembered)
-        assert len(inventory.policies.memory._said) <= 6
+        assert len(inventory.policies.memory._evaluations) <= 6
     assert any(len(each) == 5 for each in remembered)
 
 

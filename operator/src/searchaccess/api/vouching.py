@@ -37,15 +37,15 @@ def _requester(variable: str) -> str:
     return f"{has} ? {variable}.metadata.annotations[{key}] : ''"
 
 
-def _check(expression: str, message: str, said: str = "") -> dict[str, Any]:
+def _check(expression: str, message: str, expression_of_message: str = "") -> dict[str, Any]:
     """Return one validation.
 
     Args:
         expression: true for what is allowed.
         message: what to write instead.
-        said: the same as a CEL expression, with names; empty: none.
+        expression_of_message: the same as a CEL expression, with names; empty: none.
     """
-    more = {"messageExpression": said} if said else {}
+    more = {"messageExpression": expression_of_message} if expression_of_message else {}
     return {"expression": expression, "message": message, **more, "reason": "Forbidden"}
 
 

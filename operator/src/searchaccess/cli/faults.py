@@ -28,13 +28,13 @@ def end_by(error: Exception) -> int:
     """
     if isinstance(error, OSError) and error.filename is None and error.errno in _FULL:
         _give_up_output()
-        said = f"the answer cannot be written: {os.strerror(error.errno or 0)}"
+        message = f"the answer cannot be written: {os.strerror(error.errno or 0)}"
     else:
         frames = traceback.extract_tb(error.__traceback__)[-_FRAMES:]
         places = ", ".join(f"{PurePath(frame.filename).name}:{frame.lineno} {frame.name}" for frame in frames)
-        said = f"internal error: {type(error).__name__} ({places}); please report this line"
+        message = f"internal error: {type(error).__name__} ({places}); please report this line"
     with suppress(OSError):
-        typer.echo(f"searchaccess: {said}", err=True)
+        typer.echo(f"searchaccess: {message}", err=True)
     return int(Exit.FAILED)
 
 

@@ -229,7 +229,7 @@ class ClusterState:
     """What is known about the audit events; None: they were not read yet."""
     awaits_gateway: bool = False
     """Role mappings of a realm were kept for its callers until the gateway's pods serve them."""
-    old_way: str = ""
+    former_mappings: str = ""
     """Which role mappings of a realm its callers keep beside the gateway, and until when; empty: none."""
     unlimited: frozenset[str] = frozenset()
     """Principals whose limits have not reached all pods of the gateway yet: they get no new rights."""

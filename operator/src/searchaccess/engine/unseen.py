@@ -1,4 +1,4 @@
-"""Who has rights in one cluster although it cannot be seen: counted, and said in the log when it changes."""
+"""Who has rights in one cluster although it cannot be seen: counted, and logged when it changes."""
 
 from collections.abc import Iterable
 from typing import Final

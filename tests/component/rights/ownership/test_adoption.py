@@ -33,7 +33,7 @@ def adopted(stage: Stage) -> list[dict[str, Any]]:
 
 
 async def in_conflict(stage: Stage, *objects: dict[str, Any], **spec: Any) -> str:
-    """Begin with a foreign role in the way; give its hash, as the message has it."""
+    """Begin with a foreign role in the way; return its hash, as the message has it."""
     stage.elasticsearch.write_role(ROLE, FOREIGN)
     stage.apply(search_cluster(**spec), *(objects or (access("orders", grant("orders-*")),)))
     await stage.quiet()

@@ -34,7 +34,7 @@ def composed(access: Access) -> RoleBody:
 
 
 def has_readable_numbers(access: Access) -> bool:
-    """Give whether no query has a number like 1e40, whose canonical form has more digits than a ``where`` may have."""
+    """Return whether no query has a number like 1e40: its canonical form has more digits than a ``where`` may have."""
     return not any(re.search(r"[0-9]{16}", entry.query) for entry in access.share.entries)
 
 

@@ -26,7 +26,7 @@ CLEAN = access()
 
 
 def run(folder: Path, *arguments: str, served: Answers | None = None) -> tuple[int, str, str]:
-    """Run the command; give its exit code, its output, and what it says beside that."""
+    """Run the command; return its exit code, its output, and what it says beside that."""
     with api_server(served or {}, []) as url:
         given = ("--kubeconfig", str(write_kubeconfig(folder, url))) if served is not None else ()
         done = CliRunner().invoke(app, ["findings", *arguments, *given], env={"COLUMNS": "80"})

@@ -25,7 +25,7 @@ def listed(*items: dict[str, Any]) -> tuple[int, dict[str, Any]]:
 
 
 def declared(folder: Path, served: Answers, namespace: str = "") -> tuple[Declared, list[str]]:
-    """Read all that is declared in an API server; give the requests too."""
+    """Read all that is declared in an API server; return the requests too."""
     seen: list[str] = []
 
     async def read(kubeconfig: Path) -> Declared:
@@ -122,7 +122,7 @@ def test_what_may_not_be_read_is_said_with_the_next_step(tmp_path: Path) -> None
 
 
 def called(*arguments: str, **environment: str) -> tuple[int, str]:
-    """Call a command that connects to a cluster; give its exit code, and what it says."""
+    """Call a command that connects to a cluster; return its exit code, and what it says."""
     alone = typer.Typer()
 
     @alone.command()

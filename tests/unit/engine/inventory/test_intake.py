@@ -36,7 +36,7 @@ class Counting(Meter):
 
 
 def an_inventory(meter: Meter | None = None) -> Inventory:
-    """Give an inventory that has listed all policies: there are none."""
+    """Return an inventory that has listed all policies: there are none."""
     made = Inventory(meter)
     made.policies.keep(set(), frozenset())
     return made

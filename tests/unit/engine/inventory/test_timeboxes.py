@@ -30,7 +30,7 @@ def ending(after: float, uid: str = "uid-1", *, begins: float | None = None) -> 
 
 
 async def due_within(boxes: TimeBoxes, seconds: float) -> tuple[list[str], float]:
-    """Give who is due, and after how many seconds; nobody if it takes longer."""
+    """Return who is due, and after how many seconds; nobody if it takes longer."""
     loop = asyncio.get_running_loop()
     start = loop.time()
     try:

@@ -7,7 +7,7 @@ from tests.support.loop.clocks import LoopClock, run_virtually
 
 
 async def _take(bucket: TokenBucket, count: int) -> float:
-    """Take so many at once; give the seconds that it took."""
+    """Take so many at once; return the seconds that it took."""
     loop = asyncio.get_running_loop()
     begin = loop.time()
     await asyncio.gather(*(bucket.take() for _ in range(count)))

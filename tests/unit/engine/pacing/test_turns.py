@@ -9,7 +9,7 @@ WORKERS = 36
 
 
 def take_all(turns: Turns[str, int]) -> list[str]:
-    """Take until nothing may be taken; give whose items these were."""
+    """Take until nothing may be taken; return whose items these were."""
     taken = []
     while (found := turns.take()) is not None:
         taken.append(found[0])

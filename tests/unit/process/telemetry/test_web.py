@@ -34,7 +34,7 @@ async def connected(port: int) -> AsyncIterator[tuple[asyncio.StreamReader, asyn
 
 
 async def asked(port: int, request: str) -> bytes:
-    """Send a request; give all that comes until the server closes the connection."""
+    """Send a request; return all that comes until the server closes the connection."""
     async with connected(port) as (reader, writer):
         writer.write(request.encode())
         return await reader.read()

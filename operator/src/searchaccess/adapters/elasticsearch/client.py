@@ -99,7 +99,8 @@ class ElasticsearchClient(
             bearer_auth=connection.token or None,
             request_timeout=REQUEST_TIMEOUT,
             connections_per_node=_CONNECTIONS + USERS_AT_A_TIME,
-            # When an address does not answer, the next one is tried at once.
+            # When an address cannot be reached, the next one is tried at once; so it is when a connection breaks, apart
+            # from requests that are sent once (``sent_once``). After a timeout, none is tried.
             max_retries=len(connection.urls) - 1,
             retry_on_status=(),
             headers=headers,

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from searchaccess.adapters.elasticsearch.errors import mapped
+from searchaccess.adapters.elasticsearch.node import sent_once
 from searchaccess.adapters.elasticsearch.part import AT_A_TIME, OTHERS, ClientPart
 from searchaccess.adapters.elasticsearch.readers import all_of, keys_of, made_key_of, written_of
 from searchaccess.adapters.longanswers import decoded
@@ -79,9 +80,9 @@ class KeysClient(ClientPart):
         return all_of(keys_of, await decoded(answer.body))
 
     async def create_key(self, name: str, lifetime: float, rights: RoleBody, metadata: Mapping[str, Any]) -> MadeKey:
-        """Make an API key. All reads find it when this returns."""
-        with mapped():
-            api = await self._api()
+        """Make an API key. All reads find it when this returns. It is sent once: twice would make two keys."""
+        api = await self._api()
+        with mapped(), sent_once():
             answer = await api.security.create_api_key(
                 name=name,
                 expiration=_duration(lifetime),

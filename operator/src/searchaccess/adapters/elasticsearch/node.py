@@ -6,6 +6,7 @@ import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from dataclasses import dataclass
 from typing import Any, Final, NoReturn
 
 import aiohttp
@@ -15,7 +16,7 @@ from elastic_transport import AiohttpHttpNode, HttpHeaders, NodeConfig, Transpor
 from searchaccess.adapters.answers import LONGEST, body_of
 from searchaccess.api.searchcluster import Exposure
 from searchaccess.core.clusters.exposure import Exposed, is_public, refusal
-from searchaccess.ports.errors import ExternalError, NotPrivate
+from searchaccess.ports.errors import ExternalError, NotPrivate, Unreachable
 
 SHORT: Final = 1200
 """Bytes of a body that fits into one packet with its headers: compressed, it costs both sides CPU and saves nothing."""
@@ -74,6 +75,52 @@ def at_most(longest: int) -> Iterator[None]:
         _longest.reset(token)
 
 
+@dataclass(slots=True)
+class _Once:
+    """One request that is not repeated once it may have arrived."""
+
+    sent: bool = False
+
+
+_once: Final = ContextVar[_Once | None]("once", default=None)
+
+
+@contextmanager
+def sent_once() -> Iterator[None]:
+    """Send the one request that is made meanwhile only once: Elasticsearch may have done what it did not answer.
+
+    If a connection breaks, elastic_transport repeats any request at the next address (``max_retries``), and aiohttp
+    repeats PUT and DELETE at the same one, if the connection was used before. That is right for writes that have the
+    same effect twice, such as those of roles, role mappings and users under names that we chose. It is wrong for one
+    that makes something new each time, such as an API key: nobody would know the first. An address to which there is
+    no connection got nothing, so the next one is still tried.
+
+    Raises:
+        Unreachable: the connection broke before the answer. The next reconcile finds what was made, and revokes it.
+    """
+    token = _once.set(_Once())
+    try:
+        yield
+    finally:
+        _once.reset(token)
+
+
+def _may_repeat() -> None:
+    """Check that a request that is sent only once was not sent yet.
+
+    Raises:
+        Unreachable: it was.
+    """
+    if (once := _once.get()) is not None and once.sent:
+        raise Unreachable("Elasticsearch: the connection broke before the answer, and the request is not repeated")
+
+
+async def _begin(*_: object) -> None:
+    _may_repeat()
+    if (once := _once.get()) is not None:
+        once.sent = True
+
+
 class _Bounded(aiohttp.ClientResponse):
     async def read(self) -> bytes:
         """Read the whole body, if it is not too long."""
@@ -123,7 +170,7 @@ def node_class(guard: Callable[[], None] | None, *, public: bool) -> type[Aiohtt
             self._loop = asyncio.get_running_loop()
             tracing = aiohttp.TraceConfig()
             # Both are sent right before the bytes are written, with nothing to wait for in between.
-            tracing.on_request_headers_sent.append(check)
+            tracing.on_request_headers_sent.extend((check, _begin))
             tracing.on_request_chunk_sent.append(check)
             tracing.on_request_redirect.append(_refuse_redirect)
             self.session = aiohttp.ClientSession(
@@ -148,6 +195,7 @@ def node_class(guard: Callable[[], None] | None, *, public: bool) -> type[Aiohtt
             **kwargs: Any,
         ) -> Any:
             may()
+            _may_repeat()
             body, headers = _compressed(method, body, headers)
             try:
                 return await super().perform_request(method, target, body, headers, **kwargs)

@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, Final, TypeVar
 
 from searchaccess.adapters.elasticsearch.errors import mapped
+from searchaccess.adapters.elasticsearch.node import sent_once
 from searchaccess.adapters.elasticsearch.part import OTHERS, ClientPart
 from searchaccess.adapters.elasticsearch.readers import all_of, users_of
 from searchaccess.core.credentials.sealed import Sealed
@@ -72,10 +73,10 @@ class UsersClient(ClientPart):
         return all_of(lambda body: users_of(body, OTHERS)[0], answer.body)
 
     async def create_user(self, name: str, metadata: Mapping[str, Any]) -> MadeKey:
-        """Make a user with a random password."""
+        """Make a user with a random password. It is sent once: the second answer would say that the user exists."""
         whole, password = f"{name}.{secrets.token_hex(_RANDOM)}", secrets.token_urlsafe(_PASSWORD)
-        with mapped():
-            api = await self._api()
+        api = await self._api()
+        with mapped(), sent_once():
             answer = await api.security.put_user(
                 username=whole, password=password, roles=[whole], metadata=dict(metadata), enabled=True
             )

@@ -1,4 +1,4 @@
-"""What is said about a reason of a condition."""
+"""The documentation of a reason of a condition."""
 
 from dataclasses import dataclass
 from enum import StrEnum

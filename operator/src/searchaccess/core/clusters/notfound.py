@@ -32,7 +32,7 @@ def not_allowed(name: str, namespace: str, usable: Sequence[str]) -> str:
     Args:
         name: of the SearchCluster.
         namespace: of the SearchAccess.
-        usable: names of the SearchClusters that allow this namespace; of others nothing is said.
+        usable: names of the SearchClusters that allow this namespace; of others nothing is reported.
     """
     text = f"SearchCluster {name} does not allow the namespace {namespace}"
     ask = f"the platform team adds the namespace to spec.allowedNamespaces of {name}"

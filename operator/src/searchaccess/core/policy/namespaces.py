@@ -40,7 +40,7 @@ def selects(selector: LabelSelector, labels: Mapping[str, str]) -> bool:
 
 
 def labels_in(selector: LabelSelector) -> Iterable[str]:
-    """Return the names of all labels that a selector looks at."""
+    """Return the names of all labels that a selector uses."""
     return (*(selector.match_labels or ()), *(each.key for each in selector.match_expressions or ()))
 
 

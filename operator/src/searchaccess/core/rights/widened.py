@@ -178,7 +178,7 @@ class _Comparison:
             for uid, widening in self._widened_by(part).items():
                 by[uid].append(widening)
                 others[part.uid].append(widening)
-        said = {
+        found = {
             part.uid: Widened(
                 tuple(by.get(part.uid, ())),
                 tuple(others.get(part.uid, ())),
@@ -187,7 +187,7 @@ class _Comparison:
             for part in self._parts
             if part.uid
         }
-        return {uid: widened for uid, widened in said.items() if widened}
+        return {uid: widened for uid, widened in found.items() if widened}
 
     @property
     def _is_over(self) -> bool:

@@ -99,7 +99,7 @@ class ClusterReport:
     """This installation of the operator."""
     gateway: GatewayFacts | None = None
     """What is known about the gateway; None: nothing in this run yet."""
-    old_way: str = ""
+    former_mappings: str = ""
     """Which role mappings of a realm its callers keep beside the gateway, and until when; empty: none."""
     audit: AuditFacts | None = None
     """What is known about its audit events; None: none are declared."""
@@ -138,7 +138,7 @@ def build_cluster_status(report: ClusterReport, previous: SearchClusterStatus, n
     else:
         checked = "callers verified by a gateway" if cluster.gateway else _checked(facts)
         conditions.progress(ready=TRUE, reason=Reason.IN_SYNC, message=f"reachable, licensed, {checked}")
-    mark_gateway(conditions, report.gateway, declared=report.has_gateway, old_way=report.old_way)
+    mark_gateway(conditions, report.gateway, declared=report.has_gateway, former_mappings=report.former_mappings)
     _mark_stores(conditions, report.missing_stores)
     _mark_login(conditions, report.login)
     _mark_others(conditions, report)

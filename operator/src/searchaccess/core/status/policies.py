@@ -22,7 +22,7 @@ class Tally:
         self._found: defaultdict[str, Counter[Outcome]] = defaultdict(Counter)
 
     def add(self, outcomes: Iterable[PolicyOutcome]) -> None:
-        """Count what is said of one SearchAccess."""
+        """Count the outcomes for one SearchAccess."""
         for each in outcomes:
             self._found[each.policy][each.outcome] += 1
 

@@ -175,7 +175,7 @@ class PodsWatcher:
     def _ending(self, asked: Sequence[tuple[Pod, PodAnswer]]) -> tuple[PodAnswer, ...]:
         """Return those of the pods that are being deleted that may still serve: until their grace period is over.
 
-        What one last said counts if it does not answer any more: it loads nothing new.
+        What one last reported counts if it does not answer any more: it loads nothing new.
         """
         before = self._state.gateway.pods if self._state.gateway else None
         known = {one.pod: one for one in (*before.answers, *before.ending)} if before else {}

@@ -65,7 +65,7 @@ _NOTHING_WANTED: Final = _Wanted(NOT_NEEDED, (), {})
 
 
 class Judged(Declared):
-    """The declared objects, with what SearchClusters and policies say of each SearchAccess.
+    """The declared objects, with what SearchClusters and policies decide about each SearchAccess.
 
     Args:
         meter: counts SearchAccesses at which an internal error occurred.
@@ -139,7 +139,7 @@ class Judged(Declared):
         return access if admission is access.admission else replace(access, admission=admission)
 
     def _judged(self, access: Access, *, keeps: bool = False) -> Access:
-        """Return a SearchAccess with what is said of it now.
+        """Return a SearchAccess with what is decided about it now.
 
         Args:
             access: the SearchAccess.
@@ -173,7 +173,7 @@ class Judged(Declared):
             return self._despite_fault(replace(access, fault=fault, fault_in_judgment=True) if is_read else access)
 
     def _wanted(self, access: Access) -> _Wanted:
-        """Return which approvals policies want of a SearchAccess: computed once for all that looks at it."""
+        """Return which approvals policies want of a SearchAccess: computed once for all that depend on it."""
         demands = tuple(self.policies.demands(access, self.namespaces.labels_of(access.namespace)))
         if not demands and not self.approvals.of(access.uid):
             return _NOTHING_WANTED
@@ -184,7 +184,7 @@ class Judged(Declared):
         return _Wanted(consent, demands, {each.policy: consent_of(access, [each], around) for each in demands})
 
     def _consented(self, access: Access, wanted: _Wanted | None = None) -> Access:
-        """Return a SearchAccess with what the required approvals say now."""
+        """Return a SearchAccess with what the required approvals allow now."""
         consent = (wanted or self._wanted(access)).consent
         return access if consent == access.consent else replace(access, consent=consent)
 
@@ -205,7 +205,7 @@ class Judged(Declared):
 
     def _judged_by_policies(self, access: Access, wanted: _Wanted | None = None, *, keeps: bool = False) -> Access:
         if access.fault and access.verdict.refused:
-            # What could not be read may say anything: what was refused stays so.
+            # What could not be read may declare anything: what was refused stays so.
             return access
         labels, aliases, needs_one = self._beside(access)
         if labels is None and self.policies.needs_labels:
@@ -216,7 +216,7 @@ class Judged(Declared):
         return self._with_verdict(access, verdict, wanted)
 
     def _beside(self, access: Access) -> tuple[Mapping[str, str] | None, Aliases | None, bool]:
-        """Return what policies look at beside a SearchAccess.
+        """Return what policies evaluate beside a SearchAccess.
 
         These are the labels of its namespace, where aliases of its cluster lead, and whether that wants a policy.
         """
@@ -230,11 +230,11 @@ class Judged(Declared):
         return access if verdict == access.verdict else replace(access, verdict=verdict)
 
     def decided(self, access: Access) -> Access:
-        """Return a SearchAccess with what is known to be said of it now: by its SearchCluster, and by policies."""
+        """Return a SearchAccess with what its SearchCluster and policies are known to decide about it now."""
         return self._judged(self._admitted(access))
 
     def previewing(self, access: Access) -> Work[Access]:
-        """Find out, in parts, what would be said now of a SearchAccess that may never be stored.
+        """Find out, in parts, what would be decided now about a SearchAccess that may never be stored.
 
         It is not remembered. No labels are requested: anybody may name a namespace that does not exist.
         """
@@ -248,10 +248,10 @@ class Judged(Declared):
         return self._with_verdict(timed, verdict)
 
     def note_verdict(self, before: Access | None, after: Access | None) -> None:
-        """Have SearchAccesses counted again if policies say another than before; None: there is none.
+        """Have SearchAccesses counted again if policies decide otherwise than before; None: there is none.
 
-        What was said of it on a SearchCluster that does not exist is forgotten when it names another one: it may name
-        any number of them.
+        What was decided about it on a SearchCluster that does not exist is forgotten when it names another one: it may
+        name any number of them.
         """
         if before and after and before.cluster != after.cluster and before.cluster not in self.clusters:
             self.policies.judgments.leave(before)
@@ -279,9 +279,9 @@ class Judged(Declared):
         return access.verdict.revokes or self._judged_by_policies(there).verdict.revokes
 
     async def judge_all(self) -> None:
-        """Decide anew what policies say of SearchAccesses to which one that changed may apply.
+        """Decide anew about SearchAccesses to which a policy that changed may apply.
 
-        Those of which they say something else than before are reconciled.
+        Those about which policies decide otherwise than before are reconciled.
         """
         is_due = self.policies.take_due()
         try:

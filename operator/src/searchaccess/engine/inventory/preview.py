@@ -16,7 +16,7 @@ _STEPS_OF_A_GRANT: Final = 100
 
 
 def preview(inventory: Inventory, raw: Mapping[str, Any], meter: Meter) -> Work[Access]:
-    """Find out what would be said of a SearchAccess. Changes nothing, and asks nobody.
+    """Find out how a SearchAccess would be judged. Changes nothing, and asks nobody.
 
     Args:
         inventory: the declared objects.

@@ -188,7 +188,7 @@ class Reconciler:
         await self.reconcile(cluster, dirty)
 
     async def reconcile(self, cluster: Cluster, dirty: Dirty) -> None:
-        """Observe, plan, apply and report in both wings: roles with their mappings, and credentials.
+        """Observe, plan, apply and report rights, the gateway and credentials.
 
         Args:
             cluster: the SearchCluster.
@@ -218,7 +218,7 @@ class Reconciler:
             await self._finish_deletion(session)
 
     async def _reconcile_wings(self, session: Session, scope: Scope) -> None:
-        """Reconcile roles and the gateway, then credentials: a failure in one wing does not block the others."""
+        """Reconcile roles and the gateway, then credentials: a failure in one of them does not block the others."""
         await self._gateway.begin(session)
         beside, known = session.cluster.gateway is not None, await self._gateway.knows_callers(session)
         rights = self._try_rights(session, scope)
@@ -244,7 +244,7 @@ class Reconciler:
             await self._reconcile_rights(session, scope)
         except TransientError:
             raise
-        except Exception as error:  # noqa: BLE001 - raised by the caller, after the other wings
+        except Exception as error:  # noqa: BLE001 - raised by the caller, after the others
             return error
         return None
 
@@ -367,5 +367,5 @@ class Reconciler:
 
     def _delay(self) -> float:
         delay = self._schedule.delay()
-        wings = (self._rights, self._credentials, self._gateway)
-        return delay if self.is_failing else min(delay, *(wing.delay() for wing in wings))
+        subsystems = (self._rights, self._credentials, self._gateway)
+        return delay if self.is_failing else min(delay, *(each.delay() for each in subsystems))

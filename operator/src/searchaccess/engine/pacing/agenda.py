@@ -1,4 +1,4 @@
-"""When items are due again: at a known time, or with back-off after a failure. Both wings use it."""
+"""When items are due again: at a known time, or with back-off after a failure. Rights and credentials use it."""
 
 from collections.abc import Collection
 from dataclasses import dataclass, field

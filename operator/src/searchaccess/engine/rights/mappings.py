@@ -133,7 +133,7 @@ class Mappings:
         cluster, operator = self._session.state, self._context.operator
         name = operator.mapping_name
         if self._per_principal or self._none:
-            # Drift of a gateway's objects is said, and no longer that of a role mapping of before.
+            # Drift of a gateway's objects is reported, and no longer that of a role mapping of before.
             drift = None if self._none else self.state.drift
             self.state = replace(self.state.unopposed(), settled=True, late="", unwritten="", drift=drift)
             return

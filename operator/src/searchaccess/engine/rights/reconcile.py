@@ -17,17 +17,17 @@ from searchaccess.engine.rights.background.copies import CopiesReader
 from searchaccess.engine.rights.background.others import OthersReader
 from searchaccess.engine.rights.background.proofs import ask_early
 from searchaccess.engine.rights.facts import FactsBuilder
+from searchaccess.engine.rights.formermappings import FormerMappings
 from searchaccess.engine.rights.mappings import Mappings, MappingState
 from searchaccess.engine.rights.members import LEAVES, Members, Phase
 from searchaccess.engine.rights.observe import Observed, is_per_principal, observe, roles_by_owner
-from searchaccess.engine.rights.oldway import OldWay
 from searchaccess.engine.rights.ownership.adoptions import AGAIN, Adoptions
 from searchaccess.engine.rights.ownership.controllers import OtherControllers, in_place
 from searchaccess.engine.rights.ownership.released import ReleasedLedger
 from searchaccess.engine.rights.plan import Planner
 from searchaccess.engine.rights.progress import Progress
 from searchaccess.engine.rights.run import RightsResult, Run
-from searchaccess.engine.rights.users import PrincipalUsers, UsersRun
+from searchaccess.engine.rights.users.users import PrincipalUsers, UsersRun
 from searchaccess.engine.rights.work import Work, owners_of
 from searchaccess.engine.state import CHUNK, Context, Scope, Session, gate_of
 from searchaccess.engine.status.finalizers import ensure_finalizers
@@ -63,14 +63,14 @@ class RightsReconciler:
         self._other_controllers = OtherControllers(self._own.operator, self._context.inventory, self._name)
         self._others = OthersReader(self._context)
         self._users = PrincipalUsers(self._context)
-        self._old_way = OldWay(self._context)
+        self._former_mappings = FormerMappings(self._context)
         self._roles: set[str] = set()
         self._user_roles: frozenset[str] = frozenset()
         self._foreign = 0
 
     def delay(self) -> float:
         """Return the seconds until something is due."""
-        return min(self._progress.agenda.delay(), self._old_way.delay())
+        return min(self._progress.agenda.delay(), self._former_mappings.delay())
 
     def has_pending_revocation(self, session: Session) -> bool:
         """Return whether released rights are to be revoked, and none of that is backing off."""
@@ -127,7 +127,7 @@ class RightsReconciler:
                 await self._serve(run, planner, applier, users)
                 await self._settle_users(session, run, users, applier)
             finally:
-                self._users.wrote(applier.touched, mappings.rewritten, applier.unchanged)
+                self._users.accounting.wrote(applier.touched, mappings.rewritten, applier.unchanged)
                 self._roles = (self._roles | applier.written) - applier.removed
                 self._other_controllers.changed(applier.written, applier.removed, ())
                 await self._report(session, run)
@@ -142,14 +142,14 @@ class RightsReconciler:
                     await mappings.sweep()
                     await self._finish_takeover(session, run, mappings)
                 finally:
-                    self._users.wrote(self._other_controllers.removed, mappings.rewritten)
+                    self._users.accounting.wrote(self._other_controllers.removed, mappings.rewritten)
         if run.full or self._other_controllers.summary is not None:
             # What is declared may have changed.
             self._other_controllers.report()
         if self._adoptions.waits:
             self._progress.agenda.plan("", AGAIN)
-        if self._users.postponed is not None:
-            self._progress.agenda.plan("", self._users.postponed)
+        if self._users.accounting.postponed is not None:
+            self._progress.agenda.plan("", self._users.accounting.postponed)
         changed = applier.operations + (users.operations if users else 0) > 0
         return self._result(run.operations, changed=changed)
 
@@ -201,8 +201,8 @@ class RightsReconciler:
             or not known
             or (bool(self._mapping.late) and self._anybody_leaves(members, principals))
             or (self._adoptions.waits and self._adoptions.is_recorded)
-            or self._users.is_due
-            or self._old_way.is_due(session)
+            or self._users.accounting.is_due
+            or self._former_mappings.is_due(session)
         )
         if full:
             inventory = self._context.inventory
@@ -255,7 +255,7 @@ class RightsReconciler:
 
     async def _settle_users(self, session: Session, run: Run, users: UsersRun | None, applier: Applier) -> None:
         if users is None:
-            self._old_way.settle(session, applier.mappings, (), ())
+            self._former_mappings.settle(session, applier.mappings, (), ())
             return
         mapping = self._mapping
         replaced = mapping.settled and session.verdict.grants and not (mapping.late or mapping.unwritten)
@@ -266,7 +266,7 @@ class RightsReconciler:
             run.done = [work for work in run.done if not self._users.lack(users, applier, work)]
             raise
         done = {work.principal for work in run.done}
-        self._old_way.settle(session, applier.mappings, users.failed, done)
+        self._former_mappings.settle(session, applier.mappings, users.failed, done)
         for principal, failure in users.failed.items():
             self._progress.failures[principal] = failure
             if principal not in done:
@@ -284,7 +284,7 @@ class RightsReconciler:
             async with self._context.steps:
                 await mappings.settle()
         finally:
-            self._users.wrote((), mappings.rewritten)
+            self._users.accounting.wrote((), mappings.rewritten)
         self._mapping = mappings.state
         self._adoptions.note(mappings.state.foreign, replaced=not mappings.state.conflict)
         run.members.gate = self._gate(session)

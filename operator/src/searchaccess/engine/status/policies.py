@@ -47,7 +47,7 @@ class PolicyStatuses:
         self._since: float | None = None
         """When this replica acquired the common Lease."""
         self.found: tuple[tuple[Policy, PolicyCounts], ...] = ()
-        """Each policy, and what it said of how many SearchAccesses when they were last counted."""
+        """Each policy, and its outcomes by number of SearchAccesses when they were last counted."""
 
     @property
     def is_due(self) -> bool:

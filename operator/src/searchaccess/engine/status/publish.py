@@ -333,7 +333,7 @@ def publish_cluster(context: Context, state: ClusterState, name: str, probe: Pro
         unseen=state.unseen_others,
         installation=context.operator.installation,
         gateway=gateway,
-        old_way=state.old_way,
+        former_mappings=state.former_mappings,
         audit=_audit(state, record.cluster),
     )
     rotated = bool(gateway and gateway.rotated)

@@ -49,6 +49,6 @@ class Judge:
         return (yield from ruling_on((yield from self.judged(review.new)), stored))
 
     def judged(self, raw: Mapping[str, Any]) -> Work[Judged]:
-        """Find out what is said of a SearchAccess."""
+        """Find out the ruling on a SearchAccess."""
         access = yield from preview(self._inventory, raw, self._meter)
         return Judged(access, open_gate(self._inventory, access.cluster), part(raw, "spec"))

@@ -187,16 +187,16 @@ async def follow_files(folder: Path, served: ServedCertificate, meter: Meter) ->
 
 
 async def _repeat(turn: Callable[[], Awaitable[None]], served: ServedCertificate, every: float, meter: Meter) -> None:
-    said = ""
+    logged = ""
     while True:
         try:
             await turn()
         except ExternalError as error:
-            if error.message != said:
+            if error.message != logged:
                 log.warning("cannot keep the webhook's certificate", error=error.message)
-            said = error.message
+            logged = error.message
         except Exception as error:  # noqa: BLE001 - the barrier between one turn and the next
             caught(meter, "", "admission", error)
         else:
-            said = ""
+            logged = ""
         await asyncio.sleep(every if served.is_ready else min(every, _RETRY))

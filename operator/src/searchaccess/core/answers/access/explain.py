@@ -264,8 +264,8 @@ def steps_of_use(use: Use, access: Access, now: float) -> Iterator[Step]:
     """
     if use.revisions:
         yield Step("revision", access.ref, Says.INFO, f"serving: {', '.join(use.revisions)}")
-    if said := last_use(use.usage, now):
-        yield Step("last use", access.ref, Says.INFO, f"{said}, of any index")
+    if text := last_use(use.usage, now):
+        yield Step("last use", access.ref, Says.INFO, f"{text}, of any index")
 
 
 def best_of(findings: Iterable[Finding]) -> Finding | None:

@@ -38,7 +38,7 @@ class Baseline:
 
     Args:
         findings: by their ids.
-        unknown: number of findings of kinds that this version does not know; nothing is said about them.
+        unknown: number of findings of kinds that this version does not know; nothing is reported about them.
     """
 
     findings: Mapping[str, Earlier]

@@ -70,7 +70,7 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class KindDoc:
-    """What is said about a kind.
+    """The documentation of a kind.
 
     Args:
         severity: how bad it is.

@@ -78,8 +78,8 @@ class Seen:
 
     def add(self, kind: Kind, what: Iterable[str], title: str, *evidence: str, since: str = "") -> None:
         """Add a finding; see ``Finding``."""
-        said = tuple(filter(None, evidence))
-        self.findings.append(Finding(kind, self.about, tuple(what), title, said, since))
+        quoted = tuple(filter(None, evidence))
+        self.findings.append(Finding(kind, self.about, tuple(what), title, quoted, since))
 
     def add_condition(self, kind: Kind, found: Condition) -> None:
         """Add a finding that a condition says."""
@@ -205,14 +205,15 @@ def _of_policies(seen: Seen, status: SearchAccessStatus) -> None:
         if kind is not None:
             title = f"SearchAccessPolicy {each.name}: {'; '.join(each.reasons) or kind.doc.meaning}"
             seen.add(kind, (each.name,), title, *each.reasons)
-    said = condition_of(status, ConditionType.POLICY_ACCEPTED)
+    condition = condition_of(status, ConditionType.POLICY_ACCEPTED)
     named = {kind for kind in _BY_OUTCOME.values() if any(each.kind is kind for each in seen.findings)}
     by_reason = {Reason.POLICY_VIOLATION: Kind.POLICY_VIOLATION, Reason.PENDING_APPROVAL: Kind.APPROVAL_MISSING}
     for reason, kind in by_reason.items():
-        if said and said.status == "False" and said.reason == reason and kind not in named:
+        if condition and condition.status == "False" and condition.reason == reason and kind not in named:
             # None applies, although the SearchCluster wants one.
-            seen.add(kind, (), said.message or kind.doc.meaning, said.message, since=said.last_transition_time)
-    if len(policies) >= POLICIES_LIMIT or (said and said.status == "Unknown"):
+            title, since = condition.message or kind.doc.meaning, condition.last_transition_time
+            seen.add(kind, (), title, condition.message, since=since)
+    if len(policies) >= POLICIES_LIMIT or (condition and condition.status == "Unknown"):
         seen.open |= {*_BY_OUTCOME.values()}
 
 

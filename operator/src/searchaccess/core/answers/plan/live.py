@@ -131,11 +131,11 @@ def plan_with_roles(declared: Declared, found: Found, clusters: Collection[str])
     for ref, stated in wanted.items():
         if stated.effect is Effect.GRANTED and not stated.access.has_credential:
             after.add(_caller(stated, found.callers.get(ref)), ref, stated.share)
-    said = (
+    reports = (
         replace(each, change=Object.SAME, note=_note(declared.accesses.get(each.name), clusters))
         for each in changes_between(Declared(), declared)
     )
-    problems = [each for each in said if each.problem or each.verdicts or each.note]
+    problems = [each for each in reports if each.problem or each.verdicts or each.note]
     return Plan("elasticsearch", compare(found.rights, after), sorted_objects(problems))
 
 

@@ -39,7 +39,7 @@ class Object(StrEnum):
     CHANGED = "changed"
     REMOVED = "removed"
     SAME = "unchanged"
-    """It stays as it is, but something else is said of it."""
+    """It stays as it is, but something else is reported about it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +96,7 @@ class Loosened:
 
 @dataclass(frozen=True, slots=True)
 class ObjectChange:
-    """What happens to a manifest, and what is said of it.
+    """What happens to a manifest, and what is reported about it.
 
     Args:
         kind: of the object, such as ``SearchAccess``.
@@ -163,7 +163,7 @@ class Plan:
     Args:
         against: what they were compared with: ``live``, ``elasticsearch`` or the revision.
         roles: what changes for callers.
-        objects: the manifests that change, or of which something is to be said.
+        objects: the manifests that change, or about which something is to be reported.
         others: further changes in Elasticsearch, such as ``create role_mapping/searchaccess.default``.
         unfinished: why the plan is not complete; empty: it is.
     """

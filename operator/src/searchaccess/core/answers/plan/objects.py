@@ -1,4 +1,4 @@
-"""What happens to manifests, and what is said of them."""
+"""What happens to manifests, and what is reported about them."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
@@ -18,7 +18,7 @@ _APPROVES: Final = "SearchAccesses may get rights by it, if the API server vouch
 
 
 def changes_between(before: Declared, after: Declared) -> tuple[ObjectChange, ...]:
-    """Return the manifests that change, or of which something else is said than before."""
+    """Return the manifests that change, or about which something else is reported than before."""
     found = [*_accesses(before, after), *_policies(before, after)]
     found += _clusters(before, after)
     found += _approvals(before.approvals, after.approvals)
@@ -41,9 +41,9 @@ def _removed(ref: str, was: Stated) -> ObjectChange:
 def _access(ref: str, was: Stated | None, now: Stated, after: Declared) -> ObjectChange | None:
     change = Object.ADDED if was is None else Object.SAME if _says_the_same(was, now) else Object.CHANGED
     decision, former = now.decision, was.decision if was else None
-    said = [each for each in now.access.verdict.outcomes if each.outcome is not Outcome.ACCEPTED]
+    outcomes = [each for each in now.access.verdict.outcomes if each.outcome is not Outcome.ACCEPTED]
     known = set(was.access.verdict.outcomes) if was and change is Object.SAME else set[PolicyOutcome]()
-    verdicts = tuple(each for each in said if each not in known)
+    verdicts = tuple(each for each in outcomes if each not in known)
     problem = f"{decision.reason}: {decision.message}" if decision.reason else ""
     is_new = (
         change is not Object.SAME

@@ -140,8 +140,8 @@ def _with_condition(part: Report | None, status: SearchAccessStatus, kind: Condi
     condition = condition_of(status, kind)
     if condition is None:
         return part
-    said = {"status": condition.status, "reason": condition.reason, "message": condition.message}
-    return {**(part or {}), "condition": said}
+    shown = {"status": condition.status, "reason": condition.reason, "message": condition.message}
+    return {**(part or {}), "condition": shown}
 
 
 def _entry(entry: Entry) -> Report:

@@ -129,8 +129,8 @@ def _entry(entry: Report) -> Node:
 
 
 def _condition(part: dict[str, Any] | None) -> tuple[str, str, str]:
-    said = (part or {}).get("condition", {})
-    return said.get("status", ""), said.get("reason", ""), said.get("message", "")
+    condition = (part or {}).get("condition", {})
+    return condition.get("status", ""), condition.get("reason", ""), condition.get("message", "")
 
 
 def _credential(report: Report) -> Iterator[Node]:

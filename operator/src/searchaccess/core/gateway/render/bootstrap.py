@@ -67,9 +67,9 @@ def loaded_version(answer: str) -> str:
         The ``version`` of what was rendered; empty while it has not loaded both files of one version, or still
         prepares to serve them.
     """
-    said = {found[1]: found[2] for line in answer.splitlines() if (found := _LINE.fullmatch(line))}
-    versions = {said.get(name, "") for name in _VERSIONS}
-    settled = all(said.get(name) == "0" for name in _WARMING)
+    values = {found[1]: found[2] for line in answer.splitlines() if (found := _LINE.fullmatch(line))}
+    versions = {values.get(name, "") for name in _VERSIONS}
+    settled = all(values.get(name) == "0" for name in _WARMING)
     return versions.pop() if len(versions) == 1 and settled else ""
 
 

@@ -189,16 +189,16 @@ def _bypassed_until(access: Access, demand: Demand, now: float) -> int | None:
 
 
 def _why_missing(access: Access, demand: Demand, around: Around) -> str:
-    said = [f"SearchAccessPolicy {demand.policy} requires an approval"]
+    parts = [f"SearchAccessPolicy {demand.policy} requires an approval"]
     if access.break_glass:
         over = demand.rule.break_glass is not None
-        said.append("the time of searchaccess.dev/break-glass is over" if over else "it allows no break-glass")
+        parts.append("the time of searchaccess.dev/break-glass is over" if over else "it allows no break-glass")
     if unvouched := _unvouched(access, around.vouching):
-        return "; ".join([*said, unvouched])
+        return "; ".join([*parts, unvouched])
     latest = max(around.approvals, key=lambda each: (each.created or 0, each.name), default=None)
     if latest is not None:
-        said.append(f"the approval {latest.name} does not count: {_fault(latest, access, demand, around)}")
-    return "; ".join([*said, how_to_approve(access, demand.rule)])
+        parts.append(f"the approval {latest.name} does not count: {_fault(latest, access, demand, around)}")
+    return "; ".join([*parts, how_to_approve(access, demand.rule)])
 
 
 def _bypass_message(access: Access, policy: str, end: int, around: Around) -> str:

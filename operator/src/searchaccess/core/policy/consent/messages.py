@@ -20,7 +20,7 @@ _LIMIT: Final = 250
 
 
 def whose_request(access: Access) -> str:
-    """Return who requests a SearchAccess, or that this must be said."""
+    """Return who requests a SearchAccess, or that this must be declared."""
     if access.requested_by:
         return f"{access.requested_by} requests it (searchaccess.dev/requested-by); its status shows who may approve it"
     return (
@@ -32,9 +32,9 @@ def whose_request(access: Access) -> str:
 def how_to_approve(access: Access, rule: ApprovalRule) -> str:
     """Return who may approve a SearchAccess, until when, and with which command."""
     who, requester = bounded_text(_who(rule), _LIMIT), bounded_text(access.requested_by, _LIMIT)
-    said = f"{who} can approve it{_until(access, rule)}, but not {requester}"
+    text = f"{who} can approve it{_until(access, rule)}, but not {requester}"
     manifest = json.dumps(_manifest(access, rule), separators=(",", ":"))
-    return f"{said}: kubectl create -f - <<< {shlex.quote(manifest)}"
+    return f"{text}: kubectl create -f - <<< {shlex.quote(manifest)}"
 
 
 def _who(rule: ApprovalRule) -> str:

@@ -10,11 +10,11 @@ from searchaccess.core.policy.namespaces import admit, labels_in, selects
 
 
 class Situation(NamedTuple):
-    """What ``match`` looks at of a SearchAccess, beside its cluster and the name of its namespace.
+    """What ``match`` evaluates of a SearchAccess, beside its cluster and the name of its namespace.
 
     Args:
-        who: the subject; None: no policy looks at it.
-        labels: labels of the SearchAccess at which a policy looks.
+        who: the subject; None: no policy selects by it.
+        labels: labels of the SearchAccess by which a policy selects.
         around: the same of its namespace; None: they are not known.
     """
 
@@ -46,8 +46,8 @@ def applies(policy: Policy, namespace: str, situation: Situation) -> Admission:
     return admit(match.namespaces, namespace, None if situation.around is None else dict(situation.around))
 
 
-class Looks:
-    """At what ``match`` of some policies looks.
+class MatchFields:
+    """What ``match`` of some policies selects by.
 
     Args:
         policies: the policies.
@@ -62,7 +62,7 @@ class Looks:
         self._at_subjects = any(match.subjects is not None for match in found)
 
     def situation(self, who: Who, own: tuple[tuple[str, str], ...], around: Mapping[str, str] | None) -> Situation:
-        """Return what they look at.
+        """Return what they select by.
 
         Args:
             who: the subject.

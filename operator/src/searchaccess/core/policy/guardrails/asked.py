@@ -1,4 +1,4 @@
-"""What policies look at of a SearchAccess: hashable, so that what was said of equal ones is remembered.
+"""What policies evaluate of a SearchAccess: hashable, so that evaluations of equal ones are remembered.
 
 The rules of policies get these parts and nothing else. So what they say can depend on nothing that is not compared.
 """
@@ -32,7 +32,7 @@ class Shown(NamedTuple):
 
 
 class Terms(NamedTuple):
-    """What ``require`` looks at, without times.
+    """What ``require`` evaluates, without times.
 
     Args:
         shown: of each grant.
@@ -125,7 +125,7 @@ class Asked(NamedTuple):
     Args:
         who: the subject.
         claims: what each grant asks for.
-        terms: what ``require`` looks at.
+        terms: what ``require`` evaluates.
         times: when the rights begin and end.
         extent: what ``limits`` look at.
     """

@@ -1,4 +1,4 @@
-"""What is known of policies and of what they said, while some of them change."""
+"""What is known of policies and of their earlier evaluations, while some of them change."""
 
 from collections.abc import Iterable, MutableMapping
 from typing import Final, NamedTuple, TypeAlias
@@ -9,7 +9,7 @@ from searchaccess.core.policy.guardrails.budget import Budget
 from searchaccess.core.policy.guardrails.joint.panel import Panel
 from searchaccess.core.policy.guardrails.joint.remembered import weight_of
 from searchaccess.core.policy.guardrails.policy import Policy
-from searchaccess.core.policy.guardrails.ruling import Ruling, Said
+from searchaccess.core.policy.guardrails.ruling import Evaluation, Ruling
 from searchaccess.core.work import Work
 
 _PANELS_KEPT: Final = 2_000
@@ -19,8 +19,8 @@ _STEPS_OF_ASKING: Final = 20
 """Of all that is not counted when a single policy is asked."""
 
 
-KnownSaid: TypeAlias = MutableMapping[tuple[Ruling, bool, bool], Said]
-"""What single policies said, with whether it was known where aliases lead, and whether they were to say why."""
+KnownEvaluations: TypeAlias = MutableMapping[tuple[Ruling, bool, bool], Evaluation]
+"""Evaluations of single policies, by whether it was known where aliases lead, and whether reasons were requested."""
 
 
 class About(NamedTuple):
@@ -29,12 +29,12 @@ class About(NamedTuple):
     Args:
         asked: what is asked for.
         aliases: where the aliases of the cluster lead; None: not known, names alone are compared.
-        known: what they said before; None: it also depends on where aliases lead.
+        known: their earlier evaluations; None: it also depends on where aliases lead.
     """
 
     asked: Asked
     aliases: Aliases | None
-    known: KnownSaid | None = None
+    known: KnownEvaluations | None = None
 
 
 class Memory:
@@ -46,8 +46,8 @@ class Memory:
         self._panels: dict[tuple[Ruling, ...], Panel] = {}
         self._making: dict[tuple[Ruling, ...], Work[Panel]] = {}
         """Those that are not finished."""
-        self._said: dict[Asked, KnownSaid] = {}
-        """What single policies said."""
+        self._evaluations: dict[Asked, KnownEvaluations] = {}
+        """Evaluations of single policies."""
         self._pairs = 0
         """How many entries these are; each SearchAccess counts as one more, a large one as many."""
         self.asked = 0
@@ -55,8 +55,8 @@ class Memory:
 
     @property
     def remembered(self) -> int:
-        """Of how many SearchAccesses it is known what single policies said."""
-        return len(self._said)
+        """Of how many SearchAccesses evaluations of single policies are known."""
+        return len(self._evaluations)
 
     def rulings_of(self, policies: Iterable[Policy]) -> tuple[Ruling, ...]:
         """Return all policies in their order; what was known of others is forgotten."""
@@ -96,22 +96,22 @@ class Memory:
         return panel
 
     def about(self, asked: Asked, aliases: Aliases | None) -> Work[About]:
-        """Find out what single policies said of a SearchAccess before."""
+        """Find the earlier evaluations of a SearchAccess by single policies."""
         for pattern in (pattern for claim in asked.claims for pattern in claim.indices) if aliases else ():
             if aliases and aliases.leads(pattern):
                 return About(asked, aliases)
             yield 1
         if self._pairs >= _SAID_KEPT:
-            self._said.clear()
+            self._evaluations.clear()
             self._pairs = 0
-        if asked not in self._said:
-            self._said[asked] = {}
+        if asked not in self._evaluations:
+            self._evaluations[asked] = {}
             named = [(claim.indices, claim.privileges) for claim in asked.claims]
             self._pairs += weight_of((*named, asked.terms, asked.extent))
-        return About(asked, aliases, self._said[asked])
+        return About(asked, aliases, self._evaluations[asked])
 
-    def ask(self, ruling: Ruling, about: About, budget: Budget, *, explain: bool = True) -> Work[Said]:
-        """Find out what a single policy says, see ``Ruling.said``, or what it said before: that takes as many steps.
+    def evaluate(self, ruling: Ruling, about: About, budget: Budget, *, explain: bool = True) -> Work[Evaluation]:
+        """Evaluate a policy, see ``Ruling.evaluate``, or find the earlier evaluation: that takes as many steps.
 
         Args:
             ruling: the policy.
@@ -123,11 +123,11 @@ class Memory:
         if known is not None and (before := known.get(key)) is not None and budget.has(before.steps):
             budget.spend(before.steps)
             return before
-        said = yield from ruling.said(about.asked, budget, about.aliases, explain=explain)
+        evaluation = yield from ruling.evaluate(about.asked, budget, about.aliases, explain=explain)
         yield _STEPS_OF_ASKING
         self.asked += 1
         # What was cut short would say something else where more steps are left.
         if known is not None and not budget.is_over:
-            known[key] = said
+            known[key] = evaluation
             self._pairs += 1
-        return said
+        return evaluation

@@ -1,4 +1,4 @@
-"""What is said of a SearchAccess that policies refuse."""
+"""Messages about a SearchAccess that policies refuse."""
 
 from searchaccess.core.model.access import Access
 from searchaccess.core.model.intake.metadata import bounded_text

@@ -36,8 +36,8 @@ _FEW_ALLOWED: Final = 100
 _SUBJECT: Final = "subject: this workload or service account may not be named in this namespace"
 
 
-class Said(NamedTuple):
-    """What a policy says.
+class Evaluation(NamedTuple):
+    """What one policy decides about a SearchAccess.
 
     Args:
         outcome: whether it accepts the SearchAccess.
@@ -85,22 +85,24 @@ class Ruling:
         spec = self.policy.spec
         return spec is not None and _is_other(spec, who) and not _waits_for_account(spec, who)
 
-    def said(self, asked: Asked, whole: Budget, aliases: Aliases | None, *, explain: bool = True) -> Work[Said]:
-        """Find out what it says of a SearchAccess that has no exception.
+    def evaluate(
+        self, asked: Asked, whole: Budget, aliases: Aliases | None, *, explain: bool = True
+    ) -> Work[Evaluation]:
+        """Evaluate the policy for a SearchAccess that has no exception.
 
         Args:
             asked: what it asks for.
             whole: how much may be compared with all policies.
             aliases: where the aliases of its cluster lead; None: not known, names alone are compared.
-            explain: whether it says why it refuses it.
+            explain: whether the outcome has the reasons of a refusal.
         """
         policy, before = self.policy, whole.spent
         if policy.spec is None and not explain:
-            return Said(self.unexplained, waits=False, steps=0)
+            return Evaluation(self.unexplained, waits=False, steps=0)
         if policy.spec is None:
             reason = f"the policy cannot be read ({policy.invalid})"
             denied = PolicyOutcome(policy.name, Outcome.DENIED, (reason,), policy.keeps, of_subject=True)
-            return Said(denied, waits=False, steps=0)
+            return Evaluation(denied, waits=False, steps=0)
         waits, refuses_subject = _waits_for_account(policy.spec, asked.who), self._refuses_subject(asked.who)
         # No more are looked for than are shown: each may take long to find.
         found, taken = list[str](), 0
@@ -113,17 +115,17 @@ class Ruling:
                 continue
             found.append(each)
             if not explain:
-                return Said(self.unexplained, waits, whole.spent - before)
+                return Evaluation(self.unexplained, waits, whole.spent - before)
             if len(found) > MOST_REASONS:
                 break
         if taken:
             yield taken
         steps = whole.spent - before
         if not found:
-            return Said(accepted_by(policy.name), waits, steps)
+            return Evaluation(accepted_by(policy.name), waits, steps)
         outcome = Outcome.WOULD_DENY if policy.audits else Outcome.DENIED
         reasons = (*found[:MOST_REASONS], *(["and more"] if len(found) > MOST_REASONS else []))
-        return Said(PolicyOutcome(policy.name, outcome, reasons, policy.keeps, refuses_subject), waits, steps)
+        return Evaluation(PolicyOutcome(policy.name, outcome, reasons, policy.keeps, refuses_subject), waits, steps)
 
     def _violations(
         self, spec: SearchAccessPolicySpec, asked: Asked, whole: Budget, aliases: Aliases | None
@@ -156,7 +158,7 @@ def exceptions(policy: Policy) -> tuple[PolicyException, ...]:
 
 def _explained(source: tuple[Ruling, Asked]) -> tuple[str, ...]:
     ruling, asked = source
-    return tuple(completed(ruling.said(asked, Budget(), None)).outcome.reasons)
+    return tuple(completed(ruling.evaluate(asked, Budget(), None)).outcome.reasons)
 
 
 def _is_plain(spec: SearchAccessPolicySpec) -> bool:

@@ -10,7 +10,7 @@ from searchaccess.core.model.admission import Admission
 from searchaccess.core.model.verdict import ACCEPTED, Outcome, PolicyOutcome, PolicyVerdict
 from searchaccess.core.policy.consent.decision import Demand
 from searchaccess.core.policy.guardrails.aliases import Aliases
-from searchaccess.core.policy.guardrails.applies import Looks, applies, may_apply_in
+from searchaccess.core.policy.guardrails.applies import MatchFields, applies, may_apply_in
 from searchaccess.core.policy.guardrails.asked import Asked, asked_of, is_plain
 from searchaccess.core.policy.guardrails.budget import Budget
 from searchaccess.core.policy.guardrails.ends import end_of
@@ -19,7 +19,7 @@ from searchaccess.core.policy.guardrails.joint.remembered import RememberedWork
 from searchaccess.core.policy.guardrails.joint.sets import each_of
 from searchaccess.core.policy.guardrails.memory import About, Memory
 from searchaccess.core.policy.guardrails.policy import Policy
-from searchaccess.core.policy.guardrails.ruling import EXPLAINED, Ruling, Said, exceptions, exempted
+from searchaccess.core.policy.guardrails.ruling import EXPLAINED, Evaluation, Ruling, exceptions, exempted
 from searchaccess.core.policy.guardrails.subjects import Who, who_of
 from searchaccess.core.work import Work, completed
 
@@ -48,7 +48,7 @@ class _Refusals:
         self._denied = self._audited = 0
 
     def note(self, outcome: PolicyOutcome) -> None:
-        """Take in what a policy said."""
+        """Take in what a policy decided."""
         self._denied += outcome.outcome is Outcome.DENIED
         self._audited += outcome.outcome is Outcome.WOULD_DENY
 
@@ -92,7 +92,7 @@ class Guardrails:
 
     Args:
         policies: the policies; None: they were not read yet, and nothing can be decided.
-        memory: what is known of them: what policies that did not change said is not computed again.
+        memory: what is known of them: policies that did not change are not evaluated again.
         alone: ask each policy alone, also what all of them say at once. The answer is the same, unless that takes more
             steps than there are: then some refuse, as too complicated, what they accept otherwise.
     """
@@ -105,7 +105,7 @@ class Guardrails:
         self._rulings = self._memory.rulings_of(self._policies)
         self._possible = RememberedWork[tuple[str, str], Panel](self._panel_in, _PLACES_KEPT)
         """By namespace and cluster, the policies that may apply there."""
-        self._looks = Looks(self._policies)
+        self._match_fields = MatchFields(self._policies)
         self.needs_approvals = any(_approval(policy) for policy in self._policies)
         """Whether any policy requires an approval."""
         self.needs_labels = any(policy.namespaces and policy.namespaces.selector for policy in self._policies)
@@ -127,14 +127,14 @@ class Guardrails:
         access, labels, now, aliases, wanted = question
         rulings = self._rulings_in(access)
         led = aliases.says(access.share.local_indices) if aliases is not None else None
-        # Labels at which nobody looks change nothing: whoever edits them begins no judgment anew.
-        situation = self._looks.situation(who_of(access), access.labels, labels)
-        said = asked_of(access), access.name, (access.invalid, access.fault) if access.is_unreadable else ()
+        # Labels that no policy selects by change nothing: whoever edits them begins no judgment anew.
+        situation = self._match_fields.situation(who_of(access), access.labels, labels)
+        asked = asked_of(access), access.name, (access.invalid, access.fault) if access.is_unreadable else ()
         exempting = tuple(each.policy.name for each in rulings if each.exception(access, now))
         aliased = None if led is None else tuple((hidden, tuple(behind.items())) for hidden, behind in led)
         return Basis(
-            (said, situation.labels, situation.around, self._known, rulings, exempting, aliased, wanted),
-            (said, access.labels, None if labels is None else tuple(sorted(labels.items()))),
+            (asked, situation.labels, situation.around, self._known, rulings, exempting, aliased, wanted),
+            (asked, access.labels, None if labels is None else tuple(sorted(labels.items()))),
         )
 
     def may_revoke(self, access: Access, *, wanted: bool) -> bool:
@@ -240,14 +240,14 @@ class Guardrails:
             else:
                 about = about or (yield from self._memory.about(asked, question.aliases))
                 budget, explain = audited if policy.audits else enforced, not refusals.are_explained(policy)
-                said = yield from self._memory.ask(ruling, about, budget, explain=explain)
-                single[at] = said.outcome
-                waiting |= _is_waiting(said, policy) << at
+                evaluation = yield from self._memory.evaluate(ruling, about, budget, explain=explain)
+                single[at] = evaluation.outcome
+                waiting |= _is_waiting(evaluation, policy) << at
             refusals.note(single[at])
             if refusals.are_explained(policy):
                 more = left & refusing & (panel.auditing if policy.audits else ~panel.auditing)
                 unexplained, left = unexplained | more, left & ~more
-        outcomes = list(panel.said(applying & ~unexplained, unexplained))
+        outcomes = list(panel.outcomes(applying & ~unexplained, unexplained))
         for at, outcome in single.items():
             outcomes[(applying & ((1 << at) - 1)).bit_count()] = outcome
         return _Found(tuple(outcomes), waiting)
@@ -261,12 +261,12 @@ def _applies_alone(policy: Policy, access: Access, who: Who, labels: Mapping[str
     """Return whether a policy applies for certain, without those beside it."""
     if not may_apply_in(policy, access.namespace, access.cluster):
         return False
-    situation = Looks((policy,)).situation(who, access.labels, labels)
+    situation = MatchFields((policy,)).situation(who, access.labels, labels)
     return applies(policy, access.namespace, situation) is Admission.ALLOWED
 
 
-def _is_waiting(said: Said, policy: Policy) -> bool:
-    return said.waits and said.outcome.outcome is Outcome.ACCEPTED and not policy.audits
+def _is_waiting(evaluation: Evaluation, policy: Policy) -> bool:
+    return evaluation.waits and evaluation.outcome.outcome is Outcome.ACCEPTED and not policy.audits
 
 
 def _by_name(access: Access, aliases: Aliases | None) -> tuple[str, ...]:

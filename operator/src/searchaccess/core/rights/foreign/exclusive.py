@@ -294,7 +294,7 @@ class _Inquiry:
             self.note(Reason.CANNOT_BE_SEEN, text, MAPPING, mapping.name, self.caller.role)
 
     def result(self) -> Exclusivity:
-        """Return the most important reason, and what is to be said beside it."""
+        """Return the most important reason, and what is to be reported beside it."""
         reason = next((reason for reason in ORDER if self.found[reason]), None)
         if reason is None:
             return NOBODY_ELSE

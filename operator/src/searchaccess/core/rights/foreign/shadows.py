@@ -106,11 +106,11 @@ def shadow_of(role: str, stored: RoleBody, effective: RoleBody, everybody: RoleB
     if not (extra or missing):
         return None
     changes = (("adds", extra), ("lacks", missing))
-    said = "; ".join(f"it {verb} {bounded_text(what, _SHOWN)}" for verb, what in changes if what)
+    shown = "; ".join(f"it {verb} {bounded_text(what, _SHOWN)}" for verb, what in changes if what)
     name = bounded_text(role, _NAME)
     return Shadow(
         role,
-        f"role {name} in a file of a node is in force instead of the one in Elasticsearch: {said}. Look for it in "
+        f"role {name} in a file of a node is in force instead of the one in Elasticsearch: {shown}. Look for it in "
         "roles.yml on each node",
     )
 

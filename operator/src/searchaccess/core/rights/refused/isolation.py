@@ -18,14 +18,14 @@ class Isolation:
 
     Args:
         refused: the uids of those that were refused together.
-        message: what Elasticsearch said of that.
+        message: Elasticsearch's message about that.
         groups: those that still wait, in the order of their attempts, after the others.
     """
 
     def __init__(self, refused: Sequence[str], message: str = "", groups: Sequence[Sequence[str]] = ()) -> None:
         self.accepted: list[str] = []
         self.refused: dict[str, str] = {}
-        """By uid, what Elasticsearch said."""
+        """By uid, Elasticsearch's message."""
         self.message = message
         self._todo = [_Group(tuple(group)) for group in reversed(groups) if group]
         if refused:

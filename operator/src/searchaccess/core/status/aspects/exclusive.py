@@ -25,7 +25,7 @@ _STATUS: Final[dict[Reason, Truth]] = {
     Reason.CANNOT_BE_SEEN: UNKNOWN,
 }
 TEXT_LIMIT: Final = 512
-"""Characters of what is said about each of them."""
+"""Characters of the text about each of them."""
 _EVENTS: Final = (EventReason.SHADOWED, EventReason.BROADER_THAN_DECLARED, EventReason.ROLE_GIVEN_TO_OTHERS)
 
 

@@ -27,14 +27,16 @@ _EVENTS: Final = (
 """Reasons of these conditions that are emitted as events."""
 
 
-def mark_gateway(conditions: Conditions, facts: GatewayFacts | None, *, declared: bool, old_way: str = "") -> None:
+def mark_gateway(
+    conditions: Conditions, facts: GatewayFacts | None, *, declared: bool, former_mappings: str = ""
+) -> None:
     """Mark the conditions about a gateway.
 
     Args:
         conditions: of the status under construction.
         facts: what is known; None: nothing in this run yet.
         declared: whether the SearchCluster declares a gateway; if not, there are no such conditions.
-        old_way: which role mappings of a realm its callers keep meanwhile, and until when; empty: none.
+        former_mappings: which role mappings of a realm its callers keep meanwhile, and until when; empty: none.
     """
     if not declared:
         return
@@ -43,8 +45,8 @@ def mark_gateway(conditions: Conditions, facts: GatewayFacts | None, *, declared
             conditions.keep(kind)
         else:
             truth, reason, message = judgement
-            if old_way and kind is ConditionType.GATEWAY_IN_SYNC:
-                message = f"{message}; {old_way}"
+            if former_mappings and kind is ConditionType.GATEWAY_IN_SYNC:
+                message = f"{message}; {former_mappings}"
             conditions.mark(kind, _TRUTH[truth], reason, message)
 
 

@@ -30,7 +30,7 @@ _NOTHING: Final = Identity()
 
 
 def build_identity(access: Access, former: SearchAccessStatus, now: str, *, placed: bool = True) -> Identity | None:
-    """Return the identity part of a status; None: nothing is known, or nothing may be told.
+    """Return the identity part of a status; None: nothing is known, or nothing may be reported.
 
     Whoever may write SearchAccesses in one namespace could otherwise learn of a workload of anybody as whom it runs,
     which revisions it has, and what else runs as the same account.

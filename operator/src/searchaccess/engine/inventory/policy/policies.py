@@ -52,7 +52,7 @@ class Policies:
         """By uid, the status as JSON."""
         self._listed = False
         self.memory = Memory()
-        """What is known of policies and of what they said."""
+        """What is known of policies and of their earlier evaluations."""
         self.judgments = Judgments(meter)
         """Those that take long."""
         self.edition = 0

@@ -233,8 +233,8 @@ class ShadowReader:
         self._seen[principal] = seen
         self._state.shadows[principal] = found
         if found != shadows_in(known):
-            said = [each.text for each in found] or ["none any more"]
-            log.warning("roles in files are in force", principal=principal, shadows=said)
+            texts = [each.text for each in found] or ["none any more"]
+            log.warning("roles in files are in force", principal=principal, shadows=texts)
             self._context.inventory.marks.mark(self._name, principal)
 
 

@@ -22,7 +22,7 @@ _STEPS_OF_A_LOOK: Final = 5
 
 
 class Accepted(NamedTuple):
-    """What is said of the indices of all grants.
+    """What policies demand of the indices of all grants.
 
     Args:
         policies: those that accept them for certain.
@@ -37,7 +37,7 @@ _NOBODY: Final = Accepted(0, 0)
 
 
 class _Answer(NamedTuple):
-    """What is said of a pattern of a grant.
+    """What policies demand of a pattern of a grant.
 
     Args:
         policies: those that accept it by its name.

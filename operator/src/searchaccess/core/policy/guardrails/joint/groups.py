@@ -9,9 +9,9 @@ Part = TypeVar("Part", bound=ApiModel)
 
 
 class Group(NamedTuple, Generic[Part]):
-    """What some policies say, and which they are."""
+    """Some policies with an equal part of their specs, and which they are."""
 
-    said: Part
+    part: Part
     policies: int
 
 

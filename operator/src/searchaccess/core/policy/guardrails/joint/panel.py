@@ -19,7 +19,7 @@ from searchaccess.core.model.access import Access
 from searchaccess.core.model.admission import Admission
 from searchaccess.core.model.verdict import PolicyOutcome
 from searchaccess.core.policy.guardrails.aliases import Aliases
-from searchaccess.core.policy.guardrails.applies import Looks, Situation, applies
+from searchaccess.core.policy.guardrails.applies import MatchFields, Situation, applies
 from searchaccess.core.policy.guardrails.asked import WHOLE_NAME, Asked, Extent, Size, size_of
 from searchaccess.core.policy.guardrails.ends import too_late
 from searchaccess.core.policy.guardrails.joint.bounds import JointBounds
@@ -103,10 +103,10 @@ class Panel:
         kept = _KEPT_EACH * max(1, len(policies))
         read = [(1 << at, policy.spec) for at, policy in enumerate(policies) if policy.spec is not None]
         self._readable = sum(bit for bit, _ in read)
-        self.situation: Final = Looks(policies).situation
+        self.situation: Final = MatchFields(policies).situation
         self._applying = Remembered[tuple[str, Situation], Applying](self._find_applying, kept)
         self._accepted = Remembered[int, tuple[PolicyOutcome, ...]](self._all_accept, kept)
-        self._said = Remembered[tuple[int, int], tuple[PolicyOutcome, ...]](self._all_say, kept)
+        self._outcomes = Remembered[tuple[int, int], tuple[PolicyOutcome, ...]](self._all_outcomes, kept)
         self._excepted: dict[tuple[str, str], int] = {}
         for bit, spec in read:
             for each in spec.exceptions or ():
@@ -122,7 +122,7 @@ class Panel:
             if spec.require and (longest := spec.require.valid_until) is not None:
                 self._ends[longest] = self._ends.get(longest, 0) | bit
         self._names_accounts = any(each.service_accounts for group in self._subjects for each in group.patterns)
-        self._names_secrets = any(group.said.secret_names for group in self._limits)
+        self._names_secrets = any(group.part.secret_names for group in self._limits)
         self._by_who = Remembered[Who, int](self._of_subject, kept)
         self._by_size = Remembered[Size, int](self._of_size, kept)
         self._by_extent = Remembered[Extent, int](self._of_extent, kept)
@@ -178,15 +178,15 @@ class Panel:
         return found
 
     def refusing(self, asked: Asked) -> Work[int]:
-        """Find out which policies refuse a SearchAccess for certain, if they apply, at the first that they look at."""
+        """Find out which policies refuse a SearchAccess for certain, if they apply, by the first that they compare."""
         found = 0
         for each in self._compared:
             found |= yield from each.bounds.refusing(asked.extent.namespace, asked.claims)
         return found
 
-    def said(self, accepting: int, refusing: int) -> tuple[PolicyOutcome, ...]:
+    def outcomes(self, accepting: int, refusing: int) -> tuple[PolicyOutcome, ...]:
         """Return that some policies accept, and others refuse without the reasons."""
-        return self._said[accepting, refusing] if refusing else self._accepted[accepting]
+        return self._outcomes[accepting, refusing] if refusing else self._accepted[accepting]
 
     def accepted(self, policies: int) -> tuple[PolicyOutcome, ...]:
         """Return that some policies accept."""
@@ -195,7 +195,7 @@ class Panel:
     def _all_accept(self, policies: int) -> tuple[PolicyOutcome, ...]:
         return tuple(accepted_by(self.policies[at].name) for at in each_of(policies))
 
-    def _all_say(self, key: tuple[int, int]) -> tuple[PolicyOutcome, ...]:
+    def _all_outcomes(self, key: tuple[int, int]) -> tuple[PolicyOutcome, ...]:
         accepting, refusing = key
         found = ((at, self.rulings[at]) for at in each_of(accepting | refusing))
         return tuple(each.unexplained if refusing >> at & 1 else accepted_by(each.policy.name) for at, each in found)

@@ -32,7 +32,7 @@ class JointTerms:
 
     def __init__(self, required: Sequence[tuple[int, Requirements]], kept: int) -> None:
         self._groups = grouped(required, _TIMES)
-        self._names_annotations = any(group.said.annotations for group in self._groups)
+        self._names_annotations = any(group.part.annotations for group in self._groups)
         self._answers = RememberedWork[Terms, _Unmet](self._unmet, kept)
 
     def unmet(self, terms: Terms) -> Work[int]:

@@ -163,8 +163,8 @@ def _concerned(claim: Claim, bounds: Bounds, budget: Budget) -> Generator[str | 
     """Find out which patterns concern what a grant asks for, each with what of it is denied there."""
     budget.spend(len(bounds.denied) // _READ_IN_A_STEP)
     yield len(bounds.denied) // _READ_AT_ONCE
-    said = {actions: _denied(claim, actions) for actions in {actions for _, actions in bounds.denied}}
-    return [(other, what) for other, actions in bounds.denied if (what := said[actions])]
+    found = {actions: _denied(claim, actions) for actions in {actions for _, actions in bounds.denied}}
+    return [(other, what) for other, actions in bounds.denied if (what := found[actions])]
 
 
 def _denied(claim: Claim, actions: frozenset[Action] | None) -> str:

@@ -50,7 +50,7 @@ class Edits:
             self._discarded[name] = _Record(min(self._left(name) + steps, 2 * MOST), self._now())
 
     def note(self, name: Name, cluster: str, *, revokes: bool) -> None:
-        """Record what policies said last: whether the rights of a SearchAccess on a SearchCluster are revoked."""
+        """Record the last verdict of policies: whether the rights of a SearchAccess on a SearchCluster are revoked."""
         if revokes:
             self._refused.setdefault(name, set()).add(cluster)
         elif clusters := self._refused.get(name):

@@ -43,7 +43,7 @@ EDITED_TOO_OFTEN: Final = PolicyVerdict(
     revoked=True,
 )
 MEANWHILE: Final = (UNFINISHED, REFUSED_BEFORE)
-"""What may be said of a SearchAccess that nobody edited while it is judged again."""
+"""Verdicts on a SearchAccess that nobody edited while it is judged again."""
 PLACE: Final = "policies"
 
 
@@ -155,7 +155,7 @@ class Judgments:
         return is_late and self.allowance.is_shared()
 
     def _meanwhile(self, key: Key, may_revoke: Callable[[], bool], *, excused: bool) -> PolicyVerdict:
-        """Return what is said while it is judged."""
+        """Return the verdict that counts while it is judged."""
         was_refused = self._edits.was_refused(key.named, key.cluster)
         if not excused and self._edits.are_too_many(key.named) and (was_refused or may_revoke()):
             return EDITED_TOO_OFTEN

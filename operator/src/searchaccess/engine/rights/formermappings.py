@@ -10,12 +10,12 @@ from searchaccess.engine.pacing.agenda import NEVER
 from searchaccess.engine.rights.mappings import Mappings
 from searchaccess.engine.state import Context, Session
 
-OLD_WAY: Final = 1800.0
+GRACE_PERIOD: Final = 1800.0
 """Seconds for which callers of a realm keep their role mappings at most until the pods of a gateway serve them."""
 
 
-class OldWay:
-    """The way of callers past a gateway that does not serve them yet.
+class FormerMappings:
+    """The role mappings of a realm, while a gateway does not serve its callers yet.
 
     Only a full reconcile knows which role mappings there are, and deletes them. So one is due as soon as nothing keeps
     any longer what an earlier one has kept.
@@ -39,7 +39,7 @@ class OldWay:
         """Return the seconds until a full reconcile is due; infinity: something is waited for, or nothing was kept."""
         if not self._kept or self._lacking or self._since is None:
             return NEVER
-        left = self._since + OLD_WAY - self._context.clock.monotonic()
+        left = self._since + GRACE_PERIOD - self._context.clock.monotonic()
         return max(0.0, left) if self._waits else 0.0
 
     def is_due(self, session: Session) -> bool:
@@ -53,7 +53,7 @@ class OldWay:
             return False
         known, now = session.state.gateway, self._context.clock.monotonic()
         self._since = now if self._since is None else self._since
-        return not (known is not None and known.lets_in) and now - self._since < OLD_WAY
+        return not (known is not None and known.lets_in) and now - self._since < GRACE_PERIOD
 
     def settle(self, session: Session, mappings: Mappings, lacking: Collection[str], done: Collection[str]) -> None:
         """Decide whether role mappings of a realm stay, once users are written, and say so in the cluster's state.
@@ -71,7 +71,7 @@ class OldWay:
         if mappings.is_full:
             self._kept = tuple(mappings.unneeded) if stays else ()
         session.state.awaits_gateway = self._waits and bool(self._kept)
-        session.state.old_way = self._text() if self._kept and stays else ""
+        session.state.former_mappings = self._text() if self._kept and stays else ""
 
     def _text(self) -> str:
         """Say what stays, and what it waits for."""
@@ -79,6 +79,6 @@ class OldWay:
         if self._lacking:
             lacking = some_of(sorted(self._lacking), 1)
             return f"{what} until the users of all callers have been written: that of {lacking} is not"
-        left = (self._since or 0.0) + OLD_WAY - self._context.clock.monotonic()
+        left = (self._since or 0.0) + GRACE_PERIOD - self._context.clock.monotonic()
         until = shown_time(round((epoch(self._context.clock.now()) + left) / 60) * 60)
         return f"{what} until all pods of the gateway serve them, at the latest until {until}"

@@ -8,22 +8,18 @@ from typing import Final
 
 import structlog
 
-from searchaccess.core.gateway.login import LoginNames
-from searchaccess.core.gateway.suspicion import KeyState, Suspicion, key_events, key_states
 from searchaccess.core.gateway.users import Circumstances, NativeUser, UserPlan, plan_user, principal_of, user_of
-from searchaccess.core.model.canonical import stable_json
 from searchaccess.core.model.intake.reading import texts
 from searchaccess.core.policy.decision import Do
 from searchaccess.core.rights.ownership import Operator, released_by_us
 from searchaccess.core.status.access import Failure
-from searchaccess.core.status.aspects.gateway import passwords_reset
-from searchaccess.core.status.credential import epoch
 from searchaccess.engine.concurrency.chunks import in_chunks
 from searchaccess.engine.rights.apply import Applier
 from searchaccess.engine.rights.observe import Observed
+from searchaccess.engine.rights.users.accounting import Accounting
 from searchaccess.engine.rights.work import Work
 from searchaccess.engine.state import ClusterState, Context, Session
-from searchaccess.ports.elasticsearch import ElasticsearchPort, Written
+from searchaccess.ports.elasticsearch import ElasticsearchPort
 from searchaccess.ports.errors import ExternalError
 from searchaccess.ports.tasks import first_error_alone
 
@@ -33,10 +29,6 @@ FEW: Final = 50
 """Users that are read one by one at most; more are read by their common prefix."""
 SEARCHABLE: Final = 2.0
 """Seconds after which a list certainly has what was written: until then, what was written counts."""
-OTHER_CLOCK: Final = 600.0
-"""Seconds by which Elasticsearch's clock may be behind this machine's, for its API keys to explain writes."""
-AGAIN: Final = 60.0
-"""Seconds between tries of a reset of passwords that had to wait."""
 
 log = structlog.get_logger(__name__)
 
@@ -77,6 +69,7 @@ class PrincipalUsers:
 
     def __init__(self, context: Context) -> None:
         self._context = context
+        self.accounting = Accounting(context)
         self._known: dict[str, NativeUser] = {}
         """By name, as last read or written."""
         self._written: dict[str, float] = {}
@@ -87,29 +80,10 @@ class PrincipalUsers:
         """Names of users that could not be written: their passwords are reset when they can."""
         self._stamped: set[str] = set()
         """Names of users that were written once: a predecessor that still runs would write them again each time."""
-        self._keys_read_at: float | None = None
-        """When API keys were last read, in seconds since the epoch; None: never."""
-        self._own: set[str] = set()
-        """Objects that were certainly changed since the last full read."""
-        self._as_they_were = set[str]()
-        """Objects that were written since then, and were so already, such as a user that was deleted before."""
         self._unanswered: set[str] = set()
         """Names of users whose write was not answered: the next reconcile reads them by their names."""
-        self._suspicion = Suspicion()
-        self._is_first = True
-        """Whether passwords were never reset yet: nobody watched before."""
         self.holders: tuple[tuple[str, str], ...] = ()
         """Users of others under our names that have roles of ours, by the last full read: name and role."""
-
-    @property
-    def is_due(self) -> bool:
-        """Whether passwords are to be reset now, which needs a full reconcile."""
-        return not self._is_first and self._suspicion.is_due(self._context.clock.monotonic())
-
-    @property
-    def postponed(self) -> float | None:
-        """Seconds after which a reset that had to wait is tried again; None: none waits."""
-        return AGAIN if self._suspicion.pending and not self._is_first else None
 
     async def observe(
         self, session: Session, operator: Operator, observed: Observed, principals: Iterable[str], *, full: bool
@@ -148,9 +122,9 @@ class PrincipalUsers:
             await self._read_each(session, sorted(unanswered)[:FEW])
             self._unanswered = self._unanswered - unanswered
         if full and run.needed:
-            await self._account(session, observed)
-            run.resets = self._is_first or self.is_due
-            if run.resets and self._suspicion.begin():
+            await self.accounting.read(session, observed, self._known)
+            run.resets = self.accounting.is_first or self.accounting.is_due
+            if run.resets and self.accounting.begin_reset():
                 self._rehashed.clear()
         return run
 
@@ -184,41 +158,6 @@ class PrincipalUsers:
             self._known.pop(name, None)
         else:
             self._known[name] = user
-
-    async def _account(self, session: Session, observed: Observed) -> None:
-        """Account for what others wrote since the last full read."""
-        seen: dict[str, int] = {}
-        logins = LoginNames(self._context.operator.instance, "").role
-        async for name, raw in in_chunks(observed.roles.items()):
-            # Users with passwords, and logins of gateways, are reconciled elsewhere: our own writes explain nothing.
-            if "/" not in name and not name.startswith(logins):
-                seen[f"role/{name}"] = hash(stable_json(raw))
-        async for mapping in in_chunks((*observed.mappings.values(), *observed.foreign_mappings)):
-            seen[f"role_mapping/{mapping.name}"] = hash(stable_json(mapping.to_json()))
-        async for name, user in in_chunks(list(self._known.items())):
-            seen[f"user/{name}"] = hash(stable_json(user.to_json()))
-        state, monotonic = session.state, self._context.clock.monotonic()
-        writes, state.foreign_writes = state.foreign_writes, 0
-        self._suspicion.doubt(state.in_doubt, monotonic)
-        state.in_doubt = set()
-        self._suspicion.account(writes, seen, self._own, self._as_they_were)
-        self._own, self._as_they_were = set(), set()
-        if not state.reads_are_settled:
-            return
-        if self._suspicion.needs_keys:
-            now = epoch(self._context.clock.now())
-            since = self._keys_read_at if self._keys_read_at is not None else now
-            keys = await session.port.changed_keys(since - OTHER_CLOCK)
-            self._suspicion.explain(None if keys is None else key_events(keys, since - OTHER_CLOCK))
-            self._suspicion.see_keys(key_states(keys or ()))
-            self._keys_read_at = now
-            if self._suspicion.needs_all_keys:
-                everything = await session.port.every_key()
-                states = dict[str, KeyState]()
-                async for raw in in_chunks(everything or ()):
-                    states |= key_states([raw])
-                self._suspicion.see_all_keys(None if everything is None else states, now)
-        self._suspicion.conclude(monotonic)
 
     async def changed(self, run: UsersRun) -> set[str]:
         """Return the principals whose users are not as they should be, although their roles may be."""
@@ -284,7 +223,7 @@ class PrincipalUsers:
         ours = [user for user in self._known.values() if _owns(run.operator, user)]
         session.state.users = len(ours) if run.needed else len(ours) or None
         if run.resets:
-            self._was_reset(session, len(self._rehashed.intersection(self._known)))
+            self.accounting.was_reset(session, len(self._rehashed.intersection(self._known)))
 
     def lack(self, run: UsersRun, applier: Applier, work: Work) -> bool:
         """Return whether a principal has a role and no user."""
@@ -338,7 +277,7 @@ class PrincipalUsers:
                 with state.writing("user", names):
                     written = await port.put_users(some)
             self._unanswered -= names
-            self._note(written)
+            self.accounting.wrote_users(written)
             done = {user.name: user for user in some if user.name not in written.refused}
             self._known |= done
             self._written |= dict.fromkeys(done, now)
@@ -352,7 +291,7 @@ class PrincipalUsers:
             async with self._context.steps:
                 with state.writing("user", gone):
                     deleted = await port.remove_users(gone)
-            self._note(deleted)
+            self.accounting.wrote_users(deleted)
             for name in deleted.changed | deleted.unchanged:
                 self._known.pop(name, None)
                 self._refused.discard(name)
@@ -365,26 +304,6 @@ class PrincipalUsers:
         }
         if run.operations and not self._context.dry_run:
             log.info("users changed", written=len(writes), deleted=len(deletes), refused=len(refused))
-
-    def _was_reset(self, session: Session, count: int) -> None:
-        suspected, self._is_first = not self._is_first, False
-        is_loud = self._suspicion.is_loud
-        self._suspicion.was_reset(self._context.clock.monotonic() if suspected else float("-inf"))
-        if suspected and not self._context.dry_run:
-            if is_loud:
-                session.state.notes.append(passwords_reset(count))
-                log.warning("passwords reset", users=count)
-            else:
-                log.info("passwords reset, because writes of the operator were not answered", users=count)
-
-    def wrote(self, roles: Iterable[str], mappings: Iterable[str], unchanged: Iterable[str] = ()) -> None:
-        """Record names of roles and role mappings that were certainly changed, and of roles that were so already."""
-        self._own |= {f"role/{name}" for name in roles} | {f"role_mapping/{name}" for name in mappings}
-        self._as_they_were |= {f"role/{name}" for name in unchanged}
-
-    def _note(self, written: Written) -> None:
-        self._own |= {f"user/{name}" for name in written.changed}
-        self._as_they_were |= {f"user/{name}" for name in written.unchanged}
 
     async def remove_all(self, session: Session, operator: Operator) -> None:
         """Delete all our users: the SearchCluster is being deleted.

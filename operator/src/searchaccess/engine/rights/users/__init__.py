@@ -1,0 +1,1 @@
+"""Native users of principals behind a gateway, and who may have set their passwords."""
