@@ -45,7 +45,9 @@ if TYPE_CHECKING:
 
 _NAMED: Final = 5
 """Names that a message lists."""
-_WITHOUT_RUN_AS: Final = "Elasticsearch tells only the caller itself what its token may do: run searchaccess can-i with that token"
+_WITHOUT_RUN_AS: Final = (
+    "Elasticsearch tells only the caller itself what its token may do: run searchaccess can-i with that token"
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -62,7 +62,9 @@ def command(
 
     question, name = question_for(action), index_of(index)
     if not url:
-        raise typer.BadParameter("name the address of Elasticsearch or of a gateway, or set ELASTICSEARCH_URL", param_hint="--url")
+        raise typer.BadParameter(
+            "name the address of Elasticsearch or of a gateway, or set ELASTICSEARCH_URL", param_hint="--url"
+        )
     authorities = certificates_in(ca_file)
 
     async def work() -> int:

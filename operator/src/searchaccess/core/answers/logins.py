@@ -133,7 +133,8 @@ def _delegated(accesses: Iterable[Access]) -> list[Access]:
 def _other_tier(access: Access) -> str:
     """Return why a SearchAccess needs a login that is not limited to roles; empty: it does not."""
     if access.has_credential:
-        return f"auth: {access.auth} needs the tier {Tier.FULL if access.auth == Auth.PASSWORD else Tier.ROLES_AND_KEYS}"
+        tier = Tier.FULL if access.auth == Auth.PASSWORD else Tier.ROLES_AND_KEYS
+        return f"auth: {access.auth} needs the tier {tier}"
     if access.limits.are_declared:
         return "limits are for a SearchCluster with identity.gateway, which needs a login of the tier Full"
     return ""
