@@ -144,7 +144,7 @@ CALLERS = (
     ),
     Caller(
         "shop-web",
-        "with a token that is not good here",
+        "with a token that must be refused",
         (
             Call(
                 "GET",

@@ -31,7 +31,7 @@ def tamper(stage: Stage) -> None:
         page.doing("waiting until the operator notices")
         trouble = f"role {role} is not corrected"
         stage.until(lambda: orders(caller.get(SEARCH)) == _AS_DECLARED, lambda: trouble)
-        healed = Text.assemble("shop-web searches orders-*   ", (_AS_DECLARED, "green"), "   healed ")
+        healed = Text.assemble("shop-web searches orders-*   ", (_AS_DECLARED, "green"), "   corrected ")
         times.add_row(_since(started), healed + stage.checks.count(right=True))
         page.show(Text.assemble("role ", (role, "bold")))
         page.show(times)

@@ -52,7 +52,7 @@ BEHIND = (
     *(_of(name) for name in ("payments", "audit-report", "marketing")),
     Caller(
         "shop-web",
-        "with a token that is not good here",
+        "with a token that must be refused",
         (
             Call(
                 "GET", SEARCH, "403 refused", note="another audience", token={"audience": "https://other.example.com"}
@@ -198,7 +198,7 @@ def tamper(stage: Stage) -> None:
             )
             table = stage.new_checks_table()
             got = status(caller.get("/audit-payments/_search"))
-            stage.checks.add_row(table, f"shop-web: {request}", "403 refused", got, "healed")
+            stage.checks.add_row(table, f"shop-web: {request}", "403 refused", got, "corrected")
             stage.until(lambda: log_in() == "401 unauthenticated", lambda: f"the password of {role} still works")
             stage.checks.add_row(table, "a login with that password", "401 unauthenticated", log_in(), "reset")
             stage.checks.add_row(table, f"shop-web: GET {SEARCH}", _ONE_MORE, orders(caller.get(SEARCH)))

@@ -113,7 +113,7 @@ def suggest(console: Console, *, gateway: bool = False) -> None:
     again = "make demo KEEP=1 GATEWAY=1" if gateway else "make demo KEEP=1"
     console.print()
     for what, line in (
-        ("Play with it: the same, left running, with commands to try", again),
+        ("Explore it: the same, left running, with commands to try", again),
         ("Read what can be declared", "less docs/api.md docs/actions.md examples/*.yaml"),
     ):
         console.print(Text(what, "cyan"))

@@ -31,6 +31,7 @@ def plan(field: Arena, command: list[str]) -> tuple[int, Any]:
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
     (field.folder / "plan.log").write_text(done.stderr)
     assert done.stdout, done.stderr
+    assert "running" not in done.stderr, "it is no operator that runs"
     assert [seen for proxy, mark in marks for seen in proxy.since(mark, writes)] == []
     if "json" not in command:
         return done.returncode, done.stdout

@@ -142,7 +142,7 @@ def test_a_request_is_approved_in_ones_own_name_and_the_approval_is_withdrawn(fi
             assert (approval["spec"]["generation"], approval["spec"]["reason"]) == (1, "CHG-1")
             assert world.role("orders")
             [line] = run(world, "approve", "shop/orders", "--yes", code=1)
-            assert line["message"].startswith("no policy waits for an approval of it")
+            assert line["message"].startswith("no policy is waiting for its approval")
             [line] = run(world, "reject", "shop/orders", "--yes")
             assert line["state"] == "done", line
             assert field.listed("searchaccessapprovals") == {}

@@ -24,7 +24,7 @@ def test_the_website_is_built_without_a_warning_and_can_be_searched(tmp_path: Pa
     )
     assert done.returncode == 0, done.stdout + done.stderr
     site = tmp_path / "site"
-    assert "from nothing to a corrected drift" in (site / "tutorial" / "index.html").read_text()
+    assert "from nothing to corrected drift" in (site / "tutorial" / "index.html").read_text()
     [index] = site.rglob("search*.json")
     found = {item["location"].partition("#")[0] for item in json.loads(index.read_text())["items"]}
     assert {"tutorial/", "policies/", "repository/examples/orders.yaml/"} <= found

@@ -71,7 +71,9 @@ def test_what_cannot_be_delegated_is_left_out_and_said() -> None:
     names = ["all", "cluster", "remote", "kibana", "key", "limited", "broken"]
     assert [line.partition(":")[0] for line in left] == [f"shop/{name}" for name in names]
     assert "identity.gateway, which needs a login of the tier Full" in left[5]
-    assert "* would delegate Elasticsearch's own indices" in left[0]
+    assert "* would delegate Elasticsearch's own indices: name a narrower pattern, or use the tier Full" in left[0]
+    assert left[1] == "shop/cluster: clusterCan cannot be delegated: it needs the tier Full"
+    assert left[4] == "shop/key: auth: ApiKey needs the tier RolesAndKeys"
 
 
 def test_each_tier_has_what_is_documented_and_what_its_keys_get() -> None:
@@ -85,7 +87,7 @@ def test_each_tier_has_what_is_documented_and_what_its_keys_get() -> None:
     [remote] = full["remote_indices"]
     assert (remote["names"], remote["clusters"]) == (["far-*"], ["eu"])
     role, left = keys_role([*DECLARED, keyed, password], OPERATOR)
-    assert left == ["shop/password: auth: Password needs a login of another tier"]
+    assert left == ["shop/password: auth: Password needs the tier Full"]
     assert role["cluster"] == documented_role(Tier.ROLES_AND_KEYS)["cluster"]
     assert role["global"] == role_for(DECLARED, OPERATOR)[0]["global"]
     assert role["indices"][-1] == full["indices"][-1]

@@ -45,7 +45,7 @@ def seen(status: dict[str, Any] | None = None, **more: Any) -> dict[str, Any]:
         (Verb.ADOPT, seen(ready()), "its status names nothing"),
         (Verb.ADOPT, seen(ready("False", "InvalidSpec", message=CONFLICT)), "its status names nothing"),
         (Verb.ADOPT, seen(ready("False", "OwnershipConflict", message=CONFLICT)), ""),
-        (Verb.APPROVE, seen(ready()), "no policy waits"),
+        (Verb.APPROVE, seen(ready()), "no policy is waiting"),
         (Verb.APPROVE, seen(WAITING), ""),
         (Verb.APPROVE, seen(ready("False", "NotYetValid") | DENIED), ""),
         (Verb.REJECT, seen(deleted_at=NOW), ""),

@@ -40,6 +40,7 @@ def test_the_command_line_is_wrong(tmp_path: Path) -> None:
         (("reconcile", "--once", "-o", "xml"), "'xml' is not one of"),
         (("login",), "requires manifests with -f"),
         (("audit", "x.json", "--index", "/[/"), "Invalid value for --index"),
+        (("can-i", "read", "orders"), "or set ELASTICSEARCH_URL"),
         (("who-can", "read", "orders-\udcff"), "write the name of one index"),
     ],
 )

@@ -235,7 +235,8 @@ async def wired(
             unready = await stack.enter_async_context(served)
         if options.listen:
             await stack.enter_async_context(serving(*options.listen, Pages(host.health.stuck, unready, metrics.scrape)))
-        log.info("running", instance=options.instance, replica=identity)
+        # A dry run is not a replica: whoever asks for a plan wants to read the plan alone.
+        (log.debug if dry_run else log.info)("running", instance=options.instance, replica=identity)
         yield Wired(login, context, host, leases, files)
 
 

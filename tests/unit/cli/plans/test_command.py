@@ -38,7 +38,7 @@ def plan(folder: Path, *arguments: str, code: int) -> str:
 
 
 def test_nothing_changes(manifests: Path) -> None:
-    assert "nothing changes for any caller. Nothing is newly allowed." in " ".join(plan(manifests, code=0).split())
+    assert "Nothing changes for any caller. Nothing is newly allowed." in " ".join(plan(manifests, code=0).split())
 
 
 def test_what_changes_ends_with_2(manifests: Path) -> None:

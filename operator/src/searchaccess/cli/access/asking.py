@@ -45,7 +45,9 @@ if TYPE_CHECKING:
 
 _NAMED: Final = 5
 """Names that a message lists."""
-_WITHOUT_RUN_AS: Final = "Elasticsearch answers about a caller of a token only to itself: searchaccess can-i asks there"
+_WITHOUT_RUN_AS: Final = (
+    "Elasticsearch tells only the caller itself what its token may do: run searchaccess can-i with that token"
+)
 
 
 @dataclass(frozen=True, slots=True)

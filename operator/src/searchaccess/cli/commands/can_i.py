@@ -10,13 +10,13 @@ from searchaccess.cli.options.common import answer
 from searchaccess.cli.printing import Format, Output
 
 EPILOG: Final = epilog(
+    ANSWER_CODES,
     block(
         "Examples",
         "searchaccess can-i read orders-2026 --url https://es.example.com:9200 --audience https://es.example.com",
         "searchaccess can-i write orders-2026 --url https://es.example.com:9200 --token-file /run/token",
         "searchaccess can-i read orders-2026 --url https://gateway.example.com --token-env TOKEN -o json",
     ),
-    ANSWER_CODES,
 )
 
 
@@ -62,7 +62,9 @@ def command(
 
     question, name = question_for(action), index_of(index)
     if not url:
-        raise typer.BadParameter("write the address of Elasticsearch or of a gateway", param_hint="--url")
+        raise typer.BadParameter(
+            "name the address of Elasticsearch or of a gateway, or set ELASTICSEARCH_URL", param_hint="--url"
+        )
     authorities = certificates_in(ca_file)
 
     async def work() -> int:

@@ -11,6 +11,7 @@ from searchaccess.cli.options.connecting import Reaching, takes_reaching
 from searchaccess.cli.printing import Format, Output
 
 EPILOG: Final = epilog(
+    ANSWER_CODES,
     block(
         "Examples",
         "searchaccess explain shop/orders orders-2026",
@@ -20,7 +21,6 @@ EPILOG: Final = epilog(
         "searchaccess explain key:VwyDKaIBkDQr orders-2026 --elasticsearch https://es:9200"
         " --elasticsearch-login env:OBSERVER",
     ),
-    ANSWER_CODES,
 )
 
 

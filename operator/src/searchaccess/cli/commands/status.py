@@ -62,7 +62,7 @@ def command(
     output: Output = Format.TABLE,
     kubernetes: Kubernetes,
 ) -> None:
-    """Show what a SearchAccess gives to whom, and whether that is so: an overview, or a tree of one.
+    """Show who has which access, and whether it is in force: an overview, or a tree of one SearchAccess.
 
     It reads from Kubernetes only, with rights to read the four kinds. A question mark after READY: the operator has not
     seen the last edit yet.

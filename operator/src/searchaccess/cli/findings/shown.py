@@ -48,7 +48,7 @@ def _by_object(result: Result) -> list[Followed]:
 
 def _open(each: Followed) -> Iterator[Styled]:
     finding = each.finding
-    parts = [f"since {finding.first_seen}"]
+    parts = [f"first seen {finding.first_seen}"]
     if change := _CHANGES.get(each.change) if each.change else None:
         parts.insert(0, change)
     if each.suppressed and (ended := _ENDED.get(each.suppressed.effect)):

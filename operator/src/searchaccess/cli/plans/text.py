@@ -68,7 +68,8 @@ def lines_of(plan: Plan, *, diffs: bool = True) -> Iterator[Styled]:
         yield _line(f"would {other}")
     if plan.others:
         yield Styled("")
-    yield _line(f"{plan.count()}.", HEAD)
+    count = plan.count()
+    yield _line(f"{count[0].upper()}{count[1:]}.", HEAD)
     yield _line("WIDENS: something is newly allowed." if plan.widens else "Nothing is newly allowed.", HEAD)
     if plan.unfinished:
         yield _line(f"NOT FINISHED: {plan.unfinished}.", HEAD)

@@ -14,7 +14,10 @@ from searchaccess.cli.printing import Format, Output
 
 Names = Annotated[list[str] | None, typer.Argument(metavar="ACCESS", help="NAME or NAMESPACE/NAME. May be repeated.")]
 Selector = Annotated[
-    str, typer.Option("--selector", "-l", metavar="LABELS", help="Those with these labels, such as team=shop.")
+    str,
+    typer.Option(
+        "--selector", "-l", metavar="LABELS", help="Only SearchAccesses with these labels, such as team=shop."
+    ),
 ]
 All = Annotated[bool, typer.Option("--all", help="All in the namespace, or everywhere with --all-namespaces.")]
 

@@ -4,6 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 from typing import Any, Final
 
+from searchaccess.api.clusters.tiers import Tier
 from searchaccess.api.stores.credentials import Auth
 from searchaccess.core.clusters.cluster import Cluster
 from searchaccess.core.model.access import Access
@@ -14,6 +15,7 @@ from searchaccess.core.rights.mapping import build_template_mapping
 from searchaccess.core.rights.ownership import Operator
 
 _METADATA: Final = "view_index_metadata"
+_NARROWER: Final = "name a narrower pattern, or use the tier Full"
 
 
 def mapping_for(cluster: Cluster, operator: Operator) -> tuple[str, dict[str, Any]] | None:
@@ -131,7 +133,8 @@ def _delegated(accesses: Iterable[Access]) -> list[Access]:
 def _other_tier(access: Access) -> str:
     """Return why a SearchAccess needs a login that is not limited to roles; empty: it does not."""
     if access.has_credential:
-        return f"auth: {access.auth} needs a login of another tier"
+        tier = Tier.FULL if access.auth == Auth.PASSWORD else Tier.ROLES_AND_KEYS
+        return f"auth: {access.auth} needs the tier {tier}"
     if access.limits.are_declared:
         return "limits are for a SearchCluster with identity.gateway, which needs a login of the tier Full"
     return ""
@@ -144,10 +147,10 @@ def _beyond_delegation(access: Access) -> str:
     if other := _other_tier(access):
         return other
     if access.share.cluster:
-        return "clusterCan cannot be delegated"
+        return "clusterCan cannot be delegated: it needs the tier Full"
     if access.reads_remotely:
-        return "remoteClusters cannot be delegated"
+        return "remoteClusters cannot be delegated: it needs the tier Full"
     if access.share.on_indices != access.share.entries:
-        return "kibana cannot be delegated"
+        return "kibana cannot be delegated: it needs the tier Full"
     too_open = sorted({name for entry in access.share.entries for name in entry.indices if is_open(name)})
-    return f"{', '.join(too_open)} would delegate Elasticsearch's own indices" if too_open else ""
+    return f"{', '.join(too_open)} would delegate Elasticsearch's own indices: {_NARROWER}" if too_open else ""

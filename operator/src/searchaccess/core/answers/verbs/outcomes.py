@@ -118,7 +118,7 @@ def obstacle(verb: Verb, raw: Mapping[str, Any]) -> str:
         ),
         (
             verb is Verb.APPROVE and not _waits_for_approval(status, condition_of(status, ConditionType.READY)),
-            "no policy waits for an approval of it, as far as its status says",
+            "no policy is waiting for its approval, according to its status",
         ),
     )
     return next((text for applies, text in found if applies), "")
