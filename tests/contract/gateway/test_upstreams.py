@@ -134,7 +134,7 @@ def test_all_that_a_node_had_under_way_is_read_from_another_one_when_it_ends(
         def call() -> set[int]:
             seen = set[int]()
             while not ends.is_set():
-                seen.add(client.get("/orders/_doc/1").status_code)
+                seen.add(client.get("/orders/_doc/1", timeout=240).status_code)
             return seen
 
         with ThreadPoolExecutor(many) as callers:

@@ -5,7 +5,7 @@ import gc
 import json
 import ssl
 import warnings
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from typing import Any
@@ -31,12 +31,11 @@ LASTING = {"data": {"ttl": 0, "renewable": False}}
 
 
 @pytest.fixture(scope="module", autouse=True)
-def _without_garbage() -> Iterator[None]:
+def _without_garbage() -> None:
     """What other tests of this process left unclosed is none of these tests' business."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ResourceWarning)
         gc.collect()
-    yield
 
 
 def answer(body: Any, status: str = "200 OK", headers: str = "") -> bytes:
