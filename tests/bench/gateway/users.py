@@ -120,7 +120,7 @@ def _one_new(world: World, report: Report, pod: GatewayPod, samples: int) -> Non
             assert caller.get("/_security/_authenticate").status_code == httpx.codes.FORBIDDEN
             world.kubernetes.run_kubectl("create", "-f", "-", input=text)
             began = time.perf_counter()
-            eventually(lambda c=caller, n=name: c.get(_path(n)).is_success, within=60, every=0.005)  # type: ignore[misc]
+            eventually(lambda c=caller, n=name: c.get(_path(n)).is_success, within=_PATIENCE, every=0.005)  # type: ignore[misc]
             took.append((time.perf_counter() - began) * 1000)
     note = f"max {max(took):.0f} ms"
     report.add("gateway: one new access until the gateway lets it in, p50", statistics.median(took), "ms", None, note)

@@ -243,7 +243,7 @@ async def a_key(port: ElasticsearchPort, rights: RoleBody, sequence: int = 1) ->
 
 
 def search_with(server: ElasticsearchServer, encoded: str, index: str = "keys-*") -> httpx.Response:
-    with httpx.Client(verify=server._trust(), headers={"Authorization": f"ApiKey {encoded}"}) as client:
+    with httpx.Client(verify=server._trust(), headers={"Authorization": f"ApiKey {encoded}"}, timeout=30) as client:
         return client.post(f"{server.url}/{index}/_search", json={})
 
 
@@ -360,6 +360,7 @@ async def test_descriptors_that_somebody_changed_are_seen(
         "base_url": elasticsearch_server.url,
         "verify": elasticsearch_server._trust(),
         "auth": ("key-maker", OPERATOR_PASSWORD),
+        "timeout": 30,
     }
     async with httpx.AsyncClient(**somebody) as client:
         monitor = {"cluster": ["monitor"]}
@@ -402,7 +403,7 @@ async def test_elasticsearch_itself_ends_a_key_at_its_end(
 ) -> None:
     key_id, encoded = await a_key(maker, rights_to("keys-*"))
     headers = {"authorization": f"ApiKey {encoded}"}
-    with httpx.Client(base_url=elasticsearch_server.url, verify=elasticsearch_server._trust()) as caller:
+    with httpx.Client(base_url=elasticsearch_server.url, verify=elasticsearch_server._trust(), timeout=30) as caller:
 
         def status() -> int:
             return caller.get("/_security/_authenticate", headers=headers).status_code

@@ -117,7 +117,7 @@ OURS = Operator(f"users-{secrets.token_hex(3)}", "kube-system")
 
 def search_as(server: ElasticsearchServer, name: str, password: str, index: str = "keys-*") -> httpx.Response:
     encoded = base64.b64encode(f"{name}:{password}".encode()).decode()
-    with httpx.Client(verify=server._trust(), headers={"Authorization": f"Basic {encoded}"}) as client:
+    with httpx.Client(verify=server._trust(), headers={"Authorization": f"Basic {encoded}"}, timeout=30) as client:
         return client.post(f"{server.url}/{index}/_search", json={})
 
 

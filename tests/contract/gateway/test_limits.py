@@ -170,7 +170,7 @@ def test_a_caller_beyond_its_rate_is_told_when_to_retry_and_others_are_served(li
 
 def _asserted(gateway: Gateway, assertion: str, token: str = "") -> int:
     headers = {"x-goog-iap-jwt-assertion": assertion, **({"authorization": f"Bearer {token}"} if token else {})}
-    with httpx.Client(base_url=gateway.url, verify=gateway.trust(), headers=headers) as client:
+    with httpx.Client(base_url=gateway.url, verify=gateway.trust(), headers=headers, timeout=30) as client:
         return client.get("/i/_search").status_code
 
 
@@ -282,7 +282,7 @@ def test_nothing_else_of_the_administration_is_at_the_port_for_health_checks(pat
 
 def test_the_administration_cannot_be_changed_at_the_port_for_health_checks(limited: Gateway) -> None:
     url = f"http://127.0.0.1:{limited.paths.health_port}/ready"
-    assert httpx.post(url).status_code == httpx.codes.NOT_FOUND
+    assert httpx.post(url, timeout=30).status_code == httpx.codes.NOT_FOUND
 
 
 def test_answers_of_elasticsearch_pass_unchanged(limited: Gateway, recorder: Recorder, forger: Forger) -> None:

@@ -100,7 +100,7 @@ class Real:
         """Ask who a login is, as a gateway does."""
         headers = {"es-security-runas-user": run_as} if run_as else {}
         auth = (login[0], login[1].reveal())
-        with httpx.Client(verify=self.server._trust(), auth=auth) as client:
+        with httpx.Client(verify=self.server._trust(), auth=auth, timeout=30) as client:
             return client.get(f"{self.server.url}/_security/_authenticate", headers=headers)
 
     def role_name(self, principal: str) -> str:

@@ -34,6 +34,7 @@ from searchaccess.core.gateway.render import render_login
 from searchaccess.ports.errors import Conflict, NamespaceEnds, PermissionDenied
 from searchaccess.ports.gateway import GatewayObjects
 from tests.contract.conftest import MEMORY, REAL
+from tests.contract.kubernetes_sides import until_allowed
 from tests.stack.kubernetes import KubernetesServers
 from tests.support.failures.faults import Faults
 from tests.support.memory.gateways import MemoryGateways
@@ -77,6 +78,7 @@ async def for_real(servers: KubernetesServers) -> tuple[Side, KubernetesClient]:
     kubectl("apply", "-n", namespace, "-f", str(ROOT / "deploy" / "gateway.yaml"))
     kubeconfig = servers.service_account_kubeconfig(SYSTEM, "searchaccess-operator")
     client = KubernetesClient(await load_configuration(kubeconfig))
+    await until_allowed(client, namespace, "list", "pods")
 
     def write(target: Target, data: dict[str, str], labels: dict[str, str]) -> None:
         found = {key: base64.b64encode(value.encode()).decode() for key, value in data.items()}

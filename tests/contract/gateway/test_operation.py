@@ -4,6 +4,8 @@ import base64
 import json
 import os
 import signal
+import threading
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
 
@@ -82,7 +84,7 @@ def test_a_gateway_without_keys_serves_nobody_until_it_has_some(
     with pytest.raises(httpx.ConnectError):
         _status(short, forger.mint(CALLER))
     keys.publish(forger.google.jwks())
-    eventually(short.is_serving)
+    eventually(short.is_serving, within=60)
     assert _status(short, forger.mint(CALLER)) == 200
 
 
@@ -179,21 +181,31 @@ def test_draining_fails_no_request(short: Gateway, settings: GatewaySettings, fo
     other = Gateway(settings)
     try:
         other.start()
-        serving = [short, other]
+        serving, calls, one = [short, other], Counter[str](), threading.Lock()
 
         class Balanced(httpx.Client):
             """Sends each request to a gateway that is ready, as a Service does with new connections."""
 
             def get(self, url: httpx.URL | str, **_more: object) -> httpx.Response:
-                with serving[0].client(forger.mint(CALLER)) as client:
-                    return client.get(url)
+                with one:
+                    chosen = serving[0]
+                    calls[chosen.url] += 1
+                try:
+                    with chosen.client(forger.mint(CALLER)) as client:
+                        return client.get(url)
+                finally:
+                    with one:
+                        calls[chosen.url] -= 1
 
         with load(short, "", connections=Balanced) as callers:
             assert short.admin("POST", "/healthcheck/fail").is_success
             eventually(lambda: not short.is_ready())
             callers.goes_on()
-            serving.pop(0)
+            with one:
+                serving.pop(0)
             callers.goes_on()
+            # Who chose it before has its answer: the pod's preStop waits for these.
+            eventually(lambda: calls[short.url] == 0)
             short.admin("POST", "/drain_listeners?graceful&skip_exit")
             os.kill(short.pid, signal.SIGTERM)
             eventually(lambda: not short.is_running)
@@ -215,7 +227,7 @@ def test_a_silent_elasticsearch_does_not_block_other_callers(
     recorder.answers = lambda request: Answer(hangs="slow" in request.target)
     with gateway.client(forger.mint(CALLER)) as slow, gateway.client(forger.mint(CALLER)) as client:
         with pytest.raises(httpx.ReadTimeout):
-            slow.get("/slow/_search", timeout=0.5)
+            slow.get("/slow/_search", timeout=httpx.Timeout(30, read=0.5))
         assert client.get("/orders/_search").status_code == 200
 
 

@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from threading import Event
 
 import httpx
 import pytest
@@ -105,12 +106,15 @@ def test_a_node_that_ends_fails_no_request_that_reads_and_is_taken_out_until_it_
         assert gateway.statistic("cluster.elasticsearch.upstream_rq_retry_success") > 0
 
 
-def test_no_request_is_sent_twice_to_a_node_that_does_not_answer(
+def test_no_request_is_sent_twice_to_a_node_that_refuses_it(
     settings: GatewaySettings, loopback: ServerCertificate, forger: Forger
 ) -> None:
-    """It has the fewest open requests, so it is the first choice again each time."""
+    """It has the fewest open requests, so it is the first choice again each time.
+
+    It answers with 503: such answers take no node out, so that all requests may meet it.
+    """
     with _second(settings, loopback) as (gateway, node), gateway.client(forger.mint(CALLER)) as client:
-        node.answers = lambda _: Answer(breaks=True)
+        node.answers = lambda _: Answer(503)
         targets = [f"/orders/_doc/{number}" for number in range(200)]
         with ThreadPoolExecutor(8) as callers:
             answers = list(callers.map(lambda target: client.get(target).status_code, targets))
@@ -118,6 +122,32 @@ def test_no_request_is_sent_twice_to_a_node_that_does_not_answer(
     counts = Counter(one.target for one in node.arrived)
     assert len(counts) > 20
     assert set(counts.values()) == {1}
+
+
+def test_all_that_a_node_had_under_way_is_read_from_another_one_when_it_ends(
+    settings: GatewaySettings, loopback: ServerCertificate, forger: Forger
+) -> None:
+    many, ends = 70, Event()
+    with _second(settings, loopback) as (gateway, node), gateway.client(forger.mint(CALLER)) as client:
+        node.answers = lambda _: Answer(hangs=True)
+
+        def call() -> set[int]:
+            seen = set[int]()
+            while not ends.is_set():
+                seen.add(client.get("/orders/_doc/1", timeout=240).status_code)
+            return seen
+
+        with ThreadPoolExecutor(many) as callers:
+            calls = []
+            try:
+                for number in range(1, many + 1):
+                    calls.append(callers.submit(call))
+                    # It calls until the node has its request, which takes a few.
+                    eventually(lambda number=number: len(node.arrived) == number, every=0.005)  # type: ignore[misc]
+            finally:
+                ends.set()
+                node.stop()
+            assert [one.result() for one in calls] == [{200}] * many
 
 
 def test_writes_reach_the_other_node_if_one_cannot_be_connected_to(

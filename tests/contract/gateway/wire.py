@@ -6,7 +6,7 @@ from contextlib import suppress
 
 from tests.stack.gateway.envoy import Gateway
 
-_ANSWER_SECONDS = 10.0
+_ANSWER_SECONDS = 60.0
 _QUIET_SECONDS = 0.05
 
 
@@ -19,13 +19,14 @@ def connect(gateway: Gateway, protocol: str = "http/1.1") -> ssl.SSLSocket:
     return context.wrap_socket(plain, server_hostname="127.0.0.1")
 
 
-def exchange(gateway: Gateway, request: bytes, *, silent: bool = False) -> list[tuple[int, bytes]]:
+def exchange(gateway: Gateway, request: bytes, *, silent: bool = False, answers: int = 1) -> list[tuple[int, bytes]]:
     """Send bytes; return status and body of each answer, until the gateway is quiet or closes the connection.
 
     Args:
         gateway: who is asked.
         request: what is sent.
         silent: no answer is expected.
+        answers: how many are waited for; more may follow at once.
     """
     with connect(gateway) as connection:
         with suppress(OSError):
@@ -42,7 +43,7 @@ def exchange(gateway: Gateway, request: bytes, *, silent: bool = False) -> list[
             if not part:
                 break
             received += part
-            if (answers := parsed(received)) and answers[-1][2]:
+            if len(known := parsed(received)) >= answers and known[-1][2]:
                 connection.settimeout(_QUIET_SECONDS)
     return [(status, body) for status, body, _ in parsed(received)]
 

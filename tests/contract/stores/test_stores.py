@@ -20,6 +20,7 @@ from searchaccess.core.rights.ownership import Operator
 from searchaccess.ports.errors import Conflict, PermissionDenied
 from searchaccess.ports.stores import Owner, Place, SecretStore
 from tests.contract.conftest import MEMORY, REAL
+from tests.contract.kubernetes_sides import until_allowed
 from tests.stack.kubernetes import KubernetesServers
 from tests.support.failures.faults import Faults
 from tests.support.memory.store import MemoryStore
@@ -146,6 +147,8 @@ async def in_kubernetes(servers: KubernetesServers, *, allowed: bool = True) -> 
     uid = declared(servers, "orders", namespace)
     kubeconfig = servers.service_account_kubeconfig(SYSTEM, "searchaccess-operator")
     client = KubernetesClient(await load_configuration(kubeconfig))
+    if allowed:
+        await until_allowed(client, namespace, "create", "secrets")
     return InKubernetes(servers, client, Owner(uid, namespace, "orders"))
 
 

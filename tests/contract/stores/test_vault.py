@@ -31,6 +31,7 @@ from tests.stack.trust.certificates import ServerCertificate
 from tests.stack.trust.tokens import TokenIssuer
 from tests.support.loop.clocks import SettableClock
 from tests.support.operatorprocess import ROOT
+from tests.support.waiting import eventually
 from tests.support.worlds.world import SYSTEM
 
 EMAIL = "searchaccess-operator@acme.iam.gserviceaccount.com"
@@ -200,6 +201,9 @@ async def test_by_the_operators_service_account(
     kubectl("create", "serviceaccount", reviewer)
     binding = ("--clusterrole=system:auth-delegator", f"--serviceaccount={SYSTEM}:{reviewer}")
     kubectl("create", "clusterrolebinding", reviewer, *binding)
+    asked = ("auth", "can-i", "create", "tokenreviews.authentication.k8s.io")
+    who = f"--as=system:serviceaccount:{SYSTEM}:{reviewer}"
+    eventually(lambda: installed.run_kubectl(*asked, who, check=False).returncode == 0, within=60)
     config = {
         "kubernetes_host": installed.url,
         "kubernetes_ca_cert": installed.ca_file.read_text(),

@@ -1,8 +1,10 @@
 """Vault: requests that hang, are cancelled, trickle, or are under way while the login is replaced."""
 
 import asyncio
+import gc
 import json
 import ssl
+import warnings
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
@@ -26,6 +28,14 @@ PATIENCE = 30
 """Seconds after which a test fails instead of waiting on."""
 GOOD = {"data": {"created_time": "2026-01-01T00:00:00Z", "current_version": 0, "versions": {}}}
 LASTING = {"data": {"ttl": 0, "renewable": False}}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _without_garbage() -> None:
+    """What other tests of this process left unclosed is none of these tests' business."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ResourceWarning)
+        gc.collect()
 
 
 def answer(body: Any, status: str = "200 OK", headers: str = "") -> bytes:

@@ -141,7 +141,7 @@ def test_a_token_gets_the_documents_of_its_own_account_until_its_access_is_revok
     assert chain.status("nobody") == 403
     assert chain.status("orders", audience="https://other.example.com") == 403
     assert chain.status("orders", lifetime=-600) == 401
-    with httpx.Client(base_url=chain.pod.url, verify=chain.pod.envoy.trust()) as stranger:
+    with httpx.Client(base_url=chain.pod.url, verify=chain.pod.envoy.trust(), timeout=30) as stranger:
         refused = stranger.get("/orders-*/_search")
     assert (refused.status_code, refused.json()["error"]["type"]) == (401, "gateway_authentication_exception")
     assert chain.pod.wanted_version() == before, "who has no limits of its own costs the gateway no new configuration"

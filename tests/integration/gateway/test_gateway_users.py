@@ -48,7 +48,7 @@ class Callers:
     login: tuple[str, str]
 
     def client(self, login: tuple[str, str]) -> httpx.AsyncClient:
-        return httpx.AsyncClient(base_url=self.server.url, verify=self.server._trust(), auth=login)
+        return httpx.AsyncClient(base_url=self.server.url, verify=self.server._trust(), auth=login, timeout=30)
 
     async def search(self, principal: str = ORDERS) -> int:
         """Return the status of a search as the gateway sends it."""

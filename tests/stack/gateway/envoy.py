@@ -153,7 +153,7 @@ class Gateway(Server):
 
     def health(self, path: str) -> httpx.Response:
         """Ask the port for health checks."""
-        return httpx.get(f"http://{self.paths.address}:{self.paths.health_port}{path}", timeout=10)
+        return httpx.get(f"http://{self.paths.address}:{self.paths.health_port}{path}", timeout=30)
 
     def is_ready(self) -> bool:
         try:
@@ -188,15 +188,16 @@ class Gateway(Server):
 
     def admin(self, method: str, path: str) -> httpx.Response:
         """Ask the administration, as a command in the pod could."""
-        return httpx.request(method, f"http://127.0.0.1:{self.paths.admin_port}{path}", timeout=10)
+        return httpx.request(method, f"http://127.0.0.1:{self.paths.admin_port}{path}", timeout=30)
 
     def log(self) -> str:
         """What Envoy wrote: its own lines, and one for each request."""
         return (self.folder / "logs" / "envoy.log").read_text(errors="replace")
 
     def requests(self) -> list[dict[str, Any]]:
-        """The lines about requests."""
-        return [json.loads(line) for line in self.log().splitlines() if line.startswith("{")]
+        """The lines about requests, without one that is being written."""
+        whole = self.log().rpartition("\n")[0]
+        return [json.loads(line) for line in whole.splitlines() if line.startswith("{")]
 
     def trust(self) -> ssl.SSLContext:
         """What a caller trusts."""

@@ -12,7 +12,7 @@ from typing import Self
 from tests.stack.running.processes import free_port
 from tests.stack.trust.certificates import ServerCertificate
 
-_START_SECONDS = 10.0
+_START_SECONDS = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +117,9 @@ class Server(ABC):
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._writers.add(writer)
         try:
+            if self._server is None:
+                # It connected while the port was being closed.
+                return
             while (request := await _read(reader)) is not None:
                 answer = self.answer(request)
                 if answer.hangs:

@@ -4,10 +4,12 @@ import json
 import secrets
 import threading
 from base64 import b64decode
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
+
+import httpx
 
 from searchaccess.core.gateway.render import loaded_version
 from searchaccess.core.gateway.render.paths import IN_THE_CHART
@@ -148,7 +150,9 @@ class GatewayPod:
     def _run(self) -> None:
         try:
             while not self._end.wait(_EVERY):
-                self._copy()
+                # What the API server does not answer is asked for again, as a kubelet does.
+                with suppress(httpx.TransportError):
+                    self._copy()
         except BaseException as error:  # noqa: BLE001 - `until_served` raises it.
             self._failure = error
 

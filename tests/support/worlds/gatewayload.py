@@ -27,7 +27,7 @@ class Load:
     def goes_on(self) -> None:
         """Wait until many more requests have succeeded."""
         enough = self.succeeded + _EACH
-        eventually(lambda: self.succeeded >= enough, within=60, what=f"more than {dict(self.seen)}")
+        eventually(lambda: self.succeeded >= enough, within=240, what=f"more than {dict(self.seen)}")
 
 
 @contextmanager

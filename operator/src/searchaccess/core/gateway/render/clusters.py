@@ -17,6 +17,8 @@ _BUFFER: Final = 64 * 1024
 _HTTPS: Final = 443
 _MOST_CONNECTIONS: Final = 128
 """With thousands, Elasticsearch accepts them too slowly and connects fail; requests wait for one of these instead."""
+_MOST_REQUESTS: Final = 16384
+"""Those that wait or are repeated among them. How many Elasticsearch has at once is limited by the connections."""
 
 _MATCHED: Final = "envoy.transport_socket_match"
 _HOST: Final = "host"
@@ -47,9 +49,10 @@ def clusters(settings: GatewaySettings, paths: Paths) -> list[Json]:
 def _elasticsearch(settings: GatewaySettings, paths: Paths) -> Json:
     thresholds = {
         "max_connections": _MOST_CONNECTIONS,
-        "max_pending_requests": 16384,
-        "max_requests": 16384,
-        "max_retries": 64,
+        "max_pending_requests": _MOST_REQUESTS,
+        "max_requests": _MOST_REQUESTS,
+        # When a node ends, all that it had under way is repeated at once.
+        "max_retries": _MOST_REQUESTS,
         "track_remaining": True,
     }
     hosts = tuple(sorted(set(settings.upstreams), key=lambda one: (one.host, one.port)))
