@@ -30,6 +30,13 @@ from tests.unit.webhook.scene import ONLY_SHOP, a_policy, a_review, knowing, rea
 NAMES = ("127.0.0.1",)
 
 
+@pytest.fixture(autouse=True)
+def _on_any_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Requests are not given up because the machine is slow; where that is tested, there is another limit."""
+    monkeypatch.setattr(webserver, "READ_WITHIN", 600.0)
+    monkeypatch.setattr(webserver, "ANSWER_WITHIN", 600.0)
+
+
 def made() -> Certificate:
     return issue(NAMES, datetime.now(UTC), 3600, 60)
 
@@ -57,7 +64,11 @@ class Served:
 
     def client(self, certificate: Certificate | None = None) -> httpx.AsyncClient:
         return httpx.AsyncClient(
-            base_url=f"https://127.0.0.1:{self.port}", verify=self.trusting(certificate), trust_env=False, timeout=30
+            base_url=f"https://127.0.0.1:{self.port}",
+            verify=self.trusting(certificate),
+            trust_env=False,
+            timeout=60,
+            limits=httpx.Limits(keepalive_expiry=None),  # A connection stays however slow the machine is.
         )
 
     def counted(self) -> dict[str, float]:
