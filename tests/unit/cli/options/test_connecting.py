@@ -136,13 +136,13 @@ def test_an_operator_goes_on_until_it_is_granted_and_says_it_in_full(tmp_path: P
         running = start(command, environment(tmp_path), (Path(os.devnull), log, log))
         try:
             eventually(
-                lambda: [path.rpartition("/")[2] for path in seen].count(what) >= 3, within=60, what="it retries"
+                lambda: [path.rpartition("/")[2] for path in seen].count(what) >= 3, within=300, what="it retries"
             )
             assert running.exitcode is None
             served |= answers()
-            eventually(lambda: any(path.endswith("searchaccesses") for path in seen), within=60, what="it goes on")
+            eventually(lambda: any(path.endswith("searchaccesses") for path in seen), within=300, what="it goes on")
             running.terminate()
-            running.join(60)
+            running.join(300)
             assert running.exitcode == 0
         finally:
             running.kill()
