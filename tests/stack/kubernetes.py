@@ -334,7 +334,7 @@ class KubernetesServers(KubernetesApi):
             base_url=self.url,
             verify=ssl.create_default_context(cafile=str(self.ca_file)),
             headers={"Authorization": f"Bearer {self.admin_token}"},
-            timeout=30,
+            timeout=60,
         )
 
 

@@ -331,7 +331,7 @@ def test_requests_that_wait_for_a_slow_one_are_kept_as_they_came() -> None:
             await asyncio.sleep(0)
         assert not any(each.done() for each in asked)
         gc.collect()
-        assert sum(isinstance(each, Review) for each in gc.get_objects()) <= 2
+        assert sum(type(each) is Review for each in gc.get_objects()) <= 2
         for each in asked:
             each.cancel()
 

@@ -73,7 +73,7 @@ def search(server: ElasticsearchServer, admin: httpx.Client) -> httpx.Response:
     user = {"password": PASSWORD, "roles": [NAME], "metadata": {"region": "eu"}}
     admin.put(f"/_security/user/{NAME}", json=user).raise_for_status()
     trusted = ssl.create_default_context(cafile=str(server.ca_file))
-    with httpx.Client(base_url=server.url, auth=(NAME, PASSWORD), verify=trusted) as caller:
+    with httpx.Client(base_url=server.url, auth=(NAME, PASSWORD), verify=trusted, timeout=60) as caller:
         return caller.get(f"/{INDEX}/_search")
 
 

@@ -111,7 +111,7 @@ def caller(elasticsearch_server: ElasticsearchServer, admin: httpx.Client) -> It
     user = {"password": PASSWORD, "roles": [CALLER], "metadata": {"region": "eu"}}
     admin.put(f"/_security/user/{CALLER}", json=user).raise_for_status()
     trusted = ssl.create_default_context(cafile=str(elasticsearch_server.ca_file))
-    with httpx.Client(base_url=elasticsearch_server.url, auth=(CALLER, PASSWORD), verify=trusted) as client:
+    with httpx.Client(base_url=elasticsearch_server.url, auth=(CALLER, PASSWORD), verify=trusted, timeout=60) as client:
         yield client
 
 

@@ -16,9 +16,12 @@ from types import ModuleType
 from typing import Any, Final
 
 import searchaccess.core
+from searchaccess.core.patterns import meeting
 
 ERRORS: Final = (KeyError, ValueError, RecursionError, AttributeError, ZeroDivisionError)
 """Kinds of errors that faults of ours have shown."""
+_REMEMBERED: Final = (meeting._met, meeting._lists)
+"""What functions remember beside their caches."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -147,6 +150,8 @@ def _forget_results() -> None:
             for item in vars(module).values():
                 if callable(forget := getattr(item, "cache_clear", None)):
                     forget()
+    for remembered in _REMEMBERED:
+        remembered.clear()
 
 
 def _counter(calls: Calls, place: Place) -> Callable[[Any], None]:

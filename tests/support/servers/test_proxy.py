@@ -54,7 +54,7 @@ class Upstream:
     async def _stream(self, request: web.Request) -> web.StreamResponse:
         response = web.StreamResponse()
         await response.prepare(request)
-        for number in range(1000):
+        for number in range(10_000):
             await response.write(f"{number}\n".encode())
             await asyncio.sleep(0.01)
         return response
@@ -80,7 +80,7 @@ def proxy(upstream: Upstream, tmp_path: Path) -> Iterator[Proxy]:
 @pytest.fixture
 def client(proxy: Proxy) -> Iterator[httpx.Client]:
     trust = ssl.create_default_context(cafile=str(proxy.ca_file))
-    with httpx.Client(base_url=proxy.url, verify=trust, timeout=20, headers={"User-Agent": "tester"}) as running:
+    with httpx.Client(base_url=proxy.url, verify=trust, timeout=60, headers={"User-Agent": "tester"}) as running:
         eventually(lambda: running.get("/ready").is_success)
         yield running
 
@@ -135,7 +135,7 @@ def test_a_lost_reply_did_reach_upstream_and_times_limits_it(
 def test_a_black_hole_holds_requests_until_it_ends(proxy: Proxy, client: httpx.Client, upstream: Upstream) -> None:
     calls = upstream.calls
     with proxy.fault(Fault(black_hole=True)), pytest.raises(httpx.ReadTimeout):
-        client.get("/", timeout=0.2)
+        client.get("/", timeout=httpx.Timeout(20, read=0.2))
     assert upstream.calls == calls
     assert client.get("/").status_code == 201
 

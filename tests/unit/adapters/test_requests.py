@@ -15,7 +15,7 @@ from searchaccess.core.gateway.users import NativeUser
 from searchaccess.core.model.canonical import RoleBody
 from searchaccess.core.rights.ownership import Role
 
-LIMIT = 10.0
+LIMIT = 60.0
 """Seconds after which a test fails that waits for something."""
 
 

@@ -18,7 +18,7 @@ from searchaccess.cli.main import app
 from tests.support.operatorprocess import ROOT
 from tests.unit.cli.warm import start
 
-WITHIN: Final = 120
+WITHIN: Final = 600
 """Seconds in which each run ends."""
 IMPATIENT: Final = 0.5
 """Seconds that rights spread, where nobody is to wait for them."""

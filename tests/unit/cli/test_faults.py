@@ -37,7 +37,7 @@ def test_a_full_disk_is_said(tmp_path: Path, arguments: tuple[str, ...]) -> None
     with Path("/dev/full").open("w") as full:
         done = subprocess.run(
             [sys.executable, "-m", "searchaccess.cli.main", *arguments],
-            env=environment(tmp_path), stdout=full, stderr=subprocess.PIPE, text=True, check=False, timeout=120,
+            env=environment(tmp_path), stdout=full, stderr=subprocess.PIPE, text=True, check=False, timeout=600,
         )  # fmt: skip
     assert done.returncode == 1
     assert done.stderr == "searchaccess: the answer cannot be written: No space left on device\n"
@@ -48,7 +48,7 @@ def test_names_of_other_languages_are_printed_in_each_locale(tmp_path: Path) -> 
     manifest.write_text(json.dumps(a_search_access(grants=[{"indices": ["\u6771*"], "can": ["read"]}])))
     done = subprocess.run(
         [sys.executable, "-m", "searchaccess.cli.main", "lint", "-o", "yaml", "-f", str(manifest)],
-        env=environment(tmp_path, PYTHONIOENCODING="latin-1"), capture_output=True, check=False, timeout=120,
+        env=environment(tmp_path, PYTHONIOENCODING="latin-1"), capture_output=True, check=False, timeout=600,
     )  # fmt: skip
     assert done.stderr == b""
     assert "\u6771* begins with" in done.stdout.decode()

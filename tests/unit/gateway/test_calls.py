@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 import pytest
 from aiohttp import web
 
+from searchaccess.adapters import gatewaycalls
 from searchaccess.adapters.gatewaycalls import HttpGatewayCalls
 from searchaccess.core.credentials.sealed import Sealed
 from searchaccess.core.gateway.facts import Pod
@@ -18,6 +19,13 @@ VERSION = (
     "cluster_manager.warming_clusters: 0\nlistener_manager.total_listeners_warming: 0\n"
 )
 POD = Pod("pod-a", "127.0.0.1")
+
+
+@pytest.fixture(autouse=True)
+def _on_any_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No call is given up because the machine is slow."""
+    for name in ("TIMEOUT", "CALL_TIMEOUT", "TOKEN_TIMEOUT"):
+        monkeypatch.setattr(gatewaycalls, name, 600.0)
 
 
 @asynccontextmanager

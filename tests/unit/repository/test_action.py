@@ -49,7 +49,7 @@ class Runner:
         )
         command = ["/bin/bash", "--noprofile", "--norc", "-eo", "pipefail", "-c", STEPS[step]["run"]]
         return subprocess.run(
-            command, cwd=self.checkout, env=given, capture_output=True, text=True, check=False, timeout=240
+            command, cwd=self.checkout, env=given, capture_output=True, text=True, check=False, timeout=600
         )
 
     def outputs(self) -> dict[str, str]:

@@ -237,7 +237,7 @@ async def test_files_are_read_as_soon_as_they_are_there(tmp_path: Path) -> None:
     assert not served.is_ready
     (tmp_path / "tls.crt").write_text(PAIR.chain)
     (tmp_path / "tls.key").write_text(PAIR.key)
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(300):
         while not served.is_ready:  # noqa: ASYNC110 - what it follows has no event
             await asyncio.sleep(0.05)
     task.cancel()

@@ -52,7 +52,7 @@ async def test_it_is_ready_with_a_certificate_and_decides_once_all_is_listed(
         pair = issue(("127.0.0.1",), datetime.now(UTC), 3600, 60)
         (tmp_path / "tls.crt").write_text(pair.chain)
         (tmp_path / "tls.key").write_text(pair.key)
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(300):
             while unready() or (made and not webhooks.authorities):  # noqa: ASYNC110 - as probes do
                 await asyncio.sleep(0.01)
         authority = webhooks.authorities[0] if made else pair.authority

@@ -76,9 +76,9 @@ def test_without_a_kubeconfig(tmp_path: Path) -> None:
 def test_an_api_server_that_is_down(tmp_path: Path) -> None:
     port = free_port()
     kubeconfig = write_kubeconfig(tmp_path, f"http://127.0.0.1:{port}")
-    done = warm(tmp_path, "reconcile", "--once", "--timeout", "1s", "--kubeconfig", str(kubeconfig), check=1)
+    done = warm(tmp_path, "reconcile", "--once", "--timeout", "5s", "--kubeconfig", str(kubeconfig), check=1)
     said = last_words(done)
-    assert f"within 1 s: the API server: no connection to 127.0.0.1:{port}: connection refused; check the" in said
+    assert f"within 5 s: the API server: no connection to 127.0.0.1:{port}: connection refused; check the" in said
     assert len(done.stderr.splitlines()) == 2, "the same trouble is logged once"
 
 
@@ -136,13 +136,13 @@ def test_an_operator_goes_on_until_it_is_granted_and_says_it_in_full(tmp_path: P
         running = start(command, environment(tmp_path), (Path(os.devnull), log, log))
         try:
             eventually(
-                lambda: [path.rpartition("/")[2] for path in seen].count(what) >= 3, within=60, what="it retries"
+                lambda: [path.rpartition("/")[2] for path in seen].count(what) >= 3, within=300, what="it retries"
             )
             assert running.exitcode is None
             served |= answers()
-            eventually(lambda: any(path.endswith("searchaccesses") for path in seen), within=60, what="it goes on")
+            eventually(lambda: any(path.endswith("searchaccesses") for path in seen), within=300, what="it goes on")
             running.terminate()
-            running.join(60)
+            running.join(300)
             assert running.exitcode == 0
         finally:
             running.kill()

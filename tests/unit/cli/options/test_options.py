@@ -108,6 +108,6 @@ def test_a_shell_completes_options(tmp_path: Path) -> None:
         capture_output=True,
         text=True,
         check=True,
-        timeout=60,
+        timeout=600,
     )
     assert done.stdout.split() == ["--namespace"]

@@ -99,7 +99,7 @@ async def test_that_nothing_is_declared_is_known_when_kopf_watches(monkeypatch: 
     async with api_server() as url:
         watching = asyncio.create_task(events.watch(Inventory(), began.set, Login(KubernetesOptions()), stop))
         try:
-            async with asyncio.timeout(60):
+            async with asyncio.timeout(300):
                 await began.wait()
         finally:
             # Not by the event: kopf takes five seconds for that.

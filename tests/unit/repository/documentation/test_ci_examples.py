@@ -51,7 +51,7 @@ def run(checkout: Path, script: str, **more: str) -> "subprocess.CompletedProces
     path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
     given = environment(checkout.parent, PATH=path, MANIFESTS="manifests", **more)
     command = ["/bin/bash", "--noprofile", "--norc", "-eo", "pipefail", "-c", script]
-    return subprocess.run(command, cwd=checkout, env=given, capture_output=True, text=True, check=False, timeout=240)
+    return subprocess.run(command, cwd=checkout, env=given, capture_output=True, text=True, check=False, timeout=600)
 
 
 def test_the_workflow_lints_and_plans(checkout: Path) -> None:
