@@ -9,6 +9,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
 
+import httpx
+
 from searchaccess.core.gateway.render import loaded_version
 from searchaccess.core.gateway.render.paths import IN_THE_CHART
 from tests.stack.gateway.envoy import Gateway, project
@@ -48,7 +50,7 @@ class GatewayPod:
         servers = world.kubernetes
         assert isinstance(servers, KubernetesServers), "it polls, which kubectl is too slow for"
         self._client = servers.admin_client()
-        self._client.timeout = 60  # The pod lives as long as its polling.
+        self._client.timeout = httpx.Timeout(60)  # The pod lives as long as its polling.
         self._mounted: dict[str, dict[str, str]] = {}
         """What each folder has."""
         self._failure: BaseException | None = None
