@@ -85,7 +85,7 @@ async def test_the_same_helpers_with_asyncio(
 def test_a_token_that_ends_in_mid_use_is_replaced(
     client: Elasticsearch, metadata: MetadataServer, elasticsearch: LocalElasticsearch
 ) -> None:
-    metadata.lifetime = 2
+    metadata.lifetime = 4
     client.search(index="orders-eu")
     first = client.transport._caller.tokens.get()  # type: ignore[attr-defined]
 
@@ -101,7 +101,7 @@ def test_a_token_that_ends_in_mid_use_is_replaced(
 async def test_a_token_that_ends_in_mid_use_is_replaced_with_asyncio(
     make_async: Callable[[], AsyncElasticsearch], metadata: MetadataServer
 ) -> None:
-    metadata.lifetime = 2
+    metadata.lifetime = 4
     async with make_async() as client:
         while len(metadata.audiences) < 3:
             assert found(await client.search(index="orders-eu")) >= 1
@@ -163,10 +163,15 @@ async def test_many_tasks_share_one_fetch(
 def test_while_it_is_away_a_token_is_used_as_long_as_it_is_good(
     client: Elasticsearch, metadata: MetadataServer
 ) -> None:
-    metadata.lifetime = 4
+    metadata.lifetime = RENEWED_BEFORE - 5
     client.search(index="orders-eu")
     metadata.away = True
     assert found(client.search(index="orders-eu")) >= 1
+
+    metadata.away, metadata.lifetime = False, 2
+    before = len(metadata.audiences)
+    eventually(lambda: client.search(index="orders-eu") and len(metadata.audiences) > before, what="a renewal")
+    metadata.away = True
 
     def ended() -> str:
         try:
@@ -179,7 +184,7 @@ def test_while_it_is_away_a_token_is_used_as_long_as_it_is_good(
 
     message = eventually(ended)
     assert "the metadata server returns none" in message
-    metadata.away = False
+    metadata.away, metadata.lifetime = False, 3600
     assert found(client.search(index="orders-eu")) >= 1
 
 
@@ -208,20 +213,23 @@ def test_those_who_wait_for_a_fetch_that_fails_do_not_try_it_again_one_by_one(
 ) -> None:
     metadata.away = True
     caller = client.transport._caller  # type: ignore[attr-defined]
-    fetches = 0
-    fetch = caller.tokens._fetch
+    fetches, waiting = 0, list[int]()
+    fetch, renew = caller.tokens._fetch, caller.tokens._renew
 
-    def slowly() -> None:
+    def fetch_when_all_wait() -> None:
         nonlocal fetches
         fetches += 1
-        time.sleep(0.5)
+        eventually(lambda: len(waiting) >= MANY, what="all wait for it")
         fetch()
 
-    monkeypatch.setattr(caller.tokens, "_fetch", slowly)
-    together = threading.Barrier(MANY)
+    def wait(tries: int) -> str:
+        waiting.append(tries)
+        return str(renew(tries))
+
+    monkeypatch.setattr(caller.tokens, "_fetch", fetch_when_all_wait)
+    monkeypatch.setattr(caller.tokens, "_renew", wait)
 
     def search(_: int) -> str:
-        together.wait(30)
         with pytest.raises(IdentityTokenMissing):
             client.search(index="orders-eu")
         return "refused"
@@ -251,7 +259,8 @@ async def test_after_a_401_another_token_is_tried_with_asyncio_too(
     assert len(metadata.audiences) == 2
 
 
-def test_but_not_for_ever(client: Elasticsearch, metadata: MetadataServer) -> None:
+def test_but_not_for_ever(client: Elasticsearch, metadata: MetadataServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tokens, "PAUSE", 600.0)
     metadata.issuer = TokenIssuer()
     for _ in range(5):
         with pytest.raises(AuthenticationException):
@@ -284,8 +293,12 @@ def test_a_body_that_can_be_read_once_is_sent_whole_after_a_401(
 
 def test_the_audit_log_names_the_revision(client: Elasticsearch, elasticsearch: LocalElasticsearch) -> None:
     client.search(index="orders-eu")
-    events = audited(elasticsearch, opaque_id="orders/orders-00042-abc")
-    assert {"orders-eu"} in [set(event.get("indices", ())) for event in events]
+
+    def searched() -> bool:
+        events = audited(elasticsearch, opaque_id="orders/orders-00042-abc")
+        return {"orders-eu"} in [set(event.get("indices", ())) for event in events]
+
+    eventually(searched, what="the search in the audit log")
 
 
 def test_an_opaque_id_of_the_callers_own_wins(client: Elasticsearch, elasticsearch: LocalElasticsearch) -> None:

@@ -14,6 +14,7 @@ from tests.stack.trust.certificates import write_server_certificate
 from tests.support.leaks import leaks
 from tests.support.metadata import MetadataServer
 from tests.support.operatorprocess import ROOT
+from tests.support.waiting import eventually
 
 PAGES = sorted((ROOT / "docs" / "callers").glob("*.md"))
 
@@ -64,7 +65,7 @@ def test_it_renews_a_token_near_its_end(
     done = run(command, *indices, url=elasticsearch.url, ca_file=elasticsearch.ca_file, metadata=metadata)
     assert done.returncode == 0, done.stderr
     assert len(done.stdout.splitlines()) == requests
-    assert len(metadata.audiences) == 2
+    eventually(lambda: len(metadata.audiences) == 2, what="it asked for another one")
 
 
 def test_it_sends_the_shared_client_secret_and_its_name(

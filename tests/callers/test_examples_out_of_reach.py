@@ -91,4 +91,5 @@ def test_what_is_not_answered_in_time_is_given_up(
     done = call(command, arguments, server, metadata, timeout=timeout)
     assert done.returncode != 0
     assert re.search("time(d )? ?out", done.stderr, re.IGNORECASE), done.stderr
-    assert len(server.requests) == 1
+    # On a busy machine the time is over before there is a connection.
+    assert len(server.requests) <= 1, "it is not sent again"

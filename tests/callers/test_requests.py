@@ -251,7 +251,7 @@ async def test_where_a_timeout_may_be_retried_a_write_is_not(
     server: Recorder, pauses: list[float], kind: type, call: str, requests: int
 ) -> None:
     server.statuses += [HANGS, HANGS]
-    more = {"retry_on_timeout": True, "max_retries": 1, "request_timeout": 0.5}
+    more = {"retry_on_timeout": True, "max_retries": 1, "request_timeout": 2.0}
     error = await search_and_write(server.url, server.ca_file, kind, call, **more)
     assert isinstance(error, ConnectionTimeout)
     assert len(server.requests) == requests

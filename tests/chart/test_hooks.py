@@ -15,6 +15,7 @@ import yaml
 from searchaccess.api.crd import custom_resource_definitions
 from tests.chart.helm import NAME, NAMESPACE, Helm, of_kind
 from tests.stack.kubernetes import KubernetesServers
+from tests.support.waiting import eventually
 
 CRDS = {crd["metadata"]["name"]: crd for crd in custom_resource_definitions().values()}
 ACCESSES = "searchaccesses.searchaccess.dev"
@@ -36,10 +37,16 @@ def job(values: dict[str, Any], tool: Helm, installed: KubernetesServers, tmp_pa
     file.write_text(yaml.safe_dump_all(rights))
     installed.run_kubectl("apply", "-f", str(file))
     [found] = of_kind(objects, "Job")
+    eventually(lambda: may(installed, found, "patch", f"crd/{ACCESSES}"), what="its rights are in force")
     yield found
     installed.run_kubectl("delete", "--ignore-not-found", "-f", str(file))
     for crd in CRDS.values():
         replace(installed, crd)
+
+
+def may(servers: KubernetesServers, job: dict[str, Any], verb: str, what: str) -> bool:
+    who = f"--as=system:serviceaccount:{NAMESPACE}:{job['spec']['template']['spec']['serviceAccountName']}"
+    return servers.run_kubectl("auth", "can-i", verb, what, who, check=False).stdout.startswith("yes")
 
 
 def run(servers: KubernetesServers, job: dict[str, Any]) -> "subprocess.CompletedProcess[str]":
@@ -96,13 +103,7 @@ def test_kinds_of_a_newer_version_are_kept(job: dict[str, Any], installed: Kuber
 
 
 def test_it_may_do_nothing_else(job: dict[str, Any], installed: KubernetesServers) -> None:
-    account = job["spec"]["template"]["spec"]["serviceAccountName"]
-    who = f"--as=system:serviceaccount:{NAMESPACE}:{account}"
-
-    def may(verb: str, what: str) -> bool:
-        return installed.run_kubectl("auth", "can-i", verb, what, who, check=False).stdout.startswith("yes")
-
-    assert may("patch", f"crd/{ACCESSES}")
+    assert may(installed, job, "patch", f"crd/{ACCESSES}")
     for verb, what in (
         ("delete", f"crd/{ACCESSES}"),
         ("create", "crd"),
@@ -110,8 +111,9 @@ def test_it_may_do_nothing_else(job: dict[str, Any], installed: KubernetesServer
         ("list", "searchaccesses.searchaccess.dev"),
         ("get", "secrets"),
     ):
-        assert not may(verb, what), (verb, what)
+        assert not may(installed, job, verb, what), (verb, what)
     installed.run_kubectl("delete", "clusterrolebinding", f"{NAME}-crds")
+    eventually(lambda: not may(installed, job, "patch", f"crd/{ACCESSES}"), what="its rights are gone")
     refused = run(installed, job)
     assert refused.returncode == 1
     assert "403" in refused.stderr

@@ -117,10 +117,10 @@ def clear(world: World, keep: str = "") -> None:
         if cluster != keep:
             found.append((f"{item['kind']}/{meta['name']}", f"--namespace={meta.get('namespace', 'default')}"))
     for name, namespace in found:
-        kubectl("delete", name, namespace, "--wait=false")
+        kubectl("delete", name, namespace, "--wait=false", "--ignore-not-found")
     try:
         for name, namespace in found:
-            kubectl("wait", "--for=delete", name, namespace, "--timeout=60s")
+            kubectl("wait", "--for=delete", name, namespace, "--timeout=120s")
     except KubectlError:
         # The test broke something: the next one shall not meet it.
         for name, namespace in found:

@@ -21,7 +21,7 @@ from tests.support.operatorprocess import ROOT
 
 pytestmark = pytest.mark.one_release
 
-PATIENCE = 240.0
+PATIENCE = 400.0
 KEPT = "stops all of it"
 LISTED = r"shop +{} +{}@acme-shop +{} "
 HELD = (
@@ -92,7 +92,7 @@ class Demo:
             capture_output=True,
             text=True,
             check=True,
-            timeout=60,
+            timeout=PATIENCE,
         ).stdout
 
     def _read(self) -> None:
@@ -110,7 +110,7 @@ def running_demo(folder: Path, **environment: str) -> Iterator[Demo]:
     finally:
         if demo.process.poll() is None:
             demo.process.send_signal(signal.SIGINT)
-            demo.process.wait(timeout=60)
+            demo.process.wait(timeout=120)
 
 
 @pytest.mark.usefixtures("built_servers")

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from tests.e2e.ownership.test_ownership import reconciled_fully
 from tests.support.waiting import eventually
 from tests.support.worlds.world import CLUSTER, OPERATOR_PASSWORD, World, access, account, condition_in, grant
 
@@ -198,6 +199,8 @@ def test_the_counts_of_a_cluster_follow(world: World) -> None:
     def counts() -> dict[str, int]:
         return dict(world.get_cluster()["status"]["counts"])
 
+    # The tests before this one are counted.
+    reconciled_fully(world)
     before = counts()
     world.apply(access("counted", grant("orders-*")), access("counted-broken", grant("/a[/")))
     world.until_ready("counted")
@@ -219,6 +222,7 @@ def test_kubectl_describe_shows_drift_and_events(world: World) -> None:
     role["indices"][0]["privileges"].append("all")
     world.write_role("described", role)
     world.until_event("described", "DriftCorrected")
+    eventually(lambda: condition_in(world.get("described"), "Drifted").get("reason") == "DriftCorrected", within=WITHIN)
 
     text = world.kubernetes.run_kubectl("describe", "searchaccess", "described", "-n", "shop").stdout
     for part in (

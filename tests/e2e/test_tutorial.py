@@ -16,7 +16,7 @@ pytestmark = pytest.mark.one_release
 
 PAGE = ROOT / "docs" / "tutorial.md"
 MARK = "--- block {} done ---"
-PATIENCE = 300.0
+PATIENCE = 600.0
 
 
 @pytest.fixture
@@ -50,7 +50,7 @@ def test_each_command_of_the_tutorial_runs_and_prints_what_is_shown(checkout: Pa
         printed = run(found, checkout, environment)
     finally:
         servers.terminate()
-        servers.wait(timeout=60)
+        servers.wait(timeout=120)
     assert len(found) > 10
     for block, output in zip(found, printed, strict=True):
         for line in expected(block):

@@ -177,7 +177,7 @@ context = ssl._create_unverified_context()  # Certificates change meanwhile.
 headers = {"Authorization": "Bearer " + token}
 seen, lock = {"answered": 0, "failed": []}, threading.Lock()
 def call():
-    connection = http.client.HTTPSConnection(host, 443, timeout=15, context=context)
+    connection = http.client.HTTPSConnection(host, 443, timeout=30, context=context)
     while True:
         try:
             connection.request("GET", path, headers=headers)
@@ -243,7 +243,7 @@ import ssl, sys, urllib.error, urllib.request
 url, token = sys.argv[1:]
 request = urllib.request.Request(url, headers={"Authorization": "Bearer " + token})
 try:
-    answer = urllib.request.urlopen(request, timeout=15, context=ssl._create_unverified_context())
+    answer = urllib.request.urlopen(request, timeout=30, context=ssl._create_unverified_context())
 except urllib.error.HTTPError as error:
     answer = error
 print(answer.status, answer.read().decode())

@@ -164,7 +164,7 @@ def until_corrected(world: World) -> None:
     def observe() -> bool:
         return "all" not in world.role("orders")["indices"][0]["privileges"]
 
-    eventually(observe, within=60, every=0.5, what="the role is corrected")
+    eventually(observe, within=120, every=0.5, what="the role is corrected")
 
 
 def _is_going(pod: dict[str, Any]) -> bool:

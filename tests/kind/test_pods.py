@@ -56,7 +56,7 @@ def test_a_rollout_interrupts_nothing(world: World) -> None:
     names = new_accesses(world, "rolling")
     for number in range(3):  # Beside it.
         world.apply(access(f"one-of-{number}", grant(f"one-of-{number}-*")))
-        world.until_ready(f"one-of-{number}", within=60)
+        world.until_ready(f"one-of-{number}", within=120)
         tamper(world)
         until_corrected(world)
     until_all_served(world, names)

@@ -56,7 +56,8 @@ def test_the_hook_makes_it_drain_and_it_answers_meanwhile(tool: Helm, gateway: G
         assert "connection" not in before.headers
         done = subprocess.run(hook_of(tool, gateway.paths.admin_port), capture_output=True, text=True, check=False)
         assert (done.returncode, done.stderr) == (0, "")
-        assert gateway.health("/ready").status_code == httpx.codes.SERVICE_UNAVAILABLE
+        # The hook does not wait for an answer.
+        eventually(lambda: gateway.health("/ready").status_code == httpx.codes.SERVICE_UNAVAILABLE, what="it drains")
         after = client.get("/orders/_search")
         assert after.status_code == before.status_code == httpx.codes.OK
         assert after.headers["connection"] == "close"

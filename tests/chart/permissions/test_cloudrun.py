@@ -5,6 +5,7 @@ import yaml
 
 from tests.stack.kubernetes import KubernetesServers
 from tests.support.operatorprocess import ROOT
+from tests.support.waiting import eventually
 from tests.support.worlds.world import SYSTEM
 
 FILES = (ROOT / "deploy" / "operator.yaml", ROOT / "deploy" / "cloudrun" / "rbac.yaml")
@@ -37,5 +38,13 @@ def bound(kubernetes_servers: KubernetesServers) -> KubernetesServers:
 )
 def test_what_it_may(bound: KubernetesServers, verb: str, resource: str, namespace: str, *, allowed: bool) -> None:
     where = ("-n", namespace) if namespace else ("--all-namespaces",)
-    said = bound.run_kubectl("auth", "can-i", verb, resource, *where, f"--as={ACCOUNT}", check=False).stdout
-    assert said.strip() == ("yes" if allowed else "no")
+
+    def may() -> bool:
+        said = bound.run_kubectl("auth", "can-i", verb, resource, *where, f"--as={ACCOUNT}", check=False).stdout.strip()
+        assert said in {"yes", "no"}
+        return said == "yes"
+
+    if allowed:  # The API server knows it a moment after it was given.
+        eventually(may, what="it has the right")
+    else:
+        assert not may()

@@ -14,6 +14,7 @@ from tests.chart.helm import CHART, NAME, NAMESPACE, RELEASE, Helm, of_kind, pod
 from tests.chart.test_chart import FULL, SPEC, rules
 from tests.chart.test_metadata import notes
 from tests.stack.kubernetes import KubernetesServers
+from tests.support.waiting import eventually
 
 WATCHED = ["shop", "billing"]
 VALUES: dict[str, Any] = {"watchNamespaces": WATCHED, "clusters": [{"name": "prod", "spec": SPEC}]}
@@ -153,6 +154,9 @@ def team(installed: KubernetesServers) -> Iterator[Path]:
         objects.append(head | {"kind": "RoleBinding", "roleRef": reference, "subjects": [subject]})
     text = yaml.safe_dump_all(objects)
     installed.run_kubectl("apply", "-f", "-", input=text)
+    asked = ("auth", "can-i", "create", "deployments", "-n", WATCHED[-1])
+    who = f"--as=system:serviceaccount:{NAMESPACE}:team"
+    eventually(lambda: installed.run_kubectl(*asked, who, check=False).stdout.startswith("yes"), what="its rights")
     yield installed.service_account_kubeconfig(NAMESPACE, "team")
     installed.run_kubectl("delete", "-f", "-", input=text)
 

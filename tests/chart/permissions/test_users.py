@@ -35,6 +35,11 @@ def may(servers: KubernetesServers, *who: str, verb: str, what: str = "searchacc
     return done.stdout.split()[:1] == ["yes"]
 
 
+def until_may(servers: KubernetesServers, *who: str, **what: str) -> None:
+    """Wait until somebody may do something: the API server knows a right a moment after it was given."""
+    eventually(lambda: may(servers, *who, **what), what=f"{who}: {what}")
+
+
 @pytest.fixture(scope="module")
 def people(installed: KubernetesServers) -> None:
     """One for each ClusterRole of Kubernetes, by its name, in the namespace shop."""
@@ -64,7 +69,7 @@ def test_who_is_bound_to_the_usual_roles_sees_and_declares_only_where_a_value_sa
             return sees and may(installed, who, verb="create") is (role in writers)
 
         # The controller manager aggregates a moment later.
-        eventually(as_meant, within=30, what=f"rights of {role}")
+        eventually(as_meant, within=60, what=f"rights of {role}")
         for verb in WRITES:
             assert not may(installed, f"--as={role}", verb=verb, what=APPROVALS), "nobody approves for the own team"
             for platform in ("searchclusters", POLICIES):
@@ -78,9 +83,10 @@ def test_the_clusterroles_can_be_bound_by_name(release: Helm, installed: Kuberne
     for name in ("view", "edit", "approve"):
         options = (f"--clusterrole={NAME}-{name}", f"--user={name}-only", "-n", "billing")
         installed.run_kubectl("create", "rolebinding", f"{name}-only", *options)
-    assert may(installed, "--as=view-only", verb="list", where="billing")
+    until_may(installed, "--as=view-only", verb="list", where="billing")
     assert not may(installed, "--as=view-only", verb="create", where="billing")
-    assert may(installed, "--as=edit-only", verb="delete", where="billing")
+    until_may(installed, "--as=edit-only", verb="delete", where="billing")
+    until_may(installed, "--as=approve-only", verb="create", what=APPROVALS, where="billing")
     for who, approves in (("view", False), ("edit", False), ("approve", True)):
         assert may(installed, f"--as={who}-only", verb="create", what=APPROVALS, where="billing") is approves
     assert not may(installed, "--as=approve-only", verb="create", where="billing")
@@ -94,7 +100,7 @@ def test_policies_are_written_by_who_is_bound_for_the_whole_cluster(
     installed.run_kubectl("create", "clusterrolebinding", name, f"--clusterrole={name}", "--user=platform")
     installed.run_kubectl("create", "rolebinding", name, f"--clusterrole={name}", "--user=local", "-n", "shop")
     for verb in ("get", "list", "watch", *WRITES):
-        assert may(installed, "--as=platform", verb=verb, what=POLICIES, where="")
+        until_may(installed, "--as=platform", verb=verb, what=POLICIES, where="")
     for verb in WRITES:
         for what in ("searchaccesses", APPROVALS, "searchclusters", f"{POLICIES}/status", f"{POLICIES}/finalizers"):
             assert not may(installed, "--as=platform", verb=verb, what=what, where="")
@@ -124,7 +130,7 @@ def test_nobody_gets_policies_or_approvals_by_aggregation(tool: Helm) -> None:
 def test_a_team_declares_access_in_its_own_namespace(installed: KubernetesServers) -> None:
     installed.run_kubectl("apply", "-n", "shop", "-f", str(ROOT / "deploy" / "team.yaml"))
     for verb in ("get", "list", "watch", "create", "update", "patch", "delete"):
-        assert may(installed, *TEAM, verb=verb)
+        until_may(installed, *TEAM, verb=verb)
         assert not may(installed, *TEAM, verb=verb, where="billing")
     assert not may(installed, *TEAM, verb="patch", what="searchaccesses/status")
     assert installed.run_kubectl("auth", "can-i", "list", "events", "-n", "shop", *TEAM).stdout.strip() == "yes"

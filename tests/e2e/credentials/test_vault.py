@@ -33,6 +33,8 @@ def in_vault(keys: World, vault_server: VaultServer) -> World:
         "auth": {"jwt": {"role": "operator", "audience": AUDIENCE}},
     }
     world.patch_cluster(CLUSTER, {"spec": {"secretStores": [{"name": "main", "vault": store}]}})
+    # Otherwise the operator may see a SearchAccess first, and use the store before.
+    world.until_cluster_reason(CLUSTER, "InSync", status="True", within=WITHIN)
     return world
 
 

@@ -172,7 +172,7 @@ def test_an_orphan_left_while_the_operator_was_away_goes_when_it_comes_back(worl
         assert world.role("forgotten")
     finally:
         world.process.start()
-    eventually(lambda: not world.role("forgotten"), within=WITHIN, what="the orphan is gone")
+    eventually(lambda: not world.role("forgotten"), within=2 * WITHIN, what="the orphan is gone")
 
 
 FOREIGN_MAPPING = {

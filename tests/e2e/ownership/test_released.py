@@ -17,6 +17,8 @@ ALLOWED = {"allowed": True, "revoke": []}
 def orphans(world: World, **changes: Any) -> Iterator[None]:
     """Have the SearchCluster say something else about released rights for a while."""
     world.patch_cluster(CLUSTER, {"spec": {"orphans": ALLOWED | changes}})
+    # Otherwise the operator may see a SearchAccess first.
+    world.until_cluster_reason(CLUSTER, "InSync", status="True", within=WITHIN)
     try:
         yield
     finally:

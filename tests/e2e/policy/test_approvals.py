@@ -96,6 +96,6 @@ def test_in_an_emergency_rights_come_at_once_and_loudly(consenting: World) -> No
             lambda: caller.get("/urgent-1/_search").status_code == httpx.codes.OK, within=WITHIN, what="it is granted"
         )
     world.until_event("urgent", "BreakGlass")
-    loud = condition_in(world.get("urgent"), "BreakGlass")
+    loud = eventually(lambda: condition_in(world.get("urgent"), "BreakGlass"), within=WITHIN, what="it says so")
     assert loud["message"].endswith("by ann: the shop is down")
     world.delete("urgent")

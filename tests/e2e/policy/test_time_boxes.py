@@ -54,9 +54,11 @@ def test_what_expired_is_deleted_where_the_operator_may(world: World) -> None:
     kubectl("create", "role", "delete-expired", *where, "--verb=delete", "--resource=searchaccesses.searchaccess.dev")
     account = f"--serviceaccount={SYSTEM}:searchaccess-operator"
     kubectl("create", "rolebinding", "delete-expired", *where, "--role=delete-expired", account)
-    ends = rfc3339(time.time() + 10)
-    world.apply(access("short", grant("short-*"), namespace=namespace, validUntil=ends, ttlAfterExpired="1s"))
-    eventually(lambda: world.role("short"), within=WITHIN, what="it has its rights first")
+    later = rfc3339(time.time() + 3600)
+    world.apply(access("short", grant("short-*"), namespace=namespace, validUntil=later, ttlAfterExpired="1s"))
+    world.until_ready("short", namespace=namespace)
+    assert world.role("short"), "it has its rights first"
+    world.patch("short", {"spec": {"validUntil": rfc3339(time.time() + 2)}}, namespace)
     eventually(lambda: not world.get("short", namespace), within=WITHIN, what="it is deleted")
     assert not world.role("short")
     world.until_event("short", "ExpiredDeleted", namespace=namespace)

@@ -142,7 +142,7 @@ def test_a_cluster_that_does_not_exist_holds_what_there_is(keys: World, world: W
         world.until_cluster_reason(CLUSTER, "InSync", status="True", within=WITHIN)
         for name in ("held", "held-key"):
             world.patch(name, {"spec": {"cluster": CLUSTER}})
-            world.until_ready(name, within=WITHIN)
+            world.until_ready(name, within=2 * WITHIN)
             assert not world.condition(name, "Held")
     for name in ("held", "held-key"):
         world.patch(name, {"spec": {"cluster": "kyes"}})
@@ -180,7 +180,7 @@ def test_a_renamed_access_takes_over_the_secret_of_its_name(keys: World) -> None
     world.until_reason("after", "OwnershipConflict", status="False", within=WITHIN)
     first = secret(world, "before")
     world.delete("before")
-    world.until_ready("after", within=20)
+    world.until_ready("after", within=WITHIN)
     assert secret(world, "before")["id"] != first["id"]
     assert by_secret(world, partial(secret, world, "before"))()
 
@@ -199,5 +199,5 @@ def test_a_namespace_that_is_deleted_ends(keys: World, *, binding_first: bool) -
     assert keys_of(world, f"{namespace}/leaver")
     if binding_first:
         kubectl("delete", "rolebinding", "-n", namespace, "searchaccess-operator-credentials")
-    kubectl("delete", "namespace", namespace, "--timeout=60s")
+    kubectl("delete", "namespace", namespace, "--timeout=180s")
     assert not keys_of(world, f"{namespace}/leaver")

@@ -11,9 +11,9 @@ from typing import Final
 
 from tests.support.shellblocks import Block, File, missing
 
-PATIENCE: Final = 240.0
+PATIENCE: Final = 600.0
 """Seconds for one page."""
-_SETTLES: Final = 45.0
+_SETTLES: Final = 90.0
 """Seconds in which what a block reads becomes what is shown."""
 _PAUSE: Final = 0.3
 _READING: Final = re.compile(

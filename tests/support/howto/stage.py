@@ -186,7 +186,9 @@ class HowtoStage:
             key = (item["kind"], metadata.get("namespace", ""), metadata["name"])
             ours = item["apiVersion"].startswith("searchaccess.dev/") or _COMPONENT in metadata.get("labels", {})
             if ours and key not in self._own:
-                kubectl("delete", item["kind"], metadata["name"], f"--namespace={key[1]}", "--timeout=60s")
+                # Some go with what they belong to.
+                where = (f"--namespace={key[1]}", "--timeout=120s", "--ignore-not-found")
+                kubectl("delete", item["kind"], metadata["name"], *where)
         kubectl("delete", *_RIGHTS, "--namespace=shop", "--ignore-not-found")
         kept = {name for name, _ in _BROWNFIELD}
         for kind in ("role_mapping", "user", "role"):
