@@ -50,7 +50,6 @@ class GatewayPod:
         servers = world.kubernetes
         assert isinstance(servers, KubernetesServers), "it polls, which kubectl is too slow for"
         self._client = servers.admin_client()
-        self._client.timeout = httpx.Timeout(60)  # The pod lives as long as its polling.
         self._mounted: dict[str, dict[str, str]] = {}
         """What each folder has."""
         self._failure: BaseException | None = None
