@@ -1,11 +1,13 @@
 """Requests are behavior: how many of which kind things cost, counted where they pass."""
 
+import json
 from collections import Counter
 from collections.abc import Callable, Sequence
 
 import pytest
 
 from searchaccess.engine.loop.schedule import FINGERPRINT_EVERY, LONGEST_BURST
+from searchaccess.engine.status.finalizers import WITHIN
 from tests.support.servers.proxy import Seen, summary
 from tests.support.waiting import eventually
 from tests.support.worlds.arena import (
@@ -67,6 +69,12 @@ def is_write(request: Seen) -> bool:
     return request.writes
 
 
+def says_pending(request: Seen) -> bool:
+    """Say whether it writes a status that says that something is waited for."""
+    values = [change.get("value") for change in json.loads(request.body)]
+    return any(isinstance(value, dict) and value.get("reason") == "Pending" for value in values)
+
+
 def work(requests: Sequence[Seen]) -> list[Seen]:
     """What is neither a probe nor a check, nor about others, nor the question which indices may be seen."""
     rest = (is_probe, is_check, is_visibility, is_about_others)
@@ -93,21 +101,30 @@ def test_many_new_accesses_cost_few_requests_and_two_patches_each(field: Arena, 
     record_property("requests", summary(requests))
     record_property("of them work", len(work(requests)))
     record_property("seconds", round(elapsed, 1))
-    # One read and one write a pass; what comes while roles are read may be served at once, and is then read again.
-    # Once, the role mapping is read and written.
-    assert sum(map(reads_roles, requests)) <= passes + 2, summary(requests)
-    assert len(work(requests)) == sum(map(reads_roles, requests)) + passes + 2, summary(requests)
+    statuses = [seen for seen in field.api.since(api, patches_status) if of_accesses(seen)]
+    finalizers = [seen for seen in field.api.since(api, patches_finalizers) if of_accesses(seen)]
+    # Where a finalizer takes longer than WITHIN, its SearchAccess waits, and says so; so do others of its namespace.
+    early = {seen.path.removesuffix("/status"): seen.at for seen in statuses if says_pending(seen)}
+    record_property("waited for their finalizers", len(early))
+    asked = {seen.path: seen.at for seen in reversed(finalizers)}
+    assert not early or max(at - asked[path] for path, at in early.items() if path in asked) > WITHIN - 0.1
+    # One read and one write a pass; what comes while roles are read may be served at once, and is then read again. A
+    # pass in which all wait for their finalizers writes nothing. Once, the role mapping is read and written.
+    reads = sum(map(reads_roles, requests))
+    assert reads <= passes + 2 or early, summary(requests)
+    assert len(work(requests)) == reads + passes + 2, summary(requests)
     # A burst that lasts longer because the machine is busy is served in more passes, with more probes in between.
     budget = BUDGET + max(0.0, elapsed - QUIET_SECONDS) * (2 / LONGEST_BURST + 1 / 2)
     assert len(requests) <= budget, (elapsed, summary(requests))
 
-    reported = Counter(request.path for request in field.api.since(api, patches_status) if of_accesses(request))
-    held = Counter(request.path for request in field.api.since(api, patches_finalizers) if of_accesses(request))
+    reported = Counter(seen.path for seen in statuses if not says_pending(seen))
+    held = Counter(seen.path for seen in finalizers)
     assert (len(reported), set(reported.values())) == (MANY, {1})
-    assert (len(held), set(held.values())) == (MANY, {1})
+    assert len(held) == MANY
+    assert set(held.values()) == {1} or early, "one that takes too long is tried again"
     others = [request for request in field.api.since(api, is_write) if not of_accesses(request)]
     record_property("status writes of the SearchCluster", summary(others))
-    assert len(others) <= len([request for request in requests if writes_roles(request)]) + 2, summary(others)
+    assert len(others) <= (reads if early else passes) + 2, summary(others)
 
 
 def test_a_sweep_in_sync_is_two_reads(field: Arena) -> None:
