@@ -128,7 +128,7 @@ def install(field: Arena, helm: Path, tmp_path: Path) -> Iterator[Install]:
     world.apply({"apiVersion": "v1", "kind": "Secret", "metadata": metadata, "stringData": secret})
     tool = Helm(helm, field.kubernetes, tmp_path)
     yield Install(field, tool)
-    world.kubernetes.run_kubectl("delete", "namespace", HOME, "--timeout=60s")
+    world.kubernetes.run_kubectl("delete", "namespace", HOME, "--timeout=180s")
 
 
 def status_of(world: World) -> dict[str, Any]:
@@ -230,8 +230,9 @@ def test_it_works_under_roles_alone_and_leaves_other_namespaces_alone(field: Are
         assert status_of(world)["uuid"] == pinned
         assert condition_in({"status": status_of(world)}, "Ready")["reason"] == "InSync"
         assert "rights of namespaces that are not watched stay" in process.output()
-        lines = [json.loads(line) for line in process.output().splitlines() if line.startswith("{")]
-        assert [line for line in lines if line["level"] in {"warning", "error"} and "kopf" in line["logger"]] == []
+        assert [
+            line for line in process.logged() if line["level"] in {"warning", "error"} and "kopf" in line["logger"]
+        ] == []
     check_rights(field.api.requests[since:], install)
 
     world.apply(access("orders", grant("orders-*")))
@@ -260,7 +261,7 @@ def test_a_namespace_without_its_role_costs_others_nothing(field: Arena, install
         world.patch("invoices", {"spec": {"grants": [grant("more-*")]}}, "billing")
         until_synced(world, "invoices", "billing")
         world.kubernetes.run_kubectl("delete", "rolebinding", f"{NAME}-accesses", "-n", "billing")
-        eventually(lambda: process.output().count("cannot list a namespace") == 2, within=PATIENCE)
+        eventually(lambda: process.output().count("cannot list a namespace") >= 2, within=PATIENCE)
         world.patch("orders", {"spec": {"grants": [grant("orders-*")]}})
         until_synced(world, "orders")
         assert process.running

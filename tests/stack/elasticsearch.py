@@ -22,7 +22,7 @@ from tests.stack.running.workspace import Workspace
 from tests.stack.trust.certificates import write_server_certificate
 from tests.stack.trust.tokens import DEFAULT_AUDIENCE, DEFAULT_ISSUER, TokenIssuer
 
-_START_SECONDS = 90.0
+_START_SECONDS = 180.0
 _CLUSTER_NAME = "searchaccess-test"
 _ARCHIVE = "classes.jsa"
 _EXTERNAL_VARIABLE = "SEARCHACCESS_TEST_ELASTICSEARCH"
@@ -60,12 +60,12 @@ class ElasticsearchServer(ABC):
 
     def client(self) -> httpx.Client:
         """A client with the admin's rights."""
-        return httpx.Client(base_url=self.url, verify=self._trust(), auth=(self.username, self.password), timeout=30)
+        return httpx.Client(base_url=self.url, verify=self._trust(), auth=(self.username, self.password), timeout=60)
 
     def client_as(self, token: str) -> httpx.Client:
         """A client with a bearer token, such as one of `issuer.mint(email)`."""
         headers = {"Authorization": f"Bearer {token}"}
-        return httpx.Client(base_url=self.url, verify=self._trust(), headers=headers, timeout=30)
+        return httpx.Client(base_url=self.url, verify=self._trust(), headers=headers, timeout=60)
 
     def __enter__(self) -> Self:
         self.start()
@@ -306,10 +306,13 @@ def _is_ready(client: httpx.Client) -> bool:
     """Whether the node answers and has finished its own first writes to the security index.
 
     A new node creates that index and fills it with the built-in roles: before that, a token's role mappings cannot be
-    read, and the index's sequence number moves without anybody's doing.
+    read, and the index's sequence number moves without anybody's doing. One that was started again assigns the shards
+    of its indices one after the other: before that, their documents cannot be read.
     """
     try:
         roles = client.post("/_security/_query/role", json={"size": 0})
+        if not roles.is_success or roles.json()["total"] == 0:
+            return False
+        return client.get("/_cluster/health?wait_for_status=yellow&timeout=1s").is_success
     except httpx.TransportError:
         return False
-    return roles.is_success and roles.json()["total"] > 0

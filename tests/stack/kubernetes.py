@@ -25,8 +25,8 @@ from tests.stack.running.workspace import Workspace
 from tests.stack.trust.certificates import write_server_certificate
 
 _EXTERNAL_VARIABLE = "SEARCHACCESS_TEST_KUBECONFIG"
-_START_SECONDS = 60.0
-_KINDS_SECONDS = 30.0
+_START_SECONDS = 120.0
+_KINDS_SECONDS = 60.0
 _POLL_SECONDS = 0.1
 # It waits for every open watch to end; its data is etcd's, so that ending it the hard way loses nothing.
 _APISERVER_STOP_SECONDS = 2.0
@@ -91,12 +91,18 @@ class KubernetesApi(ABC):
                 str(manifests),
                 check=False,
             )
-            if done.returncode == 0:
+            if done.returncode == 0 and self._serves_kinds(manifests):
                 return
             # kubectl gives up at once on a kind that has no conditions at all yet.
             if time.monotonic() > end:
                 raise KubectlError(f"the kinds of {manifests.name} are not served: {done.stderr.strip()}")
             time.sleep(_POLL_SECONDS)
+
+    def _serves_kinds(self, manifests: Path) -> bool:
+        """Say whether objects can be listed: discovery and the handlers hear of an established kind a moment later."""
+        lines = self.run_kubectl("get", "-f", str(manifests), "--output=name").stdout.split()
+        kinds = ",".join(line.partition("/")[2] for line in lines)
+        return self.run_kubectl("get", kinds, "--all-namespaces", "--output=name", check=False).returncode == 0
 
     def service_account_kubeconfig(self, namespace: str, name: str) -> Path:
         """A kubeconfig with a fresh token of an existing service account."""
@@ -350,7 +356,9 @@ def _answers_ok(client: httpx.Client, path: str) -> bool:
 
 
 def write_private(path: Path, content: bytes) -> None:
-    """Write a file that is its owner's alone."""
+    """Write a file that is its owner's alone, at once: whoever reads it meanwhile reads it as it was."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.touch(mode=0o600)
-    path.write_bytes(content)
+    fresh = path.with_name(f"{path.name}.new")
+    fresh.touch(mode=0o600)
+    fresh.write_bytes(content)
+    fresh.replace(path)

@@ -22,7 +22,6 @@ from tests.stack.running.processes import ServerProcess, ServerStartError
 from tests.stack.stack import Stack
 from tests.stack.trust.tokens import TokenIssuer, subject_of
 
-LOADED_MACHINE = 3  # 20 s are for a machine that does nothing else.
 EMAIL = "reader@demo.iam.gserviceaccount.com"
 
 
@@ -294,19 +293,20 @@ def test_a_stack_leaves_no_process_and_no_folder(stack: Stack) -> None:
     """The session's stack runs beside another one; only the other one goes."""
     if ExternalElasticsearch.is_configured():
         pytest.skip("Elasticsearch is not ours")
-    before = {child.pid for child in psutil.Process().children(recursive=True)}
-    started = time.monotonic()
+
+    def running() -> set[int]:
+        return {child.pid for child in psutil.Process().children(recursive=True)}
+
+    before = running()
     with Stack() as other:
-        assert time.monotonic() - started < 20 * LOADED_MACHINE
         folders = [other.kubernetes.log_folder.parent, other.elasticsearch.ca_file.parents[2]]
-        started_here = len(psutil.Process().children(recursive=True)) - len(before)
-        assert started_here == (4 if other.kubernetes.has_controller_manager else 3)
-    assert {child.pid for child in psutil.Process().children(recursive=True)} == before
+        assert len(running() - before) == (4 if other.kubernetes.has_controller_manager else 3)
+    assert running() <= before
     assert not any(folder.exists() for folder in folders)
     assert stack.kubernetes.run_kubectl("get", "--raw=/readyz").stdout == "ok"
 
 
-def eventually(check: Callable[[], bool], timeout: float = 15) -> None:
+def eventually(check: Callable[[], bool], timeout: float = 60) -> None:
     deadline = time.monotonic() + timeout
     while not check():
         assert time.monotonic() < deadline, "it did not happen in time"

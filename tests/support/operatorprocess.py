@@ -1,11 +1,15 @@
 """The operator as a process of its own, under its own ServiceAccount."""
 
+import json
 import sys
 from pathlib import Path
+from typing import Any, Final
 
 from tests.stack.running.processes import ServerProcess
 
 ROOT = Path(__file__).resolve().parents[2]
+_STOP_SECONDS: Final = 60.0
+"""It finishes what it is writing; Kubernetes gives it 30 s, and the machine may be busy."""
 
 
 class OperatorProcess:
@@ -56,7 +60,7 @@ class OperatorProcess:
         process, self._process = self._process, None
         if process is None:
             return 0
-        process.stop()
+        process.stop(_STOP_SECONDS)
         return process.exit_code or 0
 
     def kill(self) -> None:
@@ -67,3 +71,8 @@ class OperatorProcess:
 
     def output(self) -> str:
         return self.log.read_text(errors="replace") if self.log.exists() else ""
+
+    def logged(self) -> list[dict[str, Any]]:
+        """Return the entries of its log; a line that is being written is none yet."""
+        lines = self.output().splitlines(keepends=True)
+        return [json.loads(line) for line in lines if line.startswith("{") and line.endswith("\n")]

@@ -12,6 +12,8 @@ def eventually(
 ) -> T:
     """Observe again and again until the answer is true; return it.
 
+    The last observation begins after the time is over, so that a machine that stands still in between costs none.
+
     Args:
         observe: returns what is observed.
         within: seconds for it.
@@ -23,10 +25,11 @@ def eventually(
     """
     end = time.monotonic() + within
     while True:
+        late = time.monotonic() > end
         answer = observe()
         if answer:
             return answer
-        if time.monotonic() > end:
+        if late:
             awaited = what() if callable(what) else what
             raise AssertionError(f"not within {within} s: {awaited or observe!r}; last: {answer!r}")
         time.sleep(every)

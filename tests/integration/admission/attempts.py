@@ -232,6 +232,14 @@ def of_what() -> Iterator[tuple[str, Attempt]]:
 
 def at_what_time() -> Iterator[tuple[str, Attempt]]:
     """Yield attempts by when it is approved."""
+    yield (
+        "its time is over, and another one was created in time",
+        Attempt(after_a_minute(approve(), approve(number=2), rule="brief"), granted=True),
+    )
+    yield (
+        "in time, and its within is over by now",
+        Attempt(after_a_minute(approve(), nothing, rule="swift"), granted=True),
+    )
     yield "too late", Attempt(after_a_minute(nothing, approve(), rule="swift"), granted=False, says="it came too late")
     yield (
         "too late, with an earlier time in it",
@@ -248,14 +256,6 @@ def at_what_time() -> Iterator[tuple[str, Attempt]]:
     yield (
         "its time is over",
         Attempt(after_a_minute(approve(), nothing, rule="brief"), granted=False, says="it ended at"),
-    )
-    yield (
-        "its time is over, and another one was created in time",
-        Attempt(after_a_minute(approve(), approve(number=2), rule="brief"), granted=True),
-    )
-    yield (
-        "in time, and its within is over by now",
-        Attempt(after_a_minute(approve(), nothing, rule="swift"), granted=True),
     )
 
 
@@ -284,5 +284,5 @@ def in_emergencies() -> Iterator[tuple[str, Attempt]]:
     )
 
 
-ATTEMPTS: Final = dict([*counting(), *by_whom(), *of_what(), *at_what_time(), *in_emergencies()])
-"""By name."""
+ATTEMPTS: Final = dict([*at_what_time(), *in_emergencies(), *counting(), *by_whom(), *of_what()])
+"""By name. Those with a time limit are first: nothing else comes between what is done and what is seen of it."""

@@ -132,7 +132,7 @@ def test_who_gets_rights(name: str, played: Played) -> None:
         return said and is_judged(play.get()) and played.has_role(name) is attempt.granted
 
     try:
-        eventually(is_as_meant, within=30, every=0.3)
+        eventually(is_as_meant, within=60, every=0.3)
     except AssertionError:
         raise AssertionError(f"{played.ready(name)}, role: {played.has_role(name)}") from None
 

@@ -20,10 +20,10 @@ def policy(kubernetes_servers: KubernetesServers) -> Iterator[KubernetesServers]
     kubectl = kubernetes_servers.run_kubectl
     kubernetes_servers.install_kinds(ROOT / "crds")
     kubectl("apply", "-f", POLICY)
-    eventually(lambda: FINALIZER in finalizers_of(dry_run(kubernetes_servers)), within=30, every=0.5)
+    eventually(lambda: FINALIZER in finalizers_of(dry_run(kubernetes_servers)), within=60, every=0.5)
     yield kubernetes_servers
     kubectl("delete", "-f", POLICY)
-    eventually(lambda: FINALIZER not in finalizers_of(dry_run(kubernetes_servers)), within=30, every=0.5)
+    eventually(lambda: FINALIZER not in finalizers_of(dry_run(kubernetes_servers)), within=60, every=0.5)
 
 
 def dry_run(servers: KubernetesServers, *finalizers: str, verb: str = "create") -> dict[str, Any]:

@@ -147,8 +147,8 @@ def test_recorded_logs_have_the_fields_of_real_ones(
 def _fields(log: Path) -> dict[tuple[str, str], set[str]]:
     """Return the names of the fields that events have, by the type and the action of the event."""
     found: dict[tuple[str, str], set[str]] = {}
-    for line in log.read_text().splitlines():
-        if line.endswith("}"):
+    for line in log.read_text().splitlines(keepends=True):
+        if line.endswith("\n"):  # The last one may still be being written.
             event = json.loads(line)
             found.setdefault((event["event.type"], event["event.action"]), set()).update(event)
     return found

@@ -133,7 +133,7 @@ def test_it_stops_when_asked(field: Arena) -> None:
     )
     field.until_in_sync(1)
     running.send_signal(signal.SIGTERM)
-    output, _ = running.communicate(timeout=30)
+    output, _ = running.communicate(timeout=120)
     assert "1 of 1 SearchAccesses as declared" in output
     assert "NOT FINISHED: it was stopped." in output
     assert running.returncode == 1
@@ -142,11 +142,11 @@ def test_it_stops_when_asked(field: Arena) -> None:
 def test_what_is_being_written_when_it_has_to_stop_is_written_and_reported(field: Arena) -> None:
     field.world.apply(field.cluster(), access("orders", grant("orders-*")))
     command = process(field, "-o", "json", "--for", "5m")
-    with field.elasticsearch.fault(Fault(delay=1.5, times=1), writes_roles) as slow:
+    with field.elasticsearch.fault(Fault(delay=1.0, times=1), writes_roles) as slow:
         running = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
         eventually(lambda: slow.hits, within=60, every=0.05, what="it writes")
         running.send_signal(signal.SIGTERM)
-        output, _ = running.communicate(timeout=30)
+        output, _ = running.communicate(timeout=120)
     assert set(field.roles()) == {"orders"}
     assert in_sync(field.listed()["orders"]), "its status says so"
     found = json.loads(output)
@@ -160,13 +160,13 @@ def test_it_ends_in_time_and_when_asked_though_the_api_server_is_away(field: Are
         return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
     with field.api.fault(Fault(drop=True)) as fault:
-        _, said = begin("--once", "--patience", "3s").communicate(timeout=60)
+        _, said = begin("--once", "--patience", "3s").communicate(timeout=120)
         assert "could not connect to Kubernetes within 3 s" in said
         before = fault.hits
         running = begin("--for", "5m")
         eventually(lambda: fault.hits > before, within=60, what="it tries")
         running.send_signal(signal.SIGTERM)
-        _, said = running.communicate(timeout=30)
+        _, said = running.communicate(timeout=120)
         assert "it was stopped before it could start" in said
         assert running.returncode == 1
         operator = field.operator()
@@ -205,7 +205,9 @@ def test_two_at_a_time_share_the_work_and_one_that_goes_on_for_a_while_sees_news
         field.until_in_sync(1)
         code, found = finish(field, process(field, "--once", *shared))
         assert long.poll() is None
-        assert (code, found["elsewhere"]) == (0, 1)
+        # The cluster may be the share of the second: then it gets it, if it is still there when the first gives it.
+        assert (code, found["elsewhere"]) == (0, 0 if CLUSTER in reasons(found) else 1)
+        assert set(reasons(found).values()) <= {"InSync"}
         field.world.apply(access("later", grant("later-*")))
         field.until_in_sync(2)
         long.send_signal(signal.SIGTERM)

@@ -238,7 +238,9 @@ def test_the_api_server_goes_and_comes_back(field: Arena, record_property: Calla
         assert field.roles()["svc-1"]["indices"][0]["names"] == ["edited-*"]
         # What was found meanwhile was not forgotten.
         eventually(
-            lambda: field.listed()["svc-0"]["status"]["drift"]["corrected"], within=PATIENCE, what="drift is counted"
+            lambda: field.listed()["svc-0"]["status"].get("drift", {}).get("corrected"),
+            within=PATIENCE,
+            what="drift is counted",
         )
         record_property("exits while away", exits_while_away)
         record_property("exits", supervisor.exits)

@@ -65,11 +65,12 @@ def test_elasticsearch_goes_and_comes_back(field: Arena) -> None:
             declare(field, *new)
             field.world.patch("old-0", {"spec": {"grants": [grant("edited-*")]}})
             field.world.delete("old-1", wait=False)
+            until_says(field, new[0], "ClusterUnreachable", "Unknown")
+            # What was true and is not to change is not called into question at once, but after a minute.
+            assert condition_in(field.listed()["old-2"], "Ready")["reason"] == "InSync"
             for name in (*new, "old-0"):
                 until_says(field, name, "ClusterUnreachable", "Unknown")
             until_says(field, "old-1", "ClusterUnreachable", "False")
-            # What was true and is not to change is not called into question at once.
-            assert condition_in(field.listed()["old-2"], "Ready")["reason"] == "InSync"
             assert FINALIZER in field.listed()["old-1"]["metadata"]["finalizers"]
         field.until_in_sync(len(old) + len(new) - 1)
         assert set(field.roles()) == {*new, "old-0", "old-2", "old-3"}
@@ -100,7 +101,8 @@ def test_retries_back_off_and_never_stop(field: Arena, record_property: Callable
     # 0.25, 0.5, 1, 2, 4 and then 5 seconds at most, each drawn from its upper half; a try takes its time on top.
     assert most <= 9, gaps
     assert all(gap >= 1 for gap in gaps[6:]), gaps
-    assert all(gap <= 15 for gap in gaps), gaps
+    # Without a limit, the last would be half a minute at least.
+    assert all(gap <= 30 for gap in gaps), gaps
 
 
 @pytest.mark.parametrize(("status", "reason"), [(429, "Throttled"), (503, "ClusterUnreachable")])
@@ -125,6 +127,7 @@ def test_a_login_without_the_right_to_write_roles(field: Arena) -> None:
     role = f"/_security/role/{OPERATOR_USER}"
     with field.running():
         field.until_in_sync(2)
+        field.until_quiet()
         before = field.listed()["stayer"]
         reads_only = OPERATOR_ROLE | {"cluster": ["read_security", "monitor"]}
         field.world.admin.put(role, json=reads_only).raise_for_status()
@@ -175,7 +178,7 @@ def test_requests_and_replies_that_get_lost(field: Arena, how: str) -> None:
         # Once all is well, nothing goes on being written.
         field.until_quiet(3)
         mark = field.api.mark()
-        field.until_quiet(2)
+        field.until_quiet(2, field.elasticsearch.mark())
         assert not field.api.since(mark, lambda seen: seen.writes)
 
 

@@ -1,6 +1,5 @@
 """Probes and metrics of the operator as a process."""
 
-import json
 import subprocess
 
 import httpx
@@ -20,7 +19,7 @@ def address(operator: OperatorProcess) -> str:
     """Return where it serves, as its log says."""
 
     def port() -> int:
-        lines = [json.loads(line) for line in operator.output().splitlines() if line.startswith("{")]
+        lines = operator.logged()
         return next((line["port"] for line in lines if line["event"] == "serving probes and metrics"), 0)
 
     eventually(port, within=PATIENCE, what="it serves")
@@ -28,7 +27,11 @@ def address(operator: OperatorProcess) -> str:
 
 
 def status(url: str) -> int:
-    return httpx.get(url, timeout=5).status_code
+    return get(url).status_code
+
+
+def get(url: str) -> httpx.Response:
+    return httpx.get(url, timeout=60)
 
 
 def test_what_the_process_says_of_itself(field: Arena) -> None:
@@ -37,8 +40,8 @@ def test_what_the_process_says_of_itself(field: Arena) -> None:
         url = address(operator)
         eventually(lambda: status(f"{url}/readyz") == 200, within=PATIENCE, what="it is ready")
         field.until_in_sync(1)
-        assert httpx.get(f"{url}/livez").text == "ok"
-        answer = httpx.get(f"{url}/metrics")
+        assert get(f"{url}/livez").text == "ok"
+        answer = get(f"{url}/metrics")
         assert answer.headers["content-type"] == CONTENT_TYPE
         found = {family.name: family for family in text_string_to_metric_families(answer.text)}
         assert set(LABELS) <= set(found)
@@ -59,7 +62,7 @@ def test_what_the_process_says_of_itself(field: Arena) -> None:
 def test_an_address_that_is_none_is_reported(field: Arena) -> None:
     for where in ("127.0.0.1", "127.0.0.1:x", "127.0.0.1:65536"):
         operator = field.operator(extra=("--listen", where))
-        result = subprocess.run(operator._command, capture_output=True, text=True, timeout=60, check=False)
+        result = subprocess.run(operator._command, capture_output=True, text=True, timeout=120, check=False)
         assert result.returncode == 64, where
         assert "write an address and a port" in result.stderr
 
@@ -68,6 +71,6 @@ def test_an_address_that_is_taken_is_reported(field: Arena) -> None:
     with field.running(extra=LISTEN) as operator:
         taken = address(operator).removeprefix("http://")
         another = field.operator("another", extra=("--listen", taken))
-        result = subprocess.run(another._command, capture_output=True, text=True, timeout=60, check=False)
+        result = subprocess.run(another._command, capture_output=True, text=True, timeout=120, check=False)
         assert result.returncode == 1
         assert f"cannot listen at {taken}: " in result.stderr

@@ -18,7 +18,7 @@ from typing import Any
 
 import pytest
 
-from searchaccess.engine.replicas.leases import DURATION
+from searchaccess.engine.replicas.leases import DURATION, FORGET_AFTER, VALID
 from tests.stack.running.processes import free_port
 from tests.support.operatorprocess import OperatorProcess
 from tests.support.servers.proxy import Fault, Seen
@@ -67,8 +67,7 @@ class Replicas:
         process.start()
 
         def identity() -> str:
-            lines = [json.loads(line) for line in process.output().splitlines() if line.startswith("{")]
-            return next((str(line["replica"]) for line in lines if line["event"] == "running"), "")
+            return next((str(line["replica"]) for line in process.logged() if line["event"] == "running"), "")
 
         eventually(identity, within=PATIENCE, what=f"{name} runs")
         self.running[identity()] = process
@@ -147,6 +146,12 @@ def renewals(field: Arena, who: str, since: float) -> list[Seen]:
     return [seen for seen in field.api.requests if seen.path == name and seen.method == "PUT" and seen.at > since]
 
 
+def was_silent(field: Arena, who: str, since: float) -> bool:
+    """Say whether a replica renewed so late that others may have taken over what it had: the machine is busy."""
+    times = [since, *(seen.at for seen in renewals(field, who, since)), time.monotonic()]
+    return any(after - before > VALID for before, after in itertools.pairwise(times))
+
+
 def intruders(field: Arena) -> list[str]:
     """Return the requests to the real cluster by processes that did not own it at that time."""
     changes = owned_by(field)
@@ -186,6 +191,7 @@ def test_never_do_two_write_to_one_cluster(
     with drifting(field):
         killed = holder(field)
         replicas.running.pop(killed).kill()
+        dead_since = time.monotonic()
         seconds["killed"] = take_over(field, killed)
         replicas.start()
         eventually(partial(is_shared_out, field, REPLICAS), within=PATIENCE, every=0.5, what="shared out again")
@@ -203,8 +209,10 @@ def test_never_do_two_write_to_one_cluster(
             mark = field.elasticsearch.mark()
             time.sleep(DURATION)
             assert not [seen for seen in field.elasticsearch.since(mark) if seen.opaque], "nobody knows whose it is"
+        back = time.monotonic()
         eventually(partial(is_shared_out, field, REPLICAS), within=PATIENCE, every=0.5, what="as before")
-        assert holder(field) == before, "a short absence of the API server moves nothing"
+        moved = holder(field) != before
+        assert not moved or was_silent(field, before, back), "a short absence of the API server moves nothing"
 
         leaving = holder(field)
         process = replicas.running.pop(leaving)
@@ -212,7 +220,7 @@ def test_never_do_two_write_to_one_cluster(
         assert process.stop() == 0
         take_over(field, leaving)
         # What is being written is finished first, and a busy machine takes its time. Six are seen if it waits.
-        assert len(renewals(field, leaving, began)) <= 3, "it gives all away at once, and does not wait for kopf"
+        assert len(renewals(field, leaving, began)) <= 4, "it gives all away at once, and does not wait for kopf"
         seconds["stopped"] = next(at for at, who in owned_by(field) if at > began and who not in {"", leaving}) - began
     field.until_in_sync(1)
     record_property("seconds", seconds)
@@ -221,4 +229,6 @@ def test_never_do_two_write_to_one_cluster(
     writers = {seen.opaque for seen in field.elasticsearch.requests if seen.opaque and seen.writes}
     assert len(writers) >= 2, "more than one wrote, in turn"
     assert intruders(field) == []
-    assert f"member-{killed}" in leases(field), "what the dead left is cleared up later"
+    path = f"{LEASES}/searchaccess-{field.world.instance}-member-{killed}"
+    cleared = [seen.at for seen in field.api.requests if (seen.method, seen.path) == ("DELETE", path)]
+    assert all(at > dead_since + FORGET_AFTER / 2 for at in cleared), "what the dead left is cleared up later"

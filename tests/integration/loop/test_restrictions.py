@@ -51,6 +51,7 @@ def seen_by_caller(
         base_url=server.url,
         auth=("restrictions", "only-for-this-test"),
         verify=ssl.create_default_context(cafile=str(server.ca_file)),
+        timeout=60,
     ) as caller:
         answer = caller.get(f"/{INDEX}/_search")
         answer.raise_for_status()
@@ -88,5 +89,6 @@ def test_without_the_mark_elasticsearch_would_drop_the_restriction(
         base_url=elasticsearch_server.url,
         auth=("restrictions", "only-for-this-test"),
         verify=ssl.create_default_context(cafile=str(elasticsearch_server.ca_file)),
+        timeout=60,
     ) as caller:
         assert caller.get(f"/{INDEX}/_search").json()["hits"]["total"]["value"] == 2

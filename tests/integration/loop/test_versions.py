@@ -13,7 +13,7 @@ from tests.e2e.credentials.keys import ISSUER_ROLE, STORES
 from tests.support.landed import extract_landed
 from tests.support.operatorprocess import ROOT, OperatorProcess
 from tests.support.waiting import eventually
-from tests.support.worlds.arena import PATIENCE, Arena, patches_status
+from tests.support.worlds.arena import PATIENCE, Arena, patches_status, reads_roles
 from tests.support.worlds.world import CLUSTER, OPERATOR_PASSWORD, SYSTEM, access, account, condition_in, grant
 
 pytestmark = pytest.mark.timeout(900)
@@ -154,6 +154,8 @@ def test_statuses_of_the_last_version_are_read_and_an_unchanged_world_is_not_wri
     old = operator(field, "landed", landed)
     old.start()
     until_settled(field)
+    # What it finds out in the background is in the statuses too.
+    field.until_quiet()
     old.stop()
     before = {name: found["status"] for name, found in field.listed().items()}
     cluster = conditions_of(field)
@@ -174,11 +176,11 @@ def conditions_of(field: Arena) -> list[tuple[str, str, str, str]]:
 
 def start_and_stop(field: Arena, name: str) -> None:
     """Let this version take the cluster over, and stop it when it has nothing left to do."""
-    new = operator(field, name, NOW)
+    new, mark = operator(field, name, NOW), field.elasticsearch.mark()
     new.start()
     try:
-        eventually(lambda: "lease acquired" in new.output(), within=PATIENCE, what="it has the cluster")
-        field.until_quiet()
+        eventually(lambda: field.elasticsearch.count(reads_roles, mark), within=PATIENCE, what="it has the cluster")
+        field.until_quiet(mark=mark)
     finally:
         new.stop()
 

@@ -91,12 +91,14 @@ class Setting:
         process = OperatorProcess(account, self.folder / f"{name}.log", instance="admission", extra=extra)
         process.start()
         self.running[name] = process
-        eventually(lambda: self.is_ready(name), within=WITHIN, what=f"{name} is ready: {process.output()[-2000:]}")
+        eventually(
+            lambda: self.is_ready(name), within=WITHIN, what=lambda: f"{name} is ready: {process.output()[-2000:]}"
+        )
         self.balancer.add(self.ports[name])
 
     def is_ready(self, name: str) -> bool:
         try:
-            return httpx.get(f"http://127.0.0.1:{self.probes[name]}/readyz", timeout=5).is_success
+            return httpx.get(f"http://127.0.0.1:{self.probes[name]}/readyz", timeout=60).is_success
         except httpx.HTTPError:
             return False
 
@@ -170,6 +172,8 @@ def admitted(folder: Path, lifetime: str, *objects: dict[str, Any]) -> Iterator[
         hook = list(yaml.safe_load_all((ROOT / "deploy" / "admission.yaml").read_text()))
         # There is no network of pods: the API server calls an address in place of the Service.
         hook[0]["webhooks"][0]["clientConfig"] = {"url": f"https://127.0.0.1:{balancer.port}/validate"}
+        # A busy machine may stand still for longer than the 5 s of a cluster.
+        hook[0]["webhooks"][0]["timeoutSeconds"] = 30
         servers.run_kubectl("apply", "-f", "-", input=json_list([*hook, CLUSTER, *objects]))
         one = Setting(servers, balancer, folder, lifetime)
         try:

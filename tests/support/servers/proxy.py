@@ -20,6 +20,7 @@ import yaml
 import yarl
 from aiohttp import web
 
+from tests.stack.kubernetes import write_private
 from tests.stack.running.processes import free_port
 from tests.stack.trust.certificates import write_server_certificate
 
@@ -194,14 +195,13 @@ class Proxy:
         for cluster in content["clusters"]:
             cluster["cluster"] = {"server": self.url, "certificate-authority": str(self.ca_file)}
         path = folder / f"{original.stem}.{urlsplit(self.url).port}.yaml"
-        path.touch(mode=0o600)
-        path.write_text(yaml.safe_dump(content))
+        write_private(path, yaml.safe_dump(content).encode())
         return path
 
     # In the proxy's thread
 
     def _wait_for(self, work: Coroutine[Any, Any, None]) -> None:
-        asyncio.run_coroutine_threadsafe(work, self._loop).result(timeout=30)
+        asyncio.run_coroutine_threadsafe(work, self._loop).result(timeout=120)
 
     def _serve(self) -> None:
         asyncio.set_event_loop(self._loop)

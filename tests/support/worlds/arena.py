@@ -133,21 +133,23 @@ class Arena:
             found = self.listed()
             return count in {None, len(found)} and all(map(in_sync, found.values()))
 
-        eventually(observe, within=within, every=0.3, what=f"{count or 'all'} in sync; not: {self.unready()[:5]}")
+        eventually(
+            observe, within=within, every=0.3, what=lambda: f"{count or 'all'} in sync; not: {self.unready()[:5]}"
+        )
 
     def until_cluster_ready(self, name: str = CLUSTER) -> None:
         eventually(
             lambda: condition_in(self.world.get_cluster(name), "Ready").get("status") == "True",
             within=PATIENCE,
             every=0.2,
-            what=f"SearchCluster {name}: {self.world.get_cluster(name).get('status')}",
+            what=lambda: f"SearchCluster {name}: {self.world.get_cluster(name).get('status')}",
         )
 
-    def until_quiet(self, probes: int = 2) -> None:
-        """Wait until the operator does nothing but probe."""
+    def until_quiet(self, probes: int = 2, mark: int = 0) -> None:
+        """Wait until the operator has done nothing but probe so many times, after a mark of the proxy."""
 
         def observe() -> bool:
-            tail = self.elasticsearch.requests[-probes:]
+            tail = self.elasticsearch.since(mark)[-probes:]
             return len(tail) == probes and all(map(is_probe, tail))
 
         eventually(observe, within=PATIENCE, every=0.2, what="only probes")

@@ -25,10 +25,12 @@ class Supervisor:
     exits: int = 0
     """How often it ended and was started again."""
     _ending: threading.Event = field(default_factory=threading.Event)
+    _starting: threading.Lock = field(default_factory=threading.Lock)
 
     def kill(self) -> None:
         """Kill it in the middle of whatever it does; from any thread."""
-        with suppress(ProcessLookupError, AssertionError):
+        # Not the one that ended, while another one is being started.
+        with self._starting, suppress(ProcessLookupError, AssertionError):
             os.kill(self.process.pid, signal.SIGKILL)
 
     def until_restarted(self, exits: int, within: float = 120.0) -> None:
@@ -38,8 +40,9 @@ class Supervisor:
     def _watch(self) -> None:
         while not self._ending.wait(_POLL_EVERY):
             if not self.process.running:
+                with self._starting:
+                    self.process.start()
                 self.exits += 1
-                self.process.start()
 
     @contextmanager
     def running(self) -> Iterator["Supervisor"]:
