@@ -109,6 +109,7 @@ def test_differences_are_said_in_whole_ones_and_the_others_are_counted() -> None
         describe_differences(DIFFERENCES[:1])
         == f"role/0 {DIFFERENCES[0].path}: want {DIFFERENCES[0].want}, have nothing"
     )
+    assert describe_differences([Difference("role/0", ".", "{}", "")]) == "role/0: want {}, have nothing"
 
 
 TEXTS: dict[str, tuple[str, str]] = {

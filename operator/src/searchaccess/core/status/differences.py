@@ -25,4 +25,5 @@ def describe_differences(differences: Sequence[Difference | DriftItem]) -> str:
 
 def _described(item: Difference | DriftItem) -> str:
     path, want, have = (shorten(text, VALUE_LIMIT) for text in (item.path, item.want, item.have))
-    return f"{item.object} {path}: want {want or 'nothing'}, have {have or 'nothing'}"
+    place = item.object if path == "." else f"{item.object} {path}"
+    return f"{place}: want {want or 'nothing'}, have {have or 'nothing'}"
