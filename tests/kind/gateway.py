@@ -212,9 +212,14 @@ class Load:
 
     def seen(self) -> dict[str, Any]:
         """Return how many requests were answered, and those that failed."""
-        read = ("python3", "-c", "print(open('/tmp/seen').read())")
-        done = self.world.kubernetes.run_kubectl("exec", self.pod, "-n", CALLERS, "--", *read, check=False)
-        return dict(json.loads(done.stdout)) if done.returncode == 0 else {"answered": 0, "failed": []}
+        read = ("exec", self.pod, "-n", CALLERS, "--", "python3", "-c", "print(open('/tmp/seen').read())")
+
+        def written() -> str:
+            done = self.world.kubernetes.run_kubectl(*read, check=False)
+            return done.stdout if done.returncode == 0 else ""
+
+        # The pod has no file before its first request, and an API server may not answer once.
+        return dict(json.loads(eventually(written, within=120, every=0.5, what="what the pod has seen")))
 
     def until_more_are_answered(self, number: int = 200) -> None:
         """Wait until some more requests are answered."""
