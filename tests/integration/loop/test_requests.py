@@ -40,6 +40,8 @@ QUIET_SECONDS = 5
 FEW = 12
 PROBES = 9
 """In about 20 seconds."""
+LATE = 2
+"""What the rate may appear higher by, if the first of them arrives late on a busy machine."""
 
 
 def declare(field: Arena, count: int, *, first: int = 0) -> None:
@@ -211,8 +213,8 @@ def test_at_rest_there_is_a_probe_now_and_then_and_nothing_else(field: Arena, re
     times = [request.at for request in requests if is_probe(request)]
     per_minute = 60 * (len(times) - 1) / (times[-1] - times[0]) + 60 / FINGERPRINT_EVERY + 5 / 5 + 5 / 10
     record_property("requests a minute", per_minute)
-    # 33, and a little more if the first of the probes arrives late on a busy machine. Without spacing it would be 36.5.
-    assert per_minute <= 35
+    # Without spacing it would be 36.5.
+    assert 6 < per_minute <= 33 + LATE
 
 
 def test_a_foreign_change_costs_two_looks(field: Arena, record_property: Report) -> None:
