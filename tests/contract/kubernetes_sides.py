@@ -176,7 +176,7 @@ class RealObjects(KubernetesSide):
 
 
 async def until_allowed(client: KubernetesClient, namespace: str, verb: str, resource: str) -> None:
-    """Wait until the API server's caches know of a new right: it gives no right before."""
+    """Wait until the API server's caches know of a new right: until then it refuses."""
     attributes = {"namespace": namespace, "verb": verb, "resource": resource}
     review = {
         "apiVersion": "authorization.k8s.io/v1",

@@ -32,7 +32,7 @@ HELD = (
     r"GET /orders-\*/_search  ssn and iban\? +200: ssn and iban +200: ssn and iban +✓",
     r"DELETE /orders-2026-11/_doc/1008 +403 refused +403 refused +✓",
     r"another audience +401 unauthenticated +401 unauthenticated +✓",
-    r"shop-web searches orders-\* +200: 4 orders \(eu\) +healed ✓",
+    r"shop-web searches orders-\* +200: 4 orders \(eu\) +corrected ✓",
     r"indices\[orders-\*\]\.query +.*\"region\":\"eu\".* +nothing +Corrected",
     r"Warning +DriftDetected +role/searchaccess\.default\.shop-web",
     r"Normal +DriftCorrected +2 differences",
@@ -46,7 +46,7 @@ BEHIND_THE_GATEWAY = (
     r"not granted +403 refused +403 refused +✓",
     r"PUT /_security/user/_password  by Envoy +403 refused +403 refused +✓",
     r"\d+\s+requests answered, 0 failed ✓",
-    r"audit-payments/_search  healed +403 refused +403 refused +✓",
+    r"audit-payments/_search  fixed +403 refused +403 refused +✓",
     r"a login with that password  reset +401 unauthenticated +401 unauthenticated +✓",
     r"next request +403 refused +403 refused +✓",
     r"✓ All \d+ expectations held, in \d+ s",
@@ -114,7 +114,7 @@ def running_demo(folder: Path, **environment: str) -> Iterator[Demo]:
 
 
 @pytest.mark.usefixtures("built_servers")
-def test_the_demo_shows_that_access_is_granted_refused_healed_and_revoked(tmp_path: Path) -> None:
+def test_the_demo_shows_that_access_is_granted_refused_corrected_and_revoked(tmp_path: Path) -> None:
     (tmp_path / "examples").symlink_to(ROOT / "examples")
     with running_demo(tmp_path, KEEP="1") as demo:
         demo.read_until(KEPT)

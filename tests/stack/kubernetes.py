@@ -356,7 +356,7 @@ def _answers_ok(client: httpx.Client, path: str) -> bool:
 
 
 def write_private(path: Path, content: bytes) -> None:
-    """Write a file that is its owner's alone, at once: whoever reads it meanwhile reads it as it was."""
+    """Write a file that only its owner may read, atomically: whoever reads it meanwhile reads the former content."""
     path.parent.mkdir(parents=True, exist_ok=True)
     fresh = path.with_name(f"{path.name}.new")
     fresh.touch(mode=0o600)

@@ -12,13 +12,13 @@ def eventually(
 ) -> T:
     """Observe again and again until the answer is true; return it.
 
-    The last observation begins after the time is over, so that a machine that stands still in between costs none.
+    The last observation begins after the time is over: a machine that stands still in between costs no observation.
 
     Args:
         observe: returns what is observed.
         within: seconds for it.
         every: seconds between two observations.
-        what: is awaited, for the message; or returns it at the end.
+        what: names what is awaited, for the message; a function is called only if it was not observed.
 
     Raises:
         AssertionError: it never was; says what was observed last.

@@ -154,6 +154,7 @@ def test_a_history_without_a_fault_ends_as_declared() -> None:
     sides = {side for side, _, _ in methods}
     assert sides == {memory_elasticsearch.SIDE, memory_kubernetes.SIDE, memory_google.SIDE, memory_store.SIDE}
     once = Place("searchaccess.core.model.intake.validation", "_fields_of")
+    assert once in places()
     assert once not in {place for place, _ in functions}, "what was called before in this process does not matter"
 
 

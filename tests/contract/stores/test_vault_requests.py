@@ -32,7 +32,7 @@ LASTING = {"data": {"ttl": 0, "renewable": False}}
 
 @pytest.fixture(scope="module", autouse=True)
 def _without_garbage() -> None:
-    """What other tests of this process left unclosed is none of these tests' business."""
+    """Collect what other tests of this process left unclosed: from here on, such a warning is an error."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ResourceWarning)
         gc.collect()

@@ -240,7 +240,7 @@ async def test_the_server_filters(port: ElasticsearchClient, layout: str, ask: E
 
 async def test_a_point_in_time_is_closed(port: ElasticsearchClient, admin: httpx.Client) -> None:
     def held() -> int:
-        # Of this index alone: others have searches of others.
+        # Of this index alone: other tests search other ones.
         found = admin.get(f"/{NAMES[AGENT]}/_stats/search").raise_for_status().json()
         return int(found["_all"]["total"]["search"]["open_contexts"])
 

@@ -198,7 +198,7 @@ def tamper(stage: Stage) -> None:
             )
             table = stage.new_checks_table()
             got = status(caller.get("/audit-payments/_search"))
-            stage.checks.add_row(table, f"shop-web: {request}", "403 refused", got, "corrected")
+            stage.checks.add_row(table, f"shop-web: {request}", "403 refused", got, "fixed")
             stage.until(lambda: log_in() == "401 unauthenticated", lambda: f"the password of {role} still works")
             stage.checks.add_row(table, "a login with that password", "401 unauthenticated", log_in(), "reset")
             stage.checks.add_row(table, f"shop-web: GET {SEARCH}", _ONE_MORE, orders(caller.get(SEARCH)))

@@ -19,7 +19,7 @@ from tests.support.worlds.world import access, grant
 pytestmark = [pytest.mark.timeout(600), pytest.mark.one_release]
 
 LIFETIME: Final = "72s"
-"""A certificate is rotated after 48 seconds, in about 18, and ends 6 later: a busy machine needs some time."""
+"""A rotation begins after 48 seconds and takes about 18. Then 6 are left for a busy machine."""
 
 
 @pytest.fixture(scope="module")

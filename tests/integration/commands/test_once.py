@@ -205,7 +205,7 @@ def test_two_at_a_time_share_the_work_and_one_that_goes_on_for_a_while_sees_news
         field.until_in_sync(1)
         code, found = finish(field, process(field, "--once", *shared))
         assert long.poll() is None
-        # The cluster may be the share of the second: then it gets it, if it is still there when the first gives it.
+        # The cluster may be the share of the second. Then it takes it over, if it still runs when that is released.
         assert (code, found["elsewhere"]) == (0, 0 if CLUSTER in reasons(found) else 1)
         assert set(reasons(found).values()) <= {"InSync"}
         field.world.apply(access("later", grant("later-*")))

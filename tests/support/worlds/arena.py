@@ -146,7 +146,7 @@ class Arena:
         )
 
     def until_quiet(self, probes: int = 2, mark: int = 0) -> None:
-        """Wait until the operator has done nothing but probe so many times, after a mark of the proxy."""
+        """Wait until the last requests are so many probes, and all of these came after a mark of the proxy."""
 
         def observe() -> bool:
             tail = self.elasticsearch.since(mark)[-probes:]

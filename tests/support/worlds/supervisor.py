@@ -29,7 +29,7 @@ class Supervisor:
 
     def kill(self) -> None:
         """Kill it in the middle of whatever it does; from any thread."""
-        # Not the one that ended, while another one is being started.
+        # While its successor is being started, `process` still has the id of the one that ended.
         with self._starting, suppress(ProcessLookupError, AssertionError):
             os.kill(self.process.pid, signal.SIGKILL)
 
