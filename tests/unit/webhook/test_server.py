@@ -156,6 +156,28 @@ async def test_what_nobody_waits_for_any_more_is_not_judged(monkeypatch: pytest.
         assert (found.status_code, set(served.counted())) == (503, {"late"})
 
 
+@pytest.mark.parametrize(
+    ("query", "seconds"),
+    [("timeout=1s", 1), ("timeout=10s", 10), ("timeout=30s", 30), ("timeout=99s", 30), ("timeout=5s&timeout=9s", 5)]
+    + [(odd, None) for odd in ("", "timeout=", "timeout=0s", "timeout=-1s", "timeout=1m0s", "timeout=1.5s", "x=9s")],
+)
+async def test_it_answers_for_as_long_as_the_api_server_waits(
+    query: str, seconds: int | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waits = []
+    monkeypatch.setattr(webserver, "ANSWER_WITHIN", 0.0)
+
+    def check_time(_: Admission, deadline: float) -> None:
+        waits.append(deadline)
+
+    monkeypatch.setattr(Admission, "_check_time", check_time)
+    async with Served().run() as served:
+        began = asyncio.get_running_loop().time()
+        await ask(served, a_review(reads("shop-1")), f"{PATH}?{query}")
+        ended = asyncio.get_running_loop().time()
+    assert began <= waits[0] - (seconds or 0) <= ended
+
+
 async def test_large_requests_do_not_fill_the_memory_and_small_ones_pass(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(webserver, "FEW_BYTES", 2_000)
     monkeypatch.setattr(webserver, "MOST_BUFFERED", 10_000)

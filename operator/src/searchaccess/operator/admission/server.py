@@ -4,6 +4,7 @@ Every replica answers, from its own inventory, without any request of its own.
 """
 
 import asyncio
+import re
 import ssl
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
@@ -30,7 +31,10 @@ MOST_BUFFERED: Final = 32 * 1024 * 1024
 READ_WITHIN: Final = 5.0
 """Seconds within which a request must have arrived."""
 ANSWER_WITHIN: Final = 5.0
-"""Seconds after which nobody waits for an answer any more."""
+"""Seconds after which nobody waits for an answer any more, where the request does not say how long."""
+_SECONDS: Final = re.compile(r"([1-9][0-9]?)s")
+_MOST_SECONDS: Final = 30
+"""Kubernetes allows no longer ``timeoutSeconds``."""
 IDLE: Final = 150.0
 """Seconds that a connection may last without a new request. The API server closes it after 90, and so before us."""
 CONNECTIONS: Final = 256
@@ -86,7 +90,7 @@ class Admission:
         began, body = asyncio.get_running_loop().time(), bytearray()
         try:
             await self._read(request, body)
-            review, ruling = await self._rule_in_turn(body, began)
+            review, ruling = await self._rule_in_turn(body, began + _patience(request))
             result, response = _kind(ruling), web.json_response(response_to(review, ruling))
         except _NoRuling as error:
             # The API server does as its failurePolicy says.
@@ -123,17 +127,17 @@ class Admission:
         except (web.PayloadAccessError, web.RequestPayloadError, OSError) as error:
             raise _NoRuling("unreadable", 400, f"the request cannot be read ({type(error).__name__})") from None
 
-    async def _rule_in_turn(self, body: bytearray, began: float) -> tuple[Review, Ruling]:
+    async def _rule_in_turn(self, body: bytearray, deadline: float) -> tuple[Review, Ruling]:
         try:
             async with self._turn:
-                self._check_time(began)
+                self._check_time(deadline)
                 self._check_ready()
                 review = await _review(body)
                 with suppress(Unfinished):
                     return review, self._judge.allowance.advance(self._judge.rule(review))
             # It waits as it came: parsed, it takes many times as much memory.
             del review
-            return await self._rule_slowly(body, began)
+            return await self._rule_slowly(body, deadline)
         except BadReview as error:
             raise _NoRuling("unreadable", 400, str(error)) from None
         except Undecided:
@@ -144,17 +148,17 @@ class Admission:
             caught(self._meter, "", "admission", error)
             raise _NoRuling("failed", 500, _INTERNAL) from None
 
-    async def _rule_slowly(self, body: bytearray, began: float) -> tuple[Review, Ruling]:
+    async def _rule_slowly(self, body: bytearray, deadline: float) -> tuple[Review, Ruling]:
         """Judge in as many turns as it takes, one of such requests at a time: what is quick is answered in between.
 
         A ruling of before a policy changed does not count.
         """
         async with self._slow:
-            self._check_time(began)
+            self._check_time(deadline)
             review = await _review(body)
             while True:
-                self._check_time(began)
-                counts = partial(self._counts, self._judge.edition, began)
+                self._check_time(deadline)
+                counts = partial(self._counts, self._judge.edition, deadline)
                 with suppress(Replaced):
                     return review, await self._judge.allowance.complete(self._judge.rule(review), counts)
 
@@ -162,16 +166,26 @@ class Admission:
         if why := self._unready():
             raise _NoRuling("unready", 503, why)
 
-    def _check_time(self, began: float) -> None:
-        if self._is_late(began):
+    def _check_time(self, deadline: float) -> None:
+        if self._is_late(deadline):
             raise _NoRuling("late", 503, _TOO_MANY)
 
-    def _counts(self, edition: int, began: float) -> bool:
-        return self._judge.edition == edition and not self._is_late(began)
+    def _counts(self, edition: int, deadline: float) -> bool:
+        return self._judge.edition == edition and not self._is_late(deadline)
 
-    def _is_late(self, began: float) -> bool:
+    def _is_late(self, deadline: float) -> bool:
         """Return whether nobody waits for the answer any more."""
-        return asyncio.get_running_loop().time() - began > ANSWER_WITHIN
+        return asyncio.get_running_loop().time() > deadline
+
+
+def _patience(request: web.BaseRequest) -> float:
+    """Return for how many seconds the API server waits: the least of ``timeoutSeconds`` and what its client allows.
+
+    It sends them in the URL, rounded up to whole ones
+    (https://github.com/kubernetes/kubernetes/pull/81602).
+    """
+    seconds = _SECONDS.fullmatch(request.query.get("timeout", ""))
+    return float(min(int(seconds[1]), _MOST_SECONDS)) if seconds else ANSWER_WITHIN
 
 
 async def _review(body: bytes | bytearray) -> Review:
