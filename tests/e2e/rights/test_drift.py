@@ -279,7 +279,8 @@ def test_a_changed_role_mapping_is_reported_on_the_cluster_and_corrected(
     assert items[path]["action"] == "Corrected"
     assert have in items[path]["have"]
     assert items[path]["want"] or path == "roles"
-    world.until_event(CLUSTER, "DriftDetected", f"{items[path]['object']} {path}", namespace="default")
+    name = items[path]["object"] + ("" if path == "." else f" {path}")
+    world.until_event(CLUSTER, "DriftDetected", f"{name}: want", namespace="default")
     world.until_event(CLUSTER, "DriftCorrected", namespace="default")
     assert caller.get("/mapped-*/_search").status_code == 200
 
