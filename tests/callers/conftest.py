@@ -3,7 +3,6 @@
 This Elasticsearch writes an audit log and allows no clock skew, so that a token ends when it says.
 """
 
-import json
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from typing import Any
@@ -13,6 +12,7 @@ import pytest
 from searchaccess_client import AsyncElasticsearch, Elasticsearch, tokens
 from tests.callers.programs import RUNTIMES, SERVICE, command_of
 from tests.stack.elasticsearch import LocalElasticsearch
+from tests.stack.running.logs import entries_of
 from tests.stack.trust.tokens import TokenIssuer
 from tests.support.metadata import RENEWED_BEFORE, MetadataServer
 from tests.support.waiting import eventually
@@ -96,7 +96,7 @@ def audited(server: LocalElasticsearch, **wanted: str) -> list[dict[str, Any]]:
     """Return the audit log's events of the workload that have these values, once there are any."""
 
     def observe() -> list[dict[str, Any]]:
-        events = [json.loads(line) for line in server.audit_file.read_text().splitlines() if line.endswith("}")]
+        events = entries_of(server.audit_file.read_text())
         return [event for event in events if event.items() >= ({"user.name": PRINCIPAL} | wanted).items()]
 
     return eventually(observe, what=f"in the audit log: {wanted}")

@@ -46,7 +46,7 @@ def job(values: dict[str, Any], tool: Helm, installed: KubernetesServers, tmp_pa
 
 def may(servers: KubernetesServers, job: dict[str, Any], verb: str, what: str) -> bool:
     who = f"--as=system:serviceaccount:{NAMESPACE}:{job['spec']['template']['spec']['serviceAccountName']}"
-    return servers.run_kubectl("auth", "can-i", verb, what, who, check=False).stdout.startswith("yes")
+    return servers.may(verb, what, who)
 
 
 def run(servers: KubernetesServers, job: dict[str, Any]) -> "subprocess.CompletedProcess[str]":

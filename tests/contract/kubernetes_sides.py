@@ -1,6 +1,5 @@
 """Kubernetes in memory and for real, each with what others can do there."""
 
-import asyncio
 import json
 import secrets
 from abc import ABC, abstractmethod
@@ -173,22 +172,6 @@ class RealObjects(KubernetesSide):
             self._servers.run_kubectl("delete", "-f", APPROVALS)
         self._servers.run_kubectl("delete", "namespace", self.namespace, "--wait=false")
         await self._client.close()
-
-
-async def until_allowed(client: KubernetesClient, namespace: str, verb: str, resource: str) -> None:
-    """Wait until the API server's caches know of a new right: until then it refuses."""
-    attributes = {"namespace": namespace, "verb": verb, "resource": resource}
-    review = {
-        "apiVersion": "authorization.k8s.io/v1",
-        "kind": "SelfSubjectAccessReview",
-        "spec": {"resourceAttributes": attributes},
-    }
-    async with asyncio.timeout(60):
-        while True:
-            answer = await client.call("POST", "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews", review)
-            if answer["status"]["allowed"]:
-                return
-            await asyncio.sleep(0.05)
 
 
 _PLURALS = {

@@ -25,7 +25,7 @@ from tests.kind.operators import IMAGE, helm, listed, pods, until_two_run, worke
 from tests.kind.test_networkpolicy import until_it
 from tests.support.operatorprocess import ROOT
 from tests.support.waiting import eventually
-from tests.support.worlds.world import CLUSTER, SYSTEM, World, access, account, grant
+from tests.support.worlds.world import AS_OPERATOR, CLUSTER, SYSTEM, World, access, account, grant
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600)]
 
@@ -62,9 +62,7 @@ def stranger(gateway: Gateway) -> Iterator[str]:
 
 def test_in_its_namespace_the_operator_may_do_that_and_no_more(gateway: Gateway) -> None:
     def may(*what: str) -> bool:
-        operator = f"--as=system:serviceaccount:{SYSTEM}:searchaccess-operator"
-        asked = ("auth", "can-i", *what, "-n", GATEWAYS, operator)
-        return gateway.world.kubernetes.run_kubectl(*asked, check=False).stdout.strip() == "yes"
+        return gateway.world.kubernetes.may(*what, "-n", GATEWAYS, AS_OPERATOR)
 
     for what in (f"configmap/{NAME}-config", f"secret/{NAME}-login"):
         assert [verb for verb in ("get", "patch", "delete") if not may(verb, what)] == [], what

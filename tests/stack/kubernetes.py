@@ -104,6 +104,21 @@ class KubernetesApi(ABC):
         kinds = ",".join(line.partition("/")[2] for line in lines)
         return self.run_kubectl("get", kinds, "--all-namespaces", "--output=name", check=False).returncode == 0
 
+    def may(self, verb: str, *what: str) -> bool:
+        """Ask the API server whether somebody may do something. It knows of a new right a moment later.
+
+        Args:
+            verb: such as `get`.
+            what: the resource, and options of `kubectl auth can-i`, such as `--as` for others than the admin.
+
+        Raises:
+            AssertionError: it does not say.
+        """
+        done = self.run_kubectl("auth", "can-i", verb, *what, check=False)
+        answer = done.stdout.split()[:1]
+        assert answer in (["yes"], ["no"]), done.stderr
+        return answer == ["yes"]
+
     def service_account_kubeconfig(self, namespace: str, name: str) -> Path:
         """A kubeconfig with a fresh token of an existing service account."""
         token = self.run_kubectl("create", "token", name, "--namespace", namespace, "--duration", "24h").stdout.strip()

@@ -18,9 +18,11 @@ from tests.stack.cache import CACHE_VARIABLE, BuildInputs, ensure_entry
 from tests.stack.elasticsearch import ElasticsearchServer, ExternalElasticsearch, LocalElasticsearch, NotOursError
 from tests.stack.kubernetes import KubernetesServers
 from tests.stack.releases import JAVA_VARIABLE, RELEASES, VERSION_VARIABLE, Release, chosen_release, find_jdk
+from tests.stack.running.logs import entries_of
 from tests.stack.running.processes import ServerProcess, ServerStartError
 from tests.stack.stack import Stack
 from tests.stack.trust.tokens import TokenIssuer, subject_of
+from tests.support.waiting import eventually
 
 EMAIL = "reader@demo.iam.gserviceaccount.com"
 
@@ -152,9 +154,9 @@ class TestProcesses:
             assert parent.stdout is not None
             server = psutil.Process(int(parent.stdout.readline()))
             # The wrapper asks the kernel first and becomes the server afterwards.
-            eventually(lambda: "dies_with_parent" not in " ".join(server.cmdline()))
+            eventually(lambda: "dies_with_parent" not in " ".join(server.cmdline()), within=60)
             parent.kill()
-        eventually(lambda: not server.is_running() or server.status() == psutil.STATUS_ZOMBIE)
+        eventually(lambda: not server.is_running() or server.status() == psutil.STATUS_ZOMBIE, within=60)
 
 
 @pytest.fixture
@@ -243,7 +245,7 @@ class TestElasticsearch:
                 assert client.get("/_security/_authenticate").status_code == 401
             with server.client_as(server.issuer.mint(EMAIL, audience="https://other.example.com")) as client:
                 client.get("/_security/_authenticate", headers={"X-Opaque-Id": "shop/shop-00001"}).raise_for_status()
-            events = [json.loads(line) for line in server.audit_file.read_text().splitlines()]
+            events = entries_of(server.audit_file.read_text())
         [granted] = [event for event in events if event.get("opaque_id") == "shop/shop-00001"]
         assert (granted["event.action"], granted["user.name"]) == ("access_granted", EMAIL)
 
@@ -268,7 +270,7 @@ class TestKubernetes:
         assert "Forbidden" in refused.stderr
         kubectl("create", "role", "reader", "--verb=list", "--resource=secrets", scope)
         kubectl("create", "rolebinding", "reader", "--role=reader", f"--serviceaccount={namespace}:reader", scope)
-        eventually(lambda: kubectl("get", "secrets", kubeconfig=account, check=False).returncode == 0)
+        eventually(lambda: kubectl("get", "secrets", kubeconfig=account, check=False).returncode == 0, within=60)
 
     def test_the_apiserver_comes_back_with_its_data(
         self, kubernetes_servers: KubernetesServers, namespace: str
@@ -304,10 +306,3 @@ def test_a_stack_leaves_no_process_and_no_folder(stack: Stack) -> None:
     assert running() <= before
     assert not any(folder.exists() for folder in folders)
     assert stack.kubernetes.run_kubectl("get", "--raw=/readyz").stdout == "ok"
-
-
-def eventually(check: Callable[[], bool], timeout: float = 60) -> None:
-    deadline = time.monotonic() + timeout
-    while not check():
-        assert time.monotonic() < deadline, "it did not happen in time"
-        time.sleep(0.05)

@@ -1,10 +1,10 @@
 """The operator as a process of its own, under its own ServiceAccount."""
 
-import json
 import sys
 from pathlib import Path
 from typing import Any, Final
 
+from tests.stack.running.logs import entries_of
 from tests.stack.running.processes import ServerProcess
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -73,6 +73,5 @@ class OperatorProcess:
         return self.log.read_text(errors="replace") if self.log.exists() else ""
 
     def logged(self) -> list[dict[str, Any]]:
-        """Return the entries of its log; a line that is being written is none yet."""
-        lines = self.output().splitlines(keepends=True)
-        return [json.loads(line) for line in lines if line.startswith("{") and line.endswith("\n")]
+        """Return the entries of its log."""
+        return entries_of(self.output())

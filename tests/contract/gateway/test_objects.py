@@ -34,12 +34,12 @@ from searchaccess.core.gateway.render import render_login
 from searchaccess.ports.errors import Conflict, NamespaceEnds, PermissionDenied
 from searchaccess.ports.gateway import GatewayObjects
 from tests.contract.conftest import MEMORY, REAL
-from tests.contract.kubernetes_sides import until_allowed
 from tests.stack.kubernetes import KubernetesServers
 from tests.support.failures.faults import Faults
 from tests.support.memory.gateways import MemoryGateways
 from tests.support.operatorprocess import ROOT
-from tests.support.worlds.world import SYSTEM
+from tests.support.waiting import eventually
+from tests.support.worlds.world import AS_OPERATOR, SYSTEM
 
 NAME: Final = "searchaccess-gateway"
 HOLDER: Final = Holder("default", "prod", "uid-1")
@@ -78,7 +78,7 @@ async def for_real(servers: KubernetesServers) -> tuple[Side, KubernetesClient]:
     kubectl("apply", "-n", namespace, "-f", str(ROOT / "deploy" / "gateway.yaml"))
     kubeconfig = servers.service_account_kubeconfig(SYSTEM, "searchaccess-operator")
     client = KubernetesClient(await load_configuration(kubeconfig))
-    await until_allowed(client, namespace, "list", "pods")
+    eventually(lambda: servers.may("list", "pods", "-n", namespace, AS_OPERATOR), within=60)
 
     def write(target: Target, data: dict[str, str], labels: dict[str, str]) -> None:
         found = {key: base64.b64encode(value.encode()).decode() for key, value in data.items()}

@@ -20,12 +20,12 @@ from searchaccess.core.rights.ownership import Operator
 from searchaccess.ports.errors import Conflict, PermissionDenied
 from searchaccess.ports.stores import Owner, Place, SecretStore
 from tests.contract.conftest import MEMORY, REAL
-from tests.contract.kubernetes_sides import until_allowed
 from tests.stack.kubernetes import KubernetesServers
 from tests.support.failures.faults import Faults
 from tests.support.memory.store import MemoryStore
 from tests.support.operatorprocess import ROOT
-from tests.support.worlds.world import SYSTEM, access
+from tests.support.waiting import eventually
+from tests.support.worlds.world import AS_OPERATOR, SYSTEM, access
 
 OPERATOR = Operator("default", "kube-system")
 
@@ -148,7 +148,7 @@ async def in_kubernetes(servers: KubernetesServers, *, allowed: bool = True) -> 
     kubeconfig = servers.service_account_kubeconfig(SYSTEM, "searchaccess-operator")
     client = KubernetesClient(await load_configuration(kubeconfig))
     if allowed:
-        await until_allowed(client, namespace, "create", "secrets")
+        eventually(lambda: servers.may("create", "secrets", "-n", namespace, AS_OPERATOR), within=60)
     return InKubernetes(servers, client, Owner(uid, namespace, "orders"))
 
 

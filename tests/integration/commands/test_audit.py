@@ -18,6 +18,7 @@ from searchaccess.api.searchaccess import SearchAccessSpec
 from searchaccess.core.model.canonical import RoleBody
 from searchaccess.core.model.parsing import build_share
 from tests.stack.elasticsearch import ExternalElasticsearch, LocalElasticsearch
+from tests.stack.running.logs import entries_of
 from tests.support.howto import auditlogs
 from tests.support.waiting import eventually
 from tests.unit.cli.program import searchaccess
@@ -147,10 +148,8 @@ def test_recorded_logs_have_the_fields_of_real_ones(
 def _fields(log: Path) -> dict[tuple[str, str], set[str]]:
     """Return the names of the fields that events have, by the type and the action of the event."""
     found: dict[tuple[str, str], set[str]] = {}
-    for line in log.read_text().splitlines(keepends=True):
-        if line.endswith("\n"):  # The last one may still be being written.
-            event = json.loads(line)
-            found.setdefault((event["event.type"], event["event.action"]), set()).update(event)
+    for event in entries_of(log.read_text()):
+        found.setdefault((event["event.type"], event["event.action"]), set()).update(event)
     return found
 
 

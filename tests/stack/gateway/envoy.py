@@ -1,6 +1,5 @@
 """Envoy with the configuration that the operator renders, as it is in the gateway's pods."""
 
-import json
 import ssl
 import subprocess
 from pathlib import Path
@@ -19,6 +18,7 @@ from searchaccess.core.gateway.render import (
     render_login,
 )
 from searchaccess.core.gateway.settings import GatewaySettings
+from tests.stack.running.logs import entries_of
 from tests.stack.running.processes import ServerProcess, free_port
 from tests.stack.running.server import Server
 from tests.stack.trust.certificates import ServerCertificate, write_server_certificate
@@ -195,9 +195,8 @@ class Gateway(Server):
         return (self.folder / "logs" / "envoy.log").read_text(errors="replace")
 
     def requests(self) -> list[dict[str, Any]]:
-        """The lines about requests, without one that is being written."""
-        whole = self.log().rpartition("\n")[0]
-        return [json.loads(line) for line in whole.splitlines() if line.startswith("{")]
+        """What it logged about requests."""
+        return entries_of(self.log())
 
     def trust(self) -> ssl.SSLContext:
         """What a caller trusts."""

@@ -18,6 +18,8 @@ from tests.support.operatorprocess import ROOT, OperatorProcess
 from tests.support.waiting import eventually
 
 SYSTEM = "searchaccess-system"
+AS_OPERATOR = f"--as=system:serviceaccount:{SYSTEM}:searchaccess-operator"
+"""Option of kubectl."""
 CLUSTER = "prod"
 LOGIN = "elasticsearch-login"
 RIGHTS = frozenset({"ServiceAccount", "Role", "RoleBinding", "ClusterRole", "ClusterRoleBinding"})
